@@ -1,0 +1,3 @@
+//! The engine under Sipwright: sockets, TLS threads, queues, timers.
+//!
+//! It never links Python and never holds a Python object: Python pulls.

@@ -1,0 +1,140 @@
+//! Types that every layer shares: time, transports, the path of a message.
+
+use std::fmt;
+use std::net::SocketAddr;
+
+/// Monotonic time in milliseconds, given by the caller.
+pub type Millis = u64;
+
+/// Index into the engine's table of listening sockets.
+pub type SocketId = u16;
+
+/// Identity of a connection; 0 stands for none, or for any.
+pub type ConnId = u64;
+
+/// Transport protocol of a Via or of a URI (RFC 3261 section 18, RFC 7118).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub enum Proto {
+    /// UDP, RFC 3261 section 18.
+    Udp,
+    /// TCP, RFC 3261 section 18.
+    Tcp,
+    /// TLS over TCP, RFC 3261 section 26.2.
+    Tls,
+    /// WebSocket, RFC 7118.
+    Ws,
+    /// WebSocket over TLS, RFC 7118.
+    Wss,
+}
+
+impl Proto {
+    /// Lower-case name, as in `;transport=` and in settings.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Udp => "udp",
+            Self::Tcp => "tcp",
+            Self::Tls => "tls",
+            Self::Ws => "ws",
+            Self::Wss => "wss",
+        }
+    }
+
+    /// Upper-case name, as in the sent-protocol of a Via.
+    #[must_use]
+    pub const fn via_str(self) -> &'static str {
+        match self {
+            Self::Udp => "UDP",
+            Self::Tcp => "TCP",
+            Self::Tls => "TLS",
+            Self::Ws => "WS",
+            Self::Wss => "WSS",
+        }
+    }
+
+    /// The protocol of that name, in any case.
+    #[must_use]
+    pub fn parse(name: &[u8]) -> Option<Self> {
+        [Self::Udp, Self::Tcp, Self::Tls, Self::Ws, Self::Wss]
+            .into_iter()
+            .find(|p| p.as_str().as_bytes().eq_ignore_ascii_case(name))
+    }
+
+    /// Whether the transport itself retransmits (RFC 3261 section 17).
+    #[must_use]
+    pub const fn is_reliable(self) -> bool {
+        !matches!(self, Self::Udp)
+    }
+
+    /// Whether its bytes are encrypted by TLS.
+    #[must_use]
+    pub const fn is_secure(self) -> bool {
+        matches!(self, Self::Tls | Self::Wss)
+    }
+
+    /// Port when a URI or a Via names none (RFC 3261 section 19.1.2, RFC 7118 section 5).
+    #[must_use]
+    pub const fn default_port(self) -> u16 {
+        match self {
+            Self::Udp | Self::Tcp => 5060,
+            Self::Tls => 5061,
+            Self::Ws => 80,
+            Self::Wss => 443,
+        }
+    }
+}
+
+impl fmt::Display for Proto {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The path of a message: how it came, or how it is to leave.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Flow {
+    /// Transport protocol.
+    pub proto: Proto,
+    /// Our own socket.
+    pub socket: SocketId,
+    /// The other side.
+    pub remote: SocketAddr,
+    /// The connection, if the transport has any and it is known.
+    pub conn: ConnId,
+}
+
+/// A listening socket as Via, Record-Route and scripts see it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SocketInfo {
+    /// Index in the engine's table.
+    pub id: SocketId,
+    /// Transport protocol.
+    pub proto: Proto,
+    /// Bound address; never the wildcard's port 0 once bound.
+    pub addr: SocketAddr,
+    /// Host and port to show instead of `addr` (Kamailio's `advertise`).
+    pub advertise: Option<(String, u16)>,
+    /// Name for `force_send_socket` (Kamailio's `name`).
+    pub name: Option<String>,
+}
+
+impl SocketInfo {
+    /// Host as written in Via and Record-Route: the advertised one, or the
+    /// bound address, IPv6 in brackets.
+    #[must_use]
+    pub fn host(&self) -> String {
+        match (&self.advertise, self.addr) {
+            (Some((host, _)), _) => host.clone(),
+            (None, SocketAddr::V4(a)) => a.ip().to_string(),
+            (None, SocketAddr::V6(a)) => format!("[{}]", a.ip()),
+        }
+    }
+
+    /// Port as written in Via and Record-Route.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.advertise
+            .as_ref()
+            .map_or(self.addr.port(), |(_, port)| *port)
+    }
+}
