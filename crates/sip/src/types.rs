@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::ops::Range;
 
 /// Monotonic time in milliseconds, given by the caller.
 pub type Millis = u64;
@@ -136,5 +137,59 @@ impl SocketInfo {
         self.advertise
             .as_ref()
             .map_or(self.addr.port(), |(_, port)| *port)
+    }
+}
+
+/// A range of bytes in a message: offsets, not pointers, so that an index of a
+/// message is small and can be copied with it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Default, Debug)]
+pub struct Span {
+    /// First byte.
+    pub start: u32,
+    /// One past the last byte.
+    pub end: u32,
+}
+
+impl Span {
+    /// The span of `start..end`.
+    #[must_use]
+    pub const fn new(start: u32, end: u32) -> Self {
+        Self { start, end }
+    }
+
+    /// Number of bytes.
+    #[must_use]
+    pub const fn len(self) -> usize {
+        self.end.saturating_sub(self.start) as usize
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub const fn is_empty(self) -> bool {
+        self.end <= self.start
+    }
+
+    /// As a range for indexing.
+    #[must_use]
+    pub const fn range(self) -> Range<usize> {
+        self.start as usize..self.end as usize
+    }
+
+    /// The same bytes counted from `base` bytes earlier.
+    #[must_use]
+    pub const fn shift(self, base: u32) -> Self {
+        Self::new(self.start + base, self.end + base)
+    }
+
+    /// Whether `other` lies wholly inside.
+    #[must_use]
+    pub const fn contains(self, other: Self) -> bool {
+        self.start <= other.start && other.end <= self.end
+    }
+
+    /// The bytes in `buf`; empty when out of bounds.
+    #[must_use]
+    pub fn of(self, buf: &[u8]) -> &[u8] {
+        buf.get(self.range()).unwrap_or_default()
     }
 }

@@ -1,0 +1,1 @@
+//! The functions and pseudo-variables that scripts call for every message.

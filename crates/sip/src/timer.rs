@@ -1,0 +1,1 @@
+//! Timers with a virtual clock.
