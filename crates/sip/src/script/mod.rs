@@ -1,1 +1,44 @@
-//! The functions and pseudo-variables that scripts call for every message.
+//! The functions of a routing script, over one message's [`Context`].
+//!
+//! `KSR.rr.record_route()` is [`rr::record_route`]`(&mut ctx)`, `KSR.hdr.get(n)` is
+//! [`hdr::get`]`(&ctx, n)`, `KSR.is_method_in(s)` is [`core::is_method_in`], and so on:
+//! one Rust module for each KSR module, one function for each KSR function, text as
+//! `&[u8]`, numbers as `i64`. They return what Kamailio's return: `bool`, a code as
+//! `i32` (1 and -1 by convention), or a [`Value`] for `xval`.
+//!
+//! Nothing here does I/O. A function that refuses wrong use says why in
+//! [`Context::complaints`]. What a script asks for takes effect when the caller
+//! builds the outgoing message with [`forward::build_branch`] and its siblings.
+
+mod avp;
+mod context;
+pub mod core;
+pub mod corex;
+mod env;
+pub mod forward;
+pub mod hdr;
+mod iterators;
+pub mod kx;
+pub mod maxfwd;
+pub mod myself;
+pub mod nathelper;
+pub mod path;
+pub mod pv;
+pub mod pvx;
+pub mod rr;
+pub mod ruri;
+pub mod sanity;
+pub mod siputils;
+pub mod textops;
+pub mod textopsx;
+mod vars;
+pub mod xlog;
+
+pub use avp::{AvpKey, AvpList, XavpList};
+pub use context::{
+    Binding, BranchTarget, Context, RouteType, SendFlags, TxData, TxView, Value, WallMicros,
+};
+pub use env::{Alias, Env, ForeignVars, RrConfig};
+pub use iterators::Iterators;
+pub use rr::RrState;
+pub use vars::Vars;

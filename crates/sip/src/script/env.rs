@@ -1,0 +1,134 @@
+//! What all messages share: sockets, names of this server, settings of the modules.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use crate::types::{Proto, SocketId, SocketInfo};
+
+use super::context::{Context, Value};
+use super::pv::Foreign;
+
+/// A name of this server (`alias=` of kamailio.cfg).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Alias {
+    /// Only for this transport; `None` for any.
+    pub proto: Option<Proto>,
+    /// Host, compared without regard to case.
+    pub host: String,
+    /// Only for this port; `None` for any.
+    pub port: Option<u16>,
+}
+
+/// Settings of module rr, with Kamailio's defaults.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[allow(clippy::struct_excessive_bools)]
+pub struct RrConfig {
+    /// `;lr=on` instead of `;lr`.
+    pub enable_full_lr: bool,
+    /// Add `;ftag=`, so that `is_direction` works.
+    pub append_fromtag: bool,
+    /// Two Record-Routes when the message leaves on another socket than it came in.
+    pub enable_double_rr: bool,
+    /// Put the user of the request-URI into the Record-Route.
+    pub add_username: bool,
+}
+
+impl Default for RrConfig {
+    fn default() -> Self {
+        Self {
+            enable_full_lr: false,
+            append_fromtag: true,
+            enable_double_rr: true,
+            add_username: false,
+        }
+    }
+}
+
+/// Pseudo-variables of other modules (`$sht(..)`, `$dlg(..)`, `$tls_peer_subject`).
+pub trait ForeignVars: Send + Sync {
+    /// The value of `var`; `inner` is its inner name with variables expanded.
+    fn get(&self, ctx: &Context, var: &Foreign, inner: &[u8]) -> Value<'static>;
+    /// Sets `var`; [`Value::Null`] unsets it. False when that is not possible.
+    fn set(&self, ctx: &mut Context, var: &Foreign, inner: &[u8], value: Value<'_>) -> bool;
+}
+
+/// Settings and tables that all messages share; immutable once made.
+#[derive(Clone, Default)]
+pub struct Env {
+    /// Listening sockets, in the order of the configuration; `id` is the index.
+    pub sockets: Vec<SocketInfo>,
+    /// Further names of this server.
+    pub aliases: Vec<Alias>,
+    /// Value of the Server header of our responses, `$version(full)`.
+    pub server_header: String,
+    /// Version number as `$version(num)` gives it.
+    pub version: String,
+    /// Preprocessor defines, `$def(name)` and `KSR.kx.get_def`.
+    pub defines: Vec<(String, String)>,
+    /// Start of the server in seconds since 1970, `$Tb`.
+    pub started: u64,
+    /// Offset of local time from UTC in seconds, for `$Tf`, `$time(..)`, `$timef(..)`.
+    pub utc_offset: i32,
+    /// Settings of module rr.
+    pub rr: RrConfig,
+    /// `max_limit` of module maxfwd; 0 means the default of 256.
+    pub max_forwards_limit: u32,
+    /// URI that every message from a NAT is kept with (`received_avp` of nathelper), as a key.
+    pub received_avp: Option<String>,
+    /// Variables of other modules.
+    pub foreign: Option<Arc<dyn ForeignVars>>,
+}
+
+impl fmt::Debug for Env {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Env")
+            .field("sockets", &self.sockets)
+            .field("aliases", &self.aliases)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Env {
+    /// The socket of that index.
+    #[must_use]
+    pub fn socket(&self, id: SocketId) -> Option<&SocketInfo> {
+        self.sockets
+            .get(usize::from(id))
+            .filter(|s| s.id == id)
+            .or_else(|| self.sockets.iter().find(|s| s.id == id))
+    }
+
+    /// Whether `host`, `port` and `proto` name this server: one of its sockets,
+    /// what it advertises, or an alias (Kamailio's `check_self`). `port` 0 and
+    /// `proto` `None` match any.
+    #[must_use]
+    pub fn is_self(&self, host: &[u8], port: u16, proto: Option<Proto>) -> bool {
+        let host = unbracket(host);
+        let ip = crate::uri::host_ip(host);
+        let port_ok = |p: u16| port == 0 || port == p;
+        let proto_ok = |p: Proto| proto.is_none_or(|q| q == p);
+        self.sockets.iter().any(|s| {
+            proto_ok(s.proto)
+                && (port_ok(s.addr.port()) && ip.is_some_and(|ip| same_ip(ip, s.addr.ip()))
+                    || s.advertise.as_ref().is_some_and(|(h, p)| {
+                        port_ok(*p) && unbracket(h.as_bytes()).eq_ignore_ascii_case(host)
+                    }))
+        }) || self.aliases.iter().any(|a| {
+            unbracket(a.host.as_bytes()).eq_ignore_ascii_case(host)
+                && a.port.is_none_or(port_ok)
+                && a.proto.is_none_or(proto_ok)
+        })
+    }
+}
+
+/// An IPv6 reference without its brackets.
+pub(super) fn unbracket(host: &[u8]) -> &[u8] {
+    host.strip_prefix(b"[")
+        .and_then(|h| h.strip_suffix(b"]"))
+        .unwrap_or(host)
+}
+
+fn same_ip(a: IpAddr, b: IpAddr) -> bool {
+    a.to_canonical() == b.to_canonical()
+}

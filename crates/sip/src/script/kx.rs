@@ -1,0 +1,1 @@
+//! Getters of module kemix: `KSR.kx`.

@@ -1,0 +1,1 @@
+//! Max-Forwards (module maxfwd; RFC 3261 section 16.3).

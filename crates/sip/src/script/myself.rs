@@ -1,0 +1,1 @@
+//! Whether a host or URI names this server.

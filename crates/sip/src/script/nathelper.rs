@@ -1,0 +1,1 @@
+//! NAT traversal of signalling (module nathelper).

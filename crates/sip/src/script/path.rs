@@ -1,0 +1,1 @@
+//! Path (module path; RFC 3327).

@@ -1,0 +1,1 @@
+//! `KSR.pvx`: AVPs and variables by name.

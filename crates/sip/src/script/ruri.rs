@@ -1,0 +1,1 @@
+//! The request-URI and the next hop.

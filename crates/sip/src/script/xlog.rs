@@ -1,0 +1,1 @@
+//! Texts with pseudo-variables in them (module xlog).
