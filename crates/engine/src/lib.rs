@@ -1,3 +1,7 @@
 //! The engine under Sipwright: sockets, TLS threads, queues, timers.
 //!
 //! It never links Python and never holds a Python object: Python pulls.
+
+pub mod config;
+pub mod net;
+pub mod stats;

@@ -1,0 +1,378 @@
+//! What the engine is started with: one JSON object, read from the settings.
+//!
+//! An unknown field is an error, every field but `listen` has a default, and
+//! durations are whole milliseconds in fields named `*_ms`.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+
+use serde::Deserialize;
+use sipwright_sip::types::Proto;
+
+/// Everything the engine needs to know before it binds a socket.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct EngineConfig {
+    /// Sockets to listen on, in the order in which they get their `SocketId`.
+    pub listen: Vec<Listen>,
+    /// Script workers, each of which takes one `WorkerPort`.
+    pub workers: u16,
+    /// TLS and the threads that do it.
+    pub tls: TlsConfig,
+    /// Bounds on memory and connections.
+    pub limits: Limits,
+    /// How long the transport waits for what.
+    pub timeouts: Timeouts,
+    /// Transaction timers (RFC 3261 section 17, RFC 6026).
+    pub timers: Timers,
+    /// UDP socket options.
+    pub udp: UdpConfig,
+    /// A network thread reads UDP once no worker has waited for this long.
+    pub relief_after_ms: u64,
+    /// Seed of branches and tags; 0 draws one at random, which is what every
+    /// process but a test wants.
+    pub instance_seed: u64,
+}
+
+impl Default for EngineConfig {
+    fn default() -> Self {
+        Self {
+            listen: Vec::new(),
+            workers: 2,
+            tls: TlsConfig::default(),
+            limits: Limits::default(),
+            timeouts: Timeouts::default(),
+            timers: Timers::default(),
+            udp: UdpConfig::default(),
+            relief_after_ms: 10,
+            instance_seed: 0,
+        }
+    }
+}
+
+impl EngineConfig {
+    /// Reads the JSON form.
+    ///
+    /// # Errors
+    /// The place and the problem: a syntax error, an unknown field, a wrong type.
+    pub fn from_json(text: &str) -> Result<Self, String> {
+        serde_json::from_str(text).map_err(|e| format!("engine configuration: {e}"))
+    }
+}
+
+/// One socket to listen on.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Listen {
+    /// `udp`, `tcp` or `tls`.
+    #[serde(deserialize_with = "proto")]
+    pub proto: Proto,
+    /// Address of an interface, or the wildcard.
+    pub addr: IpAddr,
+    /// Port; 0 lets the system choose.
+    pub port: u16,
+    /// Host and port to write into Via and Record-Route instead.
+    #[serde(default)]
+    pub advertise: Option<(String, u16)>,
+    /// Name for `KSR.corex.set_send_socket_name` and the like.
+    #[serde(default)]
+    pub name: Option<String>,
+}
+
+impl Listen {
+    /// A socket without an advertised address or a name.
+    #[must_use]
+    pub const fn new(proto: Proto, addr: IpAddr, port: u16) -> Self {
+        Self { proto, addr, port, advertise: None, name: None }
+    }
+
+    /// Address to bind.
+    #[must_use]
+    pub const fn socket_addr(&self) -> SocketAddr {
+        SocketAddr::new(self.addr, self.port)
+    }
+}
+
+fn proto<'de, D: serde::Deserializer<'de>>(d: D) -> Result<Proto, D::Error> {
+    let name = String::deserialize(d)?;
+    Proto::parse(name.as_bytes()).ok_or_else(|| serde::de::Error::custom(format!("unknown protocol {name:?}")))
+}
+
+/// Who does the TLS work of a connection (`tls_threads_mode`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum TlsMode {
+    /// 0: the script worker that owns the connection does everything.
+    Inline,
+    /// 1: TLS threads do the handshake, a script worker the records.
+    Handshake,
+    /// 2: TLS threads do all of it.
+    #[default]
+    Full,
+}
+
+impl<'de> Deserialize<'de> for TlsMode {
+    fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        match u8::deserialize(d)? {
+            0 => Ok(Self::Inline),
+            1 => Ok(Self::Handshake),
+            2 => Ok(Self::Full),
+            n => Err(serde::de::Error::custom(format!("threads_mode is 0, 1 or 2, not {n}"))),
+        }
+    }
+}
+
+/// TLS: threads, profiles, session resumption.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TlsConfig {
+    /// 0, 1 or 2; see [`TlsMode`].
+    pub threads_mode: TlsMode,
+    /// Threads for TLS and plain TCP; 0 means one per core.
+    pub threads: u16,
+    /// Profiles for connections that come in; see [`ServerProfile`].
+    pub server: Vec<ServerProfile>,
+    /// Profiles for connections that go out; see [`ClientProfile`].
+    pub client: Vec<ClientProfile>,
+    /// Sessions kept for resumption by id (TLS 1.2), in each server profile.
+    pub session_cache: usize,
+    /// Resumption by tickets, whose keys rotate.
+    pub session_tickets: bool,
+}
+
+impl Default for TlsConfig {
+    fn default() -> Self {
+        Self {
+            threads_mode: TlsMode::Full,
+            threads: 0,
+            server: Vec::new(),
+            client: Vec::new(),
+            session_cache: 4096,
+            session_tickets: true,
+        }
+    }
+}
+
+/// Oldest TLS version that is accepted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
+pub enum TlsVersion {
+    /// TLS 1.2 and 1.3.
+    #[default]
+    #[serde(rename = "1.2")]
+    V12,
+    /// TLS 1.3 only.
+    #[serde(rename = "1.3")]
+    V13,
+}
+
+/// What a server asks of the client's certificate.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum VerifyClient {
+    /// Does not ask (`verify_certificate = no`).
+    #[default]
+    None,
+    /// Verifies one if it is shown (`verify_certificate = yes`).
+    Optional,
+    /// Refuses the connection without one (`require_certificate = yes`).
+    Require,
+}
+
+/// How we appear to those who connect. The profile of a connection is the one
+/// whose `addr` and `server_name` both fit, else `addr` alone, else
+/// `server_name` alone, else the first that names neither.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ServerProfile {
+    /// Listening address it is for; any when absent.
+    pub addr: Option<SocketAddr>,
+    /// Server name (SNI) it is for; any when absent.
+    pub server_name: Option<String>,
+    /// PEM file: our certificate and its intermediates.
+    pub certificate: PathBuf,
+    /// PEM file: the private key (PKCS#8, SEC1 or PKCS#1).
+    pub private_key: PathBuf,
+    /// PEM file: authorities for client certificates.
+    pub client_ca: Option<PathBuf>,
+    /// Whether client certificates are asked for.
+    pub verify_client: VerifyClient,
+    /// Oldest version.
+    pub min_version: TlsVersion,
+}
+
+/// How we appear to those we connect to. The first profile whose `addr` and
+/// `server_name` fit is used; one that names neither is the default.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ClientProfile {
+    /// Remote address it is for; any when absent.
+    pub addr: Option<SocketAddr>,
+    /// Host name it is for; any when absent.
+    pub server_name: Option<String>,
+    /// PEM file: a certificate to show when asked.
+    pub certificate: Option<PathBuf>,
+    /// PEM file: its private key.
+    pub private_key: Option<PathBuf>,
+    /// PEM file: authorities of servers; the system's store when absent.
+    pub ca: Option<PathBuf>,
+    /// Whether the server's certificate must be valid for its name.
+    pub verify: bool,
+    /// Oldest version.
+    pub min_version: TlsVersion,
+}
+
+impl Default for ClientProfile {
+    fn default() -> Self {
+        Self {
+            addr: None,
+            server_name: None,
+            certificate: None,
+            private_key: None,
+            ca: None,
+            verify: true,
+            min_version: TlsVersion::V12,
+        }
+    }
+}
+
+/// Bounds; what exceeds one is refused and counted.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// Bytes of one message on a stream; a datagram is bounded by UDP itself.
+    pub max_message: usize,
+    /// Connections in all (Kamailio `tcp_max_connections`).
+    pub connections: usize,
+    /// Connections from one IPv4 address, or one IPv6 /64 network.
+    pub connections_per_source: usize,
+    /// TLS handshakes of incoming connections in progress.
+    pub handshakes: usize,
+    /// Bytes that may wait in one connection (Kamailio `tcp_conn_wq_max`).
+    pub write_buffer: usize,
+    /// Jobs that may wait for the script workers.
+    pub queue: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            max_message: 65_536,
+            connections: 16_384,
+            connections_per_source: 1024,
+            handshakes: 4096,
+            write_buffer: 1 << 20,
+            queue: 8192,
+        }
+    }
+}
+
+/// How long the transport waits.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Timeouts {
+    /// An outgoing TCP connection (Kamailio `tcp_connect_timeout`).
+    pub connect_ms: u64,
+    /// A TLS handshake, from its first byte on either side.
+    pub handshake_ms: u64,
+    /// A connection without traffic (Kamailio `tcp_connection_lifetime`).
+    pub idle_ms: u64,
+    /// The rest of a message that has begun (Kamailio `tcp_msg_read_timeout`).
+    pub message_ms: u64,
+    /// Flushing and the other side's farewell once we close.
+    pub close_ms: u64,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self { connect_ms: 5_000, handshake_ms: 10_000, idle_ms: 120_000, message_ms: 20_000, close_ms: 1_000 }
+    }
+}
+
+/// Transaction timers; the defaults are Kamailio's where it has one.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Timers {
+    /// T1, round-trip estimate (RFC 3261 section 17.1.1.1).
+    pub t1_ms: u64,
+    /// T2, longest retransmission interval of non-INVITE requests.
+    pub t2_ms: u64,
+    /// T4, longest time a message stays in the network.
+    pub t4_ms: u64,
+    /// Wait for any response (Kamailio tm `fr_timer`).
+    pub fr_ms: u64,
+    /// Wait for a final response after a provisional one (`fr_inv_timer`).
+    pub fr_inv_ms: u64,
+    /// Linger after the final response (`wt_timer`).
+    pub wait_ms: u64,
+    /// Longest life of an INVITE transaction (`max_inv_lifetime`; timer C is within).
+    pub max_inv_ms: u64,
+    /// Longest life of any other (`max_noninv_lifetime`).
+    pub max_noninv_ms: u64,
+}
+
+impl Default for Timers {
+    fn default() -> Self {
+        Self {
+            t1_ms: 500,
+            t2_ms: 4_000,
+            t4_ms: 5_000,
+            fr_ms: 30_000,
+            fr_inv_ms: 120_000,
+            wait_ms: 5_000,
+            max_inv_ms: 180_000,
+            max_noninv_ms: 32_000,
+        }
+    }
+}
+
+/// UDP socket options.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct UdpConfig {
+    /// Receive buffer asked of the kernel, bytes; it may grant less.
+    pub receive_buffer: usize,
+    /// Send buffer asked of the kernel, bytes.
+    pub send_buffer: usize,
+    /// Datagrams read by one system call.
+    pub batch: usize,
+}
+
+impl Default for UdpConfig {
+    fn default() -> Self {
+        Self { receive_buffer: 8 << 20, send_buffer: 2 << 20, batch: 32 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_object_gives_the_defaults() {
+        let cfg = EngineConfig::from_json("{}").unwrap();
+        assert_eq!(cfg.tls.threads_mode, TlsMode::Full);
+        assert_eq!(cfg.timeouts.idle_ms, 120_000);
+        assert!(cfg.listen.is_empty());
+    }
+
+    #[test]
+    fn a_full_listen_entry_is_read() {
+        let text = r#"{"listen": [{"proto": "TLS", "addr": "::1", "port": 5061,
+                       "advertise": ["sip.example.org", 443], "name": "edge"}], "tls": {"threads_mode": 1}}"#;
+        let cfg = EngineConfig::from_json(text).unwrap();
+        assert_eq!(cfg.listen[0].proto, Proto::Tls);
+        assert_eq!(cfg.listen[0].advertise, Some(("sip.example.org".into(), 443)));
+        assert_eq!(cfg.tls.threads_mode, TlsMode::Handshake);
+    }
+
+    #[test]
+    fn unknown_fields_and_values_are_named() {
+        for (text, named) in [
+            (r#"{"liste": []}"#, "liste"),
+            (r#"{"listen": [{"proto": "sctp", "addr": "::1", "port": 1}]}"#, "sctp"),
+            (r#"{"tls": {"threads_mode": 3}}"#, "not 3"),
+        ] {
+            let error = EngineConfig::from_json(text).unwrap_err();
+            assert!(error.contains(named), "{error}");
+        }
+    }
+}
