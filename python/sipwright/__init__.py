@@ -1,0 +1,1 @@
+"""Sipwright: a SIP server whose routing is Python."""

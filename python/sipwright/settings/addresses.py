@@ -1,0 +1,45 @@
+"""Addresses of this machine: names of interfaces and hosts, and whether IPv6 loopback is there."""
+
+import fcntl
+import ipaddress
+import socket
+import struct
+
+_SIOCGIFADDR = 0x8915
+
+
+def resolve(host: str) -> str:
+    """The address of `host`: an address as it is, an interface's IPv4 address, or a host name's first one.
+
+    Raises OSError whose text names what was not found.
+    """
+    try:
+        return str(ipaddress.ip_address(host))
+    except ValueError:
+        pass
+    if host in {name for _, name in socket.if_nameindex()}:
+        return _interface_address(host)
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_DGRAM)
+    except socket.gaierror:
+        raise OSError(f"{host!r} is neither an address, nor an interface, nor a host name that resolves") from None
+    return str(found[0][4][0])
+
+
+def has_ipv6_loopback() -> bool:
+    """Whether a socket can be bound to `::1`."""
+    try:
+        with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as probe:
+            probe.bind(("::1", 0))
+    except OSError:
+        return False
+    return True
+
+
+def _interface_address(name: str) -> str:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            packed = fcntl.ioctl(probe, _SIOCGIFADDR, struct.pack("256s", name.encode()[:15]))
+        except OSError:
+            raise OSError(f"interface {name!r} has no IPv4 address") from None
+    return socket.inet_ntoa(packed[20:24])

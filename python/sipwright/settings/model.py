@@ -1,0 +1,250 @@
+"""Every setting of Sipwright with its type, default, unit and meaning: the one place where defaults live.
+
+`docs/reference/settings.md` is generated from this file. How values get here from sipwright.toml, the environment
+and the command line is in `sources.py`.
+"""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+
+from sipwright.settings.listen import Listen
+
+
+def _listen(value: Any) -> Listen:
+    if isinstance(value, Listen):
+        return value
+    if not isinstance(value, str):
+        raise ValueError('must be text such as "udp:0.0.0.0:5060"')
+    return Listen.parse(value)
+
+
+ListenAddress = Annotated[Listen, BeforeValidator(_listen), PlainSerializer(str)]
+Port = Annotated[int, Field(ge=0, le=65535)]
+Count = Annotated[int, Field(ge=0)]
+Positive = Annotated[int, Field(ge=1)]
+
+
+class Section(BaseModel):
+    """A table of settings; unknown names are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True, hide_input_in_errors=True)
+
+
+class ScriptSettings(Section):
+    """The routing script and the threads that run it."""
+
+    path: Path | None = Field(None, description="Python routing script; without it the built-in registrar and proxy.")
+    workers: int = Field(2, ge=1, le=256, description="Script worker threads.")
+    isolation: Literal["per-worker", "shared"] = Field(
+        "shared",
+        description="Whether each worker has its own instance of the script's modules, as Kamailio's processes do, "
+        "or all workers share one.",
+    )
+    on_error: Literal["500", "drop"] = Field(
+        "500", description="What happens to a request whose script raised before a reply was sent."
+    )
+    strict: bool = Field(
+        False, description="Raise TypeError where a KSR function gets a wrong argument, instead of logging it."
+    )
+    slow_call_ms: int = Field(500, ge=1, description="A script call that takes longer is logged with file and line.")
+    stall_after_ms: int = Field(
+        10_000, ge=1, description="A script call that takes longer has the stacks of all workers logged."
+    )
+    mod_init: str = Field("mod_init", description="Function of the script that makes the handler object.")
+    child_init: str = Field("child_init", description="Method of the handler that is called once in each worker.")
+    request_route: str = Field("ksr_request_route", description="Handler method for requests.")
+    reply_route: str = Field("ksr_reply_route", description="Handler method for responses; empty for none.")
+    onsend_route: str = Field("ksr_onsend_route", description="Handler method for requests that leave; empty for none.")
+
+
+class TlsServerProfile(Section):
+    """How we appear to those who connect to one address, or ask for one server name."""
+
+    address: str | None = Field(None, description="Listening `host:port` that the profile is for; any without it.")
+    server_name: str | None = Field(None, description="Server name (SNI) that the profile is for; any without it.")
+    certificate: Path = Field(description="PEM file with the certificate and its intermediates.")
+    private_key: Path = Field(description="PEM file with the private key.")
+    ca_list: Path | None = Field(None, description="PEM file with the authorities of client certificates.")
+    verify_client: Literal["none", "optional", "require"] = Field(
+        "none", description="Whether clients are asked for a certificate, and whether they may connect without one."
+    )
+    min_version: Literal["1.2", "1.3"] = Field("1.2", description="Oldest TLS version.")
+
+
+class TlsClientProfile(Section):
+    """How we appear to one server that we connect to."""
+
+    address: str | None = Field(None, description="Remote `host:port` that the profile is for; any without it.")
+    server_name: str | None = Field(None, description="Host name that the profile is for; any without it.")
+    certificate: Path | None = Field(None, description="PEM file with a certificate to show when asked.")
+    private_key: Path | None = Field(None, description="PEM file with its private key.")
+    ca_list: Path | None = Field(None, description="PEM file with the authorities to trust; else those of the system.")
+    verify: bool = Field(True, description="Whether the server's certificate must be valid for its name.")
+    min_version: Literal["1.2", "1.3"] = Field("1.2", description="Oldest TLS version.")
+
+
+class TlsSettings(Section):
+    """TLS (RFC 3261 section 26.2): which threads do it, and with which certificate."""
+
+    threads_mode: Literal[0, 1, 2] = Field(
+        2,
+        description="Who does the TLS work: 0 the script workers, 1 TLS threads the handshakes and script workers the "
+        "records, 2 TLS threads all of it.",
+    )
+    threads: int = Field(0, ge=0, le=64, description="Threads for TLS and TCP; 0 for one per core.")
+    certificate: Path | None = Field(
+        None, description="PEM file with the certificate chain; without it a development certificate is made."
+    )
+    private_key: Path | None = Field(None, description="PEM file with the private key of `tls.certificate`.")
+    ca_list: Path | None = Field(
+        None, description="PEM file with the authorities to trust, of clients and servers; else those of the system."
+    )
+    verify_client: Literal["none", "optional", "require"] = Field(
+        "none", description="Whether clients are asked for a certificate, and whether they may connect without one."
+    )
+    verify_server: bool = Field(True, description="Whether certificates of servers that we connect to are verified.")
+    min_version: Literal["1.2", "1.3"] = Field("1.2", description="Oldest TLS version.")
+    session_cache: Count = Field(4_096, description="TLS 1.2 sessions kept for resumption.")
+    session_tickets: bool = Field(True, description="Whether sessions are resumed by tickets.")
+    server: list[TlsServerProfile] = Field(
+        default_factory=list, description="Profiles for single listening addresses or server names, before the default."
+    )
+    client: list[TlsClientProfile] = Field(
+        default_factory=list, description="Profiles for single servers that we connect to, before the default."
+    )
+
+
+class LimitSettings(Section):
+    """Bounds on memory, connections and queues; what exceeds one is refused and counted."""
+
+    max_message_bytes: int = Field(65_536, ge=1_024, le=16_777_216, description="Largest SIP message on a stream.")
+    connections: Positive = Field(16_384, description="Open TCP and TLS connections.")
+    connections_per_source: Positive = Field(
+        1_024, description="Open connections from one IPv4 address or one IPv6 /64 network."
+    )
+    handshakes: Positive = Field(4_096, description="TLS handshakes in progress.")
+    write_buffer_bytes: int = Field(
+        1_048_576, ge=4_096, description="Bytes that may wait to be written on one connection."
+    )
+    queue_messages: Positive = Field(8_192, description="Messages that may wait for a script worker; then 503.")
+    drain_ms: Count = Field(5_000, description="Longest time that a stop waits for work in progress.")
+
+
+class TimerSettings(Section):
+    """Transaction timers (RFC 3261 section 17), in milliseconds."""
+
+    t1_ms: Positive = Field(500, description="T1, the round-trip estimate.")
+    t2_ms: Positive = Field(4_000, description="T2, the longest interval between retransmissions.")
+    t4_ms: Positive = Field(5_000, description="T4, the longest time a message stays in the network.")
+    fr_ms: Positive = Field(30_000, description="Wait for any response (Kamailio's fr_timer).")
+    fr_inv_ms: Positive = Field(
+        120_000, description="Wait for a final response after a provisional one (Kamailio's fr_inv_timer)."
+    )
+    wait_ms: Positive = Field(5_000, description="How long a finished transaction is kept for retransmissions.")
+    max_inv_ms: Positive = Field(180_000, description="Longest life of an INVITE transaction.")
+    max_noninv_ms: Positive = Field(32_000, description="Longest life of any other transaction.")
+
+
+class TimeoutSettings(Section):
+    """How long connections wait, in milliseconds."""
+
+    connect_ms: Positive = Field(5_000, description="Opening a TCP connection.")
+    handshake_ms: Positive = Field(10_000, description="A TLS handshake, from its first byte.")
+    idle_ms: Positive = Field(120_000, description="A connection without traffic.")
+    message_ms: Positive = Field(20_000, description="The rest of a message that has begun.")
+    close_ms: Positive = Field(1_000, description="Flushing and the other side's farewell when we close.")
+
+
+class UdpSettings(Section):
+    """UDP sockets."""
+
+    receive_buffer_bytes: Positive = Field(8_388_608, description="Receive buffer asked of the kernel.")
+    send_buffer_bytes: Positive = Field(2_097_152, description="Send buffer asked of the kernel.")
+    batch: int = Field(32, ge=1, le=1_024, description="Datagrams read by one system call.")
+    relief_after_ms: Positive = Field(
+        10, description="A network thread reads UDP too once no worker has waited for this long."
+    )
+
+
+class LogSettings(Section):
+    """The server's log, on standard error."""
+
+    level: Literal["error", "warning", "notice", "info", "debug"] = Field(
+        "info", description="Least severe level shown."
+    )
+    format: Literal["text", "json"] = Field("text", description="Lines for people, or one JSON object a line.")
+
+
+class RegistrarSettings(Section):
+    """Registrar (RFC 3261 section 10.3); names as in Kamailio's module registrar."""
+
+    default_expires_s: Positive = Field(3_600, description="Seconds a binding lasts when the request names none.")
+    min_expires_s: Count = Field(60, description="Shortest binding accepted, in seconds.")
+    max_expires_s: Count = Field(86_400, description="Longest binding granted, in seconds; 0 for no limit.")
+    too_brief: Literal["423", "raise"] = Field(
+        "423",
+        description="A binding shorter than `registrar.min_expires_s`: refused with 423 (RFC 3261 section 10.3), or "
+        "lengthened as Kamailio does.",
+    )
+    max_contacts: Count = Field(10, description="Contacts of one address-of-record; 0 for no limit.")
+    retry_after_s: Count = Field(0, description="Retry-After of refused registrations, in seconds; 0 for none.")
+    default_q: int = Field(
+        -1, ge=-1, le=1_000, description="q of contacts that name none, in thousandths; -1 for none."
+    )
+    append_branches: bool = Field(True, description="Whether lookup() forks to all contacts, or takes the best only.")
+    method_filtering: bool = Field(False, description="Whether lookup() skips contacts that do not allow the method.")
+    case_sensitive: bool = Field(False, description="Whether the user part of an address-of-record keeps its case.")
+    use_domain: bool = Field(False, description="Whether the domain is part of an address-of-record, or only the user.")
+    use_path: bool = Field(True, description="Whether Path (RFC 3327) is kept and followed.")
+    path_mode: Literal[0, 1, 2] = Field(
+        1,
+        description="Path without `Supported: path`: 0 kept and never returned, 1 kept and returned if supported, "
+        "2 refused with 420.",
+    )
+    sweep_s: Positive = Field(60, description="Seconds between sweeps for expired bindings.")
+    max_bindings: Positive = Field(1_000_000, description="Bindings kept in all; registrations beyond get 503.")
+
+
+class TableSettings(Section):
+    """One hash table; names as in Kamailio's module htable."""
+
+    autoexpire_s: Count = Field(0, description="Seconds an item lives after its last write; 0 for ever.")
+    initval: int | str | None = Field(None, description="Value of an item that is not there.")
+    updateexpire: bool = Field(True, description="Whether a write renews the life of an item.")
+    max_items: Positive = Field(1_000_000, description="Items kept; a write of one more fails.")
+
+
+class HtableSettings(Section):
+    """Hash tables for scripts: `KSR.htable` and `$sht(table=>key)`."""
+
+    tables: dict[str, TableSettings] = Field(default_factory=dict, description="The tables, by name.")
+
+
+class Settings(Section):
+    """All settings of one server."""
+
+    listen: list[ListenAddress] = Field(
+        default_factory=list,
+        description='Addresses: `[proto:]host[:port] [advertise host[:port]] [name "x"]`, proto one of udp, tcp, tls; '
+        "without any, loopback: UDP and TCP on 5060, TLS on 5061.",
+    )
+    aliases: list[str] = Field(
+        default_factory=list, description="Names that are this server too, `[proto:]host[:port]`, for `is_myself`."
+    )
+    data_dir: Path | None = Field(
+        None, description="Where state lives; without it `$XDG_STATE_HOME/sipwright` (`~/.local/state/sipwright`)."
+    )
+    server_header: str = Field(
+        "Sipwright", max_length=200, description="Server of responses and User-Agent of requests; empty for none."
+    )
+    script: ScriptSettings = ScriptSettings()
+    tls: TlsSettings = TlsSettings()
+    limits: LimitSettings = LimitSettings()
+    timers: TimerSettings = TimerSettings()
+    timeouts: TimeoutSettings = TimeoutSettings()
+    udp: UdpSettings = UdpSettings()
+    log: LogSettings = LogSettings()
+    registrar: RegistrarSettings = RegistrarSettings()
+    htable: HtableSettings = HtableSettings()
