@@ -36,6 +36,8 @@ pub enum ErrorKind {
     MethodMismatch,
     /// The body is shorter than Content-Length says.
     Truncated,
+    /// A name-addr or addr-spec is malformed.
+    NameAddr,
     /// A URI is malformed.
     Uri,
 }
@@ -45,14 +47,16 @@ pub enum ErrorKind {
 pub struct ParseError {
     /// What was wrong.
     pub kind: ErrorKind,
-    /// The response code that RFC 3261 provides (400, 413, 505), if the message
+    /// The response code that RFC 3261 provides (400, 505, 513), if the message
     /// is a request that may be answered; `None` says discard.
     pub status: Option<u16>,
     /// One line for the log, and for the reason phrase of the answer.
     pub reason: &'static str,
-    /// The message as far as it could be read, present when the request has a
-    /// usable top Via and From, To, Call-ID and CSeq lines, which is enough for
-    /// [`crate::build::response`]. Other accessors may give empty values.
+    /// The request as far as it could be read, present when it may be answered and
+    /// has a usable top Via: pass it to [`crate::build::response`], which copies
+    /// what is there (RFC 4475 section 3.3.1 wants a 400 even without From, To and
+    /// Call-ID; [`Message::is_complete`] tells). Accessors give empty values for
+    /// what is missing or malformed.
     pub partial: Option<Box<Message>>,
 }
 

@@ -83,21 +83,65 @@ header_ids! {
     MimeVersion = "MIME-Version";
 }
 
+/// Slots of the hash table over [`NAMES`]; a power of two.
+const SLOTS: usize = 256;
+
+/// `NAMES` index + 1 by hash, 0 for a free slot; collisions go to the next slot.
+const BY_NAME: [u8; SLOTS] = {
+    let mut table = [0; SLOTS];
+    let mut i = 0;
+    while i < NAMES.len() {
+        let mut slot = hash(NAMES[i].1.as_bytes());
+        while table[slot] != 0 {
+            slot = (slot + 1) % SLOTS;
+        }
+        table[slot] = i as u8 + 1;
+        i += 1;
+    }
+    table
+};
+
+/// Header by compact letter.
+const BY_LETTER: [HeaderId; 26] = {
+    let mut table = [HeaderId::Other; 26];
+    let mut i = 0;
+    while i < NAMES.len() {
+        if let Some(letter) = NAMES[i].2 {
+            table[(letter - b'a') as usize] = NAMES[i].0;
+        }
+        i += 1;
+    }
+    table
+};
+
+/// A hash of length and three letters, the same for either case.
+const fn hash(name: &[u8]) -> usize {
+    let n = name.len();
+    let (first, middle, last) = (name[0] | 0x20, name[n / 2] | 0x20, name[n - 1] | 0x20);
+    (first as usize * 7 + middle as usize * 31 + last as usize + n * 11) % SLOTS
+}
+
 impl HeaderId {
     /// The header of that name: any case, long or compact form (RFC 3261 section 7.3.3).
     #[must_use]
     pub fn of(name: &[u8]) -> Self {
-        if let [c] = name {
-            let c = c.to_ascii_lowercase();
-            return NAMES
-                .iter()
-                .find(|n| n.2 == Some(c))
-                .map_or(Self::Other, |n| n.0);
+        match name {
+            [] => return Self::Other,
+            [c] if c.is_ascii_alphabetic() => {
+                return BY_LETTER[usize::from(c.to_ascii_lowercase() - b'a')];
+            }
+            _ => {}
         }
-        NAMES
-            .iter()
-            .find(|n| n.1.as_bytes().eq_ignore_ascii_case(name))
-            .map_or(Self::Other, |n| n.0)
+        let mut slot = hash(name);
+        while BY_NAME[slot] != 0 {
+            let (id, known, _) = NAMES[usize::from(BY_NAME[slot]) - 1];
+            let known = known.as_bytes();
+            if known == name || known.eq_ignore_ascii_case(name) {
+                return id;
+            }
+            slot = (slot + 1) % SLOTS;
+        }
+        Self::Other
     }
 
     /// The name as RFC 3261 and its extensions spell it; empty for [`HeaderId::Other`].

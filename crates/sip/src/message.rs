@@ -4,8 +4,10 @@ use bytes::Bytes;
 
 use crate::error::{ParseError, SyntaxError};
 use crate::header::{Header, HeaderId};
+use crate::lex;
 use crate::method::Method;
 use crate::nameaddr::NameAddr;
+use crate::parse;
 use crate::types::Span;
 use crate::via::Via;
 
@@ -15,22 +17,51 @@ use crate::via::Via;
 /// Content-Length are parsed, everything else on demand.
 #[derive(Clone, Debug)]
 pub struct Message {
-    bytes: Bytes,
-    headers: Vec<Header>,
-    via: Via,
-    from: NameAddr,
-    to: NameAddr,
+    pub(crate) bytes: Bytes,
+    pub(crate) headers: Vec<Header>,
+    pub(crate) start: StartLine,
+    pub(crate) first_line: Span,
+    /// The empty line.
+    pub(crate) blank: Span,
+    pub(crate) via: Via,
+    pub(crate) from: NameAddr,
+    pub(crate) to: NameAddr,
+    pub(crate) call_id: Span,
+    pub(crate) cseq: u32,
+    pub(crate) cseq_method: Span,
+    pub(crate) content_length: Option<u32>,
+}
+
+/// What the first line says.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum StartLine {
+    Request {
+        method: Method,
+        name: Span,
+        uri: Span,
+    },
+    Response {
+        code: u16,
+        reason: Span,
+        /// Of CSeq.
+        method: Method,
+    },
 }
 
 impl Message {
     /// Indexes a datagram or a framed message. CRLFs before the first line are
-    /// skipped, bytes after the body (by Content-Length) are cut off.
+    /// skipped, bytes after the body (by Content-Length) are cut off, a lone LF
+    /// ends a line as CRLF does.
+    ///
+    /// Checked are the first line (with the Request-URI), the form of every header
+    /// line, the top Via, From, To, Call-ID, CSeq and Content-Length, and that
+    /// header fields that must be single are. Nothing else is: a proxy has to
+    /// forward what it does not need to understand (RFC 3261 section 16.3).
     ///
     /// # Errors
     /// [`ParseError`] says what was wrong and how it may be answered.
     pub fn parse(bytes: Bytes) -> Result<Self, ParseError> {
-        let _ = bytes;
-        todo!()
+        parse::parse(bytes)
     }
 
     /// The whole message, from the first line to the end of the body.
@@ -39,7 +70,7 @@ impl Message {
         &self.bytes
     }
 
-    /// The bytes of a span of this message.
+    /// The bytes of a span of this message; empty when out of bounds.
     #[must_use]
     pub fn get(&self, span: Span) -> &[u8] {
         span.of(&self.bytes)
@@ -48,19 +79,24 @@ impl Message {
     /// Whether it is a request.
     #[must_use]
     pub fn is_request(&self) -> bool {
-        todo!()
+        matches!(self.start, StartLine::Request { .. })
     }
 
     /// Method of a request; of CSeq for a response.
     #[must_use]
     pub fn method(&self) -> Method {
-        todo!()
+        match self.start {
+            StartLine::Request { method, .. } | StartLine::Response { method, .. } => method,
+        }
     }
 
     /// Method as written; of CSeq for a response.
     #[must_use]
     pub fn method_name(&self) -> &[u8] {
-        todo!()
+        match self.start {
+            StartLine::Request { name, .. } => self.get(name),
+            StartLine::Response { .. } => self.get(self.cseq_method),
+        }
     }
 
     /// Request-URI as written; empty for a response.
@@ -72,25 +108,34 @@ impl Message {
     /// Where the Request-URI is; empty for a response.
     #[must_use]
     pub fn uri_span(&self) -> Span {
-        todo!()
+        match self.start {
+            StartLine::Request { uri, .. } => uri,
+            StartLine::Response { .. } => Span::default(),
+        }
     }
 
     /// Status code; 0 for a request.
     #[must_use]
     pub fn status(&self) -> u16 {
-        todo!()
+        match self.start {
+            StartLine::Response { code, .. } => code,
+            StartLine::Request { .. } => 0,
+        }
     }
 
     /// Reason phrase; empty for a request.
     #[must_use]
     pub fn reason(&self) -> &[u8] {
-        todo!()
+        match self.start {
+            StartLine::Response { reason, .. } => self.get(reason),
+            StartLine::Request { .. } => &[],
+        }
     }
 
     /// The first line, its line end included.
     #[must_use]
     pub fn first_line(&self) -> Span {
-        todo!()
+        self.first_line
     }
 
     /// All header fields in order.
@@ -125,9 +170,14 @@ impl Message {
     }
 
     /// The comma separated values of all header fields of that name, in order.
+    /// Only for header fields whose grammar is a list: a comma in a Date is no separator.
     pub fn values(&self, id: HeaderId) -> impl Iterator<Item = Span> {
-        let _ = id;
-        std::iter::empty() // TODO
+        self.all(id).flat_map(|h| self.split(h))
+    }
+
+    /// The comma separated values of one header field.
+    pub fn split(&self, header: &Header) -> impl Iterator<Item = Span> {
+        lex::Values::new(self.get(header.value)).map(|value| lex::span_in(&self.bytes, value))
     }
 
     /// The top Via.
@@ -175,19 +225,19 @@ impl Message {
     /// Call-ID.
     #[must_use]
     pub fn call_id(&self) -> &[u8] {
-        todo!()
+        self.get(self.call_id)
     }
 
     /// Sequence number of CSeq.
     #[must_use]
     pub fn cseq(&self) -> u32 {
-        todo!()
+        self.cseq
     }
 
     /// Content-Length, if the header field is there.
     #[must_use]
     pub fn content_length(&self) -> Option<u32> {
-        todo!()
+        self.content_length
     }
 
     /// The body.
@@ -199,19 +249,35 @@ impl Message {
     /// Where the body begins, one past the empty line.
     #[must_use]
     pub fn body_offset(&self) -> usize {
-        todo!()
+        self.blank.end as usize
     }
 
     /// Where the header fields end: offset of the empty line. [`crate::Edits`]
     /// append here.
     #[must_use]
     pub fn headers_end(&self) -> usize {
-        todo!()
+        self.blank.start as usize
     }
 
-    /// Max-Forwards; `None` when absent or malformed.
+    /// Max-Forwards; `None` when absent or not a number of 0 to 255
+    /// (RFC 3261 section 20.22).
     #[must_use]
     pub fn max_forwards(&self) -> Option<u32> {
-        todo!()
+        lex::decimal(self.value(HeaderId::MaxForwards)?, 255)
+    }
+
+    /// Whether it has what every response needs: From, To, Call-ID and CSeq next
+    /// to the top Via (RFC 3261 section 8.2.6.2). True unless it is
+    /// [`ParseError::partial`] of a message that lacks one.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        [
+            HeaderId::From,
+            HeaderId::To,
+            HeaderId::CallId,
+            HeaderId::CSeq,
+        ]
+        .into_iter()
+        .all(|id| self.header(id).is_some())
     }
 }

@@ -1,6 +1,9 @@
 //! Via values (RFC 3261 section 20.42, RFC 3581).
 
-use crate::error::SyntaxError;
+use crate::error::{ErrorKind, SyntaxError};
+use crate::header::HeaderId;
+use crate::lex::{self, span_in};
+use crate::params::{Params, RawParam};
 use crate::types::{Proto, Span};
 
 /// The `rport` parameter of a Via (RFC 3581).
@@ -47,11 +50,35 @@ pub struct Via {
 impl Via {
     /// Parses the first Via value at `span` of `buf`.
     ///
+    /// Any protocol name and version are accepted (a request of another SIP
+    /// version is answered by its Via too), any transport token, blanks and
+    /// folding wherever RFC 3261 section 25.1 has them.
+    ///
     /// # Errors
-    /// When it is not `SIP/2.0/transport host[:port][;params]`.
+    /// When it is not `SIP/2.0/transport host[:port][;params]`, or a parameter is empty.
     pub fn parse(buf: &[u8], span: Span) -> Result<Self, SyntaxError> {
-        let _ = (buf, span);
-        todo!()
+        let value = lex::Values::new(span.of(buf)).next().unwrap_or_default();
+        let (transport, rest) = sent_protocol(value)?;
+        let sent_by = lex::trim_start(rest);
+        if sent_by.len() == rest.len() {
+            return Err(error("Via without sent-by"));
+        }
+        let (host, port, rest) = host_port(sent_by)?;
+        let mut via = Self {
+            span: span_in(buf, value),
+            transport: span_in(buf, transport),
+            proto: Proto::parse(transport),
+            host: span_in(buf, host),
+            port,
+            sent_by: span_in(buf, lex::trim(&sent_by[..sent_by.len() - rest.len()])),
+            ..Self::default()
+        };
+        match rest {
+            [] => via.params = span_in(buf, rest),
+            [b';', params @ ..] => via.parse_params(buf, params)?,
+            _ => return Err(error("Unexpected text in Via")),
+        }
+        Ok(via)
     }
 
     /// Port of sent-by, or the default of the transport (RFC 3261 section 18.1.1).
@@ -60,4 +87,83 @@ impl Via {
         self.port
             .unwrap_or_else(|| self.proto.unwrap_or(Proto::Udp).default_port())
     }
+
+    fn parse_params(&mut self, buf: &[u8], text: &[u8]) -> Result<(), SyntaxError> {
+        self.params = span_in(buf, text);
+        if matches!(text, [] | [.., b';']) {
+            return Err(error("Empty parameter in Via"));
+        }
+        let mut params = Params::new(text);
+        while let Some(param) = params.next_raw() {
+            if param.name.is_empty() {
+                return Err(error("Empty parameter in Via"));
+            }
+            self.take_param(buf, &param)?;
+        }
+        Ok(())
+    }
+
+    /// Notes a parameter that routing needs; the first of a name counts.
+    fn take_param(&mut self, buf: &[u8], param: &RawParam<'_>) -> Result<(), SyntaxError> {
+        let name = param.name;
+        let value = param.value.filter(|v| !v.is_empty());
+        let slot = match name.len() {
+            6 if name.eq_ignore_ascii_case(b"branch") => &mut self.branch,
+            8 if name.eq_ignore_ascii_case(b"received") => &mut self.received,
+            5 if name.eq_ignore_ascii_case(b"maddr") => &mut self.maddr,
+            5 if name.eq_ignore_ascii_case(b"rport") && self.rport == Rport::Absent => {
+                self.rport_span = span_in(buf, param.text);
+                self.rport = match value {
+                    None => Rport::Empty,
+                    Some(v) => Rport::Port(port(v).ok_or(error("Malformed rport in Via"))?),
+                };
+                return Ok(());
+            }
+            _ => return Ok(()),
+        };
+        if slot.is_none() {
+            *slot = value.map(|v| span_in(buf, v));
+        }
+        Ok(())
+    }
+}
+
+/// `SIP/2.0/UDP`: the transport and what follows it.
+fn sent_protocol(text: &[u8]) -> Result<(&[u8], &[u8]), SyntaxError> {
+    let mut rest = text;
+    for _ in 0..2 {
+        let len = lex::token_len(rest);
+        rest = match lex::trim_start(&rest[len..]) {
+            [b'/', after @ ..] if len > 0 => lex::trim_start(after),
+            _ => return Err(error("Malformed sent-protocol in Via")),
+        };
+    }
+    match lex::token_len(rest) {
+        0 => Err(error("Malformed sent-protocol in Via")),
+        len => Ok(rest.split_at(len)),
+    }
+}
+
+/// `host[:port]`: both and what follows them, blanks skipped.
+fn host_port(text: &[u8]) -> Result<(&[u8], Option<u16>, &[u8]), SyntaxError> {
+    let (host, rest) = text.split_at(lex::host_len(text));
+    if host.is_empty() {
+        return Err(error("Malformed host in Via"));
+    }
+    let rest = lex::trim_start(rest);
+    let [b':', rest @ ..] = rest else {
+        return Ok((host, None, rest));
+    };
+    let rest = lex::trim_start(rest);
+    let len = rest.iter().take_while(|b| b.is_ascii_digit()).count();
+    let port = port(&rest[..len]).ok_or(error("Malformed port in Via"))?;
+    Ok((host, Some(port), lex::trim_start(&rest[len..])))
+}
+
+fn port(text: &[u8]) -> Option<u16> {
+    lex::decimal(text, u32::from(u16::MAX)).map(|p| p as u16)
+}
+
+const fn error(reason: &'static str) -> SyntaxError {
+    SyntaxError::new(ErrorKind::Header(HeaderId::Via), reason)
 }
