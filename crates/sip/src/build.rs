@@ -1,38 +1,23 @@
 //! Messages that a proxy writes: responses, forwarded messages, ACK and CANCEL.
 
-use std::net::{IpAddr, SocketAddr};
+mod forward;
+mod via;
 
-use crate::edit::Edits;
+pub use forward::{Forward, forward_request, forward_response};
+pub use via::{ViaFix, ViaTarget, response_target};
+
+use crate::header::{Header, HeaderId};
 use crate::message::Message;
-use crate::types::Proto;
-use crate::via::Via;
-
-/// What the receiver of a request writes into its top Via
-/// (RFC 3261 section 18.2.1, RFC 3581 section 4).
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub struct ViaFix {
-    /// `;received=` to set.
-    pub received: Option<IpAddr>,
-    /// `;rport=` to set.
-    pub rport: Option<u16>,
-}
-
-impl ViaFix {
-    /// The fix for a request that came from `source`. `force_rport` treats a Via
-    /// without `rport` as if it asked for it (Kamailio's `force_rport()`).
-    #[must_use]
-    pub fn for_request(msg: &Message, source: SocketAddr, force_rport: bool) -> Self {
-        let _ = (msg, source, force_rport);
-        todo!()
-    }
-}
 
 /// A response to `req` (RFC 3261 section 8.2.6).
 ///
 /// Copies every Via (the top one with `via_fix`), From, To, Call-ID and CSeq; the
-/// Timestamp into a 100; the Record-Route into 101 to 299 when the request forms a dialog.
-/// `to_tag` is added unless To has a tag or the code is 100. `extra` holds header
-/// lines with their CRLFs. An empty `reason` becomes [`default_reason`].
+/// Timestamp into a 100; the Record-Route into 101 to 299 when the request forms a
+/// dialog. `to_tag` is added unless To has a tag or the code is 100. `extra` holds
+/// header lines with their CRLFs. An empty `reason` becomes [`default_reason`];
+/// line ends inside it become blanks.
+///
+/// `req` may be [`crate::ParseError::partial`]: what it lacks the response lacks.
 #[must_use]
 pub fn response(
     req: &Message,
@@ -43,108 +28,201 @@ pub fn response(
     body: &[u8],
     via_fix: &ViaFix,
 ) -> Vec<u8> {
-    let _ = (req, code, reason, to_tag, extra, body, via_fix);
-    todo!()
-}
-
-/// The reason phrase that RFC 3261 section 21 and its extensions give a code.
-#[must_use]
-pub fn default_reason(code: u16) -> &'static str {
-    let _ = code;
-    todo!()
-}
-
-/// How a request leaves (RFC 3261 section 16.6).
-#[derive(Clone, Copy, Debug)]
-pub struct Forward<'a> {
-    /// New Request-URI; `None` keeps the one of the edits or of the message.
-    pub uri: Option<&'a [u8]>,
-    /// Our whole Via line with CRLF; comes first. May be empty.
-    pub via: &'a [u8],
-    /// What goes into the Via of the sender.
-    pub via_fix: ViaFix,
-    /// Header lines with CRLF that follow our Via, before all others: Path,
-    /// Record-Route, Route.
-    pub top: &'a [u8],
-    /// New Max-Forwards; added when the request has none. `None` leaves it alone.
-    pub max_forwards: Option<u32>,
-    /// What the script changed.
-    pub edits: &'a Edits,
-}
-
-/// A request as it is forwarded: only what the proxy adds changes.
-#[must_use]
-pub fn forward_request(msg: &Message, how: &Forward<'_>) -> Vec<u8> {
-    let _ = (msg, how);
-    todo!()
-}
-
-/// A response as it is forwarded: without its top Via value (RFC 3261 section 16.7).
-#[must_use]
-pub fn forward_response(msg: &Message, edits: &Edits) -> Vec<u8> {
-    let _ = (msg, edits);
-    todo!()
-}
-
-/// Where a response goes by a Via (RFC 3261 section 18.2.2, RFC 3581 section 4).
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct ViaTarget<'a> {
-    /// Transport; `None` when it is unknown here.
-    pub proto: Option<Proto>,
-    /// Host of sent-by.
-    pub host: &'a [u8],
-    /// Port of sent-by, if written.
-    pub port: Option<u16>,
-    /// `received`, if it is an address.
-    pub received: Option<IpAddr>,
-    /// `rport`, if it is filled in.
-    pub rport: Option<u16>,
-    /// `maddr`.
-    pub maddr: Option<&'a [u8]>,
-}
-
-impl<'a> ViaTarget<'a> {
-    /// The target that a Via of `msg` names.
-    #[must_use]
-    pub fn of(msg: &'a Message, via: &Via) -> Self {
-        let _ = (msg, via);
-        todo!()
+    let mut out = Vec::with_capacity(req.headers_end() + extra.len() + body.len() + 128);
+    status_line(code, reason, &mut out);
+    let copy_routes = (101..300).contains(&code) && req.method().forms_dialog();
+    let mut top_via = Some(via_fix);
+    for header in req.headers() {
+        match header.id {
+            HeaderId::Via => match top_via.take() {
+                Some(fix) => fix.write_line(req, header, &mut out),
+                None => copy_line(req, header, b"", &mut out),
+            },
+            HeaderId::To if code > 100 && req.to().tag.is_none() => {
+                let tag = to_tag.map(|tag| [b";tag=", tag].concat());
+                copy_line(req, header, tag.as_deref().unwrap_or_default(), &mut out);
+            }
+            HeaderId::From | HeaderId::To | HeaderId::CallId | HeaderId::CSeq => {
+                copy_line(req, header, b"", &mut out);
+            }
+            HeaderId::Timestamp if code == 100 => copy_line(req, header, b"", &mut out),
+            HeaderId::RecordRoute if copy_routes => copy_line(req, header, b"", &mut out),
+            _ => {}
+        }
     }
-
-    /// The address when no DNS is needed: `maddr`, `received` or sent-by, with
-    /// the port that RFC 3581 or RFC 3261 section 18.2.2 says.
-    #[must_use]
-    pub fn addr(&self) -> Option<SocketAddr> {
-        todo!()
-    }
-
-    /// Host to resolve when [`ViaTarget::addr`] is `None`, and port as there.
-    #[must_use]
-    pub fn host_port(&self) -> (&'a [u8], u16) {
-        todo!()
-    }
-}
-
-/// Where a received response is forwarded to: what its second Via says; `None`
-/// when it has no second Via (it is ours) or that Via is malformed.
-#[must_use]
-pub fn response_target(msg: &Message) -> Option<ViaTarget<'_>> {
-    let _ = msg;
-    todo!()
+    out.extend_from_slice(extra);
+    finish(body, &mut out);
+    out
 }
 
 /// The ACK for a non-2xx final response (RFC 3261 section 17.1.1.3).
-/// `invite_sent` is the INVITE as it left.
+/// `invite_sent` is the INVITE as it left; To comes from the response.
 #[must_use]
 pub fn ack_for(invite_sent: &Message, response: &Message) -> Vec<u8> {
-    let _ = (invite_sent, response);
-    todo!()
+    let to = response.header(HeaderId::To).map(|h| (response, h));
+    hop_by_hop(invite_sent, b"ACK", to, b"")
 }
 
 /// The CANCEL for a pending request (RFC 3261 section 9.1). `extra` holds header
 /// lines with CRLF, such as Reason (RFC 3326).
 #[must_use]
 pub fn cancel_for(invite_sent: &Message, extra: &[u8]) -> Vec<u8> {
-    let _ = (invite_sent, extra);
-    todo!()
+    let to = invite_sent.header(HeaderId::To).map(|h| (invite_sent, h));
+    hop_by_hop(invite_sent, b"CANCEL", to, extra)
 }
+
+/// A request of the same transaction as `sent`: its Request-URI, its top Via
+/// alone, its Route, From, Call-ID and sequence number.
+fn hop_by_hop(
+    sent: &Message,
+    method: &[u8],
+    to: Option<(&Message, &Header)>,
+    extra: &[u8],
+) -> Vec<u8> {
+    let mut out = Vec::with_capacity(512 + extra.len());
+    for part in [
+        method,
+        b" ",
+        sent.uri(),
+        b" SIP/2.0\r\nVia: ",
+        sent.get(sent.via().span),
+    ] {
+        out.extend_from_slice(part);
+    }
+    out.extend_from_slice(b"\r\n");
+    for route in sent.all(HeaderId::Route) {
+        copy_line(sent, route, b"", &mut out);
+    }
+    let own = |id| sent.header(id).map(|h| (sent, h));
+    let fields = [own(HeaderId::From), to, own(HeaderId::CallId)];
+    for (msg, header) in fields.into_iter().flatten() {
+        copy_line(msg, header, b"", &mut out);
+    }
+    push_number(&mut out, b"CSeq: ", sent.cseq() as usize);
+    for part in [b" ", method, b"\r\nMax-Forwards: 70\r\n", extra] {
+        out.extend_from_slice(part);
+    }
+    finish(b"", &mut out);
+    out
+}
+
+fn status_line(code: u16, reason: &[u8], out: &mut Vec<u8>) {
+    push_number(out, b"SIP/2.0 ", usize::from(code));
+    out.push(b' ');
+    let reason = if reason.is_empty() {
+        default_reason(code).as_bytes()
+    } else {
+        reason
+    };
+    let one_line = |b: &u8| if matches!(b, b'\r' | b'\n') { b' ' } else { *b };
+    out.extend(reason.iter().map(one_line));
+    out.extend_from_slice(b"\r\n");
+}
+
+/// The header field as it came with `suffix` after its value; its line ends as CRLF.
+fn copy_line(msg: &Message, header: &Header, suffix: &[u8], out: &mut Vec<u8>) {
+    let upto = crate::Span::new(header.full.start, header.value.end);
+    out.extend_from_slice(msg.get(upto));
+    out.extend_from_slice(suffix);
+    out.extend_from_slice(b"\r\n");
+}
+
+/// Content-Length, the empty line and the body.
+fn finish(body: &[u8], out: &mut Vec<u8>) {
+    push_number(out, b"Content-Length: ", body.len());
+    out.extend_from_slice(b"\r\n\r\n");
+    out.extend_from_slice(body);
+}
+
+fn push_number(out: &mut Vec<u8>, before: &[u8], number: usize) {
+    out.extend_from_slice(before);
+    out.extend_from_slice(number.to_string().as_bytes());
+}
+
+/// The reason phrase that RFC 3261 section 21 and its extensions give a code; for
+/// other codes that of their class (`x00`, RFC 3261 section 8.1.3.2).
+#[must_use]
+pub fn default_reason(code: u16) -> &'static str {
+    let find = |code| REASONS.iter().find(|r| r.0 == code).map(|r| r.1);
+    find(code)
+        .or_else(|| find(code / 100 * 100))
+        .unwrap_or("Unknown")
+}
+
+const REASONS: &[(u16, &str)] = &[
+    (100, "Trying"),
+    (180, "Ringing"),
+    (181, "Call Is Being Forwarded"),
+    (182, "Queued"),
+    (183, "Session Progress"),
+    (199, "Early Dialog Terminated"),
+    (200, "OK"),
+    (202, "Accepted"),
+    (204, "No Notification"),
+    (300, "Multiple Choices"),
+    (301, "Moved Permanently"),
+    (302, "Moved Temporarily"),
+    (305, "Use Proxy"),
+    (380, "Alternative Service"),
+    (400, "Bad Request"),
+    (401, "Unauthorized"),
+    (402, "Payment Required"),
+    (403, "Forbidden"),
+    (404, "Not Found"),
+    (405, "Method Not Allowed"),
+    (406, "Not Acceptable"),
+    (407, "Proxy Authentication Required"),
+    (408, "Request Timeout"),
+    (410, "Gone"),
+    (412, "Conditional Request Failed"),
+    (413, "Request Entity Too Large"),
+    (414, "Request-URI Too Long"),
+    (415, "Unsupported Media Type"),
+    (416, "Unsupported URI Scheme"),
+    (417, "Unknown Resource-Priority"),
+    (420, "Bad Extension"),
+    (421, "Extension Required"),
+    (422, "Session Interval Too Small"),
+    (423, "Interval Too Brief"),
+    (424, "Bad Location Information"),
+    (425, "Bad Alert Message"),
+    (428, "Use Identity Header"),
+    (429, "Provide Referrer Identity"),
+    (430, "Flow Failed"),
+    (433, "Anonymity Disallowed"),
+    (436, "Bad Identity Info"),
+    (437, "Unsupported Credential"),
+    (438, "Invalid Identity Header"),
+    (439, "First Hop Lacks Outbound Support"),
+    (440, "Max-Breadth Exceeded"),
+    (469, "Bad Info Package"),
+    (470, "Consent Needed"),
+    (480, "Temporarily Unavailable"),
+    (481, "Call/Transaction Does Not Exist"),
+    (482, "Loop Detected"),
+    (483, "Too Many Hops"),
+    (484, "Address Incomplete"),
+    (485, "Ambiguous"),
+    (486, "Busy Here"),
+    (487, "Request Terminated"),
+    (488, "Not Acceptable Here"),
+    (489, "Bad Event"),
+    (491, "Request Pending"),
+    (493, "Undecipherable"),
+    (494, "Security Agreement Required"),
+    (500, "Server Internal Error"),
+    (501, "Not Implemented"),
+    (502, "Bad Gateway"),
+    (503, "Service Unavailable"),
+    (504, "Server Time-out"),
+    (505, "Version Not Supported"),
+    (513, "Message Too Large"),
+    (555, "Push Notification Service Not Supported"),
+    (580, "Precondition Failure"),
+    (600, "Busy Everywhere"),
+    (603, "Decline"),
+    (604, "Does Not Exist Anywhere"),
+    (606, "Not Acceptable"),
+    (607, "Unwanted"),
+    (608, "Rejected"),
+];

@@ -1,8 +1,11 @@
 //! Messages out of a byte stream (RFC 3261 section 18.3, RFC 5626 section 4.4.1).
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
+use memchr::memchr;
 
 use crate::error::{ErrorKind, ParseError};
+use crate::header::HeaderId;
+use crate::lex;
 use crate::message::Message;
 
 /// What a stream holds.
@@ -12,7 +15,8 @@ pub enum Frame {
     Message(Bytes),
     /// CRLFCRLF: answer with one CRLF (RFC 5626 section 4.4.1).
     Ping,
-    /// A single CRLF: the answer to our own ping.
+    /// A single CRLF: the answer to our own ping. Reported when the next byte
+    /// shows that it is not the first half of a ping.
     Pong,
 }
 
@@ -21,13 +25,21 @@ pub enum Frame {
 pub struct FrameError {
     /// What was wrong.
     pub kind: ErrorKind,
-    /// Code to answer with (400, 413), `None` when there is nothing to answer.
+    /// Code to answer with (400, 505, 513), `None` when there is nothing to answer.
     pub status: Option<u16>,
     /// One line for the log.
     pub reason: &'static str,
     /// The request as far as it could be read, when that is enough to answer it.
     pub partial: Option<Box<Message>>,
 }
+
+impl std::fmt::Display for FrameError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.reason)
+    }
+}
+
+impl std::error::Error for FrameError {}
 
 impl From<ParseError> for FrameError {
     fn from(e: ParseError) -> Self {
@@ -41,10 +53,28 @@ impl From<ParseError> for FrameError {
 }
 
 /// Cuts a byte stream into messages by Content-Length.
+///
+/// What comes out depends on the bytes alone, not on how they were split into
+/// pushes, and no byte of a header block is looked at twice.
 #[derive(Debug)]
 pub struct Framer {
     buf: BytesMut,
     max_message: usize,
+    default_length: Option<u32>,
+    state: State,
+}
+
+/// How far the message at the start of the buffer is known.
+#[derive(Clone, Copy, Debug)]
+enum State {
+    /// Between messages, where CRLFs are keep-alives.
+    Idle,
+    /// In the header block; nothing ends it before this offset.
+    Head(usize),
+    /// The whole message is that long.
+    Body(usize),
+    /// After an error.
+    Dead,
 }
 
 impl Framer {
@@ -54,12 +84,24 @@ impl Framer {
         Self {
             buf: BytesMut::new(),
             max_message,
+            default_length: None,
+            state: State::Idle,
         }
+    }
+
+    /// Takes a message without Content-Length as one without body instead of
+    /// refusing it (Kamailio's `tcp_accept_no_cl`).
+    #[must_use]
+    pub fn accept_missing_length(mut self, accept: bool) -> Self {
+        self.default_length = accept.then_some(0);
+        self
     }
 
     /// Adds bytes as they were read from the stream.
     pub fn push(&mut self, bytes: &[u8]) {
-        self.buf.extend_from_slice(bytes);
+        if !matches!(self.state, State::Dead) {
+            self.buf.extend_from_slice(bytes);
+        }
     }
 
     /// Bytes waiting for the rest of their message.
@@ -68,13 +110,129 @@ impl Framer {
         self.buf.len()
     }
 
-    /// The next frame, or `None` until more bytes are pushed.
+    /// The next frame, or `None` until more bytes are pushed. Call it until then
+    /// after each push, and the buffer never holds more than one unfinished
+    /// message.
     ///
     /// # Errors
     /// A message without or with a malformed Content-Length, or one that is too
     /// large. The stream is lost: every later call gives `Ok(None)`.
     pub fn next_frame(&mut self) -> Result<Option<Frame>, FrameError> {
-        let _ = self.max_message;
-        todo!()
+        let result = self.step();
+        if result.is_err() {
+            self.state = State::Dead;
+            self.buf = BytesMut::new();
+        }
+        result
+    }
+
+    fn step(&mut self) -> Result<Option<Frame>, FrameError> {
+        if let State::Idle = self.state {
+            if let Some(frame) = self.keep_alive() {
+                return Ok(frame);
+            }
+            self.state = State::Head(0);
+        }
+        if let State::Head(from) = self.state {
+            match self.head_end(from)? {
+                Ok(end) => self.state = State::Body(self.whole_len(end)?),
+                Err(from) => {
+                    self.state = State::Head(from);
+                    return Ok(None);
+                }
+            }
+        }
+        match self.state {
+            State::Body(len) if self.buf.len() >= len => {
+                self.state = State::Idle;
+                Ok(Some(Frame::Message(self.buf.split_to(len).freeze())))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// CRLFs between messages. `Some(None)` waits for more bytes, `None` says that
+    /// a message begins.
+    fn keep_alive(&mut self) -> Option<Option<Frame>> {
+        // A lone LF is no keep-alive; as before a datagram, it is skipped.
+        let lf = self.buf.iter().take_while(|&&b| b == b'\n').count();
+        self.buf.advance(lf);
+        let (frame, len) = match self.buf[..] {
+            [b'\r', b'\n', b'\r', b'\n', ..] => (Frame::Ping, 4),
+            [] | [b'\r'] | [b'\r', b'\n'] | [b'\r', b'\n', b'\r'] => return Some(None),
+            [b'\r', b'\n', ..] => (Frame::Pong, 2),
+            _ => return None,
+        };
+        self.buf.advance(len);
+        Some(Some(frame))
+    }
+
+    /// Where the header block ends, or from where to look on when there is more.
+    fn head_end(&self, from: usize) -> Result<Result<usize, usize>, FrameError> {
+        let limit = self.buf.len().min(self.max_message);
+        let buf = &self.buf[..limit];
+        let mut pos = from;
+        while let Some(hit) = memchr(b'\n', &buf[pos..]) {
+            let at = pos + hit;
+            match buf[at + 1..] {
+                [b'\n', ..] => return Ok(Ok(at + 2)),
+                [b'\r', b'\n', ..] => return Ok(Ok(at + 3)),
+                [] | [b'\r'] if limit < self.max_message => return Ok(Err(at)),
+                _ => pos = at + 1,
+            }
+        }
+        if limit < self.max_message {
+            return Ok(Err(limit));
+        }
+        Err(self.too_large(limit))
+    }
+
+    /// Length of the message whose header block ends at `head`.
+    fn whole_len(&self, head: usize) -> Result<usize, FrameError> {
+        let start = memchr(b'\n', &self.buf).map_or(head, |n| n + 1);
+        let length = match lex::content_length(&self.buf[..head], start) {
+            Ok(length) => length.or(self.default_length),
+            Err(_) => None,
+        };
+        let length = length.ok_or_else(|| self.refuse(head))?;
+        let len = head + length as usize;
+        if len > self.max_message {
+            return Err(self.too_large(head));
+        }
+        Ok(len)
+    }
+
+    /// The error for a header block whose Content-Length is missing or malformed.
+    fn refuse(&self, head: usize) -> FrameError {
+        match self.parse(head) {
+            Err(e) => e.into(),
+            Ok(msg) => {
+                let partial = Some(msg).filter(Message::is_answerable);
+                FrameError {
+                    kind: ErrorKind::Missing(HeaderId::ContentLength),
+                    status: partial.is_some().then_some(400),
+                    reason: "Content-Length missing",
+                    partial: partial.map(Box::new),
+                }
+            }
+        }
+    }
+
+    fn too_large(&self, head: usize) -> FrameError {
+        let partial = match self.parse(head) {
+            Err(e) => e.partial,
+            Ok(msg) => Some(Box::new(msg)).filter(|m| m.is_answerable()),
+        };
+        FrameError {
+            kind: ErrorKind::TooLarge,
+            status: partial.is_some().then_some(513),
+            reason: "Message too large",
+            partial,
+        }
+    }
+
+    /// Whatever can be read of the first `len` bytes.
+    fn parse(&self, len: usize) -> Result<Message, ParseError> {
+        Message::parse(Bytes::copy_from_slice(&self.buf[..len]))
     }
 }

@@ -208,11 +208,6 @@ impl<'a> Lines<'a> {
         Self { buf, pos }
     }
 
-    /// Where the next line begins.
-    pub(crate) const fn pos(&self) -> usize {
-        self.pos
-    }
-
     /// The next header field. After a malformed line it can be called again.
     pub(crate) fn next_line(&mut self) -> Result<Step, SyntaxError> {
         let (buf, start) = (self.buf, self.pos);
@@ -265,12 +260,19 @@ impl<'a> Lines<'a> {
     }
 }
 
-/// Content-Length of a header block that begins at `pos` of `head`, by the rules
-/// of [`crate::Message::parse`]: one field, digits only.
+/// Content-Length of a whole header block that begins at `pos` of `head`, by the
+/// rules of [`crate::Message::parse`]: one field, digits only. Malformed lines are
+/// skipped, since they do not hide where the message ends.
 pub(crate) fn content_length(head: &[u8], pos: usize) -> Result<Option<u32>, SyntaxError> {
     let mut lines = Lines::new(head, pos);
     let mut found = None;
-    while let Step::Line(line) = lines.next_line()? {
+    loop {
+        let line = match lines.next_line() {
+            Ok(Step::Line(line)) => line,
+            Ok(Step::End(..)) => return Ok(found),
+            Err(e) if e.kind == ErrorKind::HeaderLine => continue,
+            Err(e) => return Err(e),
+        };
         let name = line.name.of(head);
         if !matches!(name[0] | 0x20, b'c' | b'l') || HeaderId::of(name) != HeaderId::ContentLength {
             continue;
@@ -278,13 +280,10 @@ pub(crate) fn content_length(head: &[u8], pos: usize) -> Result<Option<u32>, Syn
         let value = parse_content_length(line.value.of(head))?;
         if found.replace(value).is_some() {
             let kind = ErrorKind::Duplicate(HeaderId::ContentLength);
-            return Err(SyntaxError::new(
-                kind,
-                "Several Content-Length header fields",
-            ));
+            let reason = "Several Content-Length header fields";
+            return Err(SyntaxError::new(kind, reason));
         }
     }
-    Ok(found)
 }
 
 /// The value of a Content-Length header field.

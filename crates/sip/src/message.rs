@@ -82,6 +82,13 @@ impl Message {
         matches!(self.start, StartLine::Request { .. })
     }
 
+    /// Whether a response may be sent to it: not to a response, nor to an ACK
+    /// (RFC 3261 sections 8.1.3.3 and 17).
+    #[must_use]
+    pub fn is_answerable(&self) -> bool {
+        self.is_request() && self.method() != Method::Ack
+    }
+
     /// Method of a request; of CSeq for a response.
     #[must_use]
     pub fn method(&self) -> Method {

@@ -317,8 +317,7 @@ impl Parser {
         let Some(e) = self.error else {
             return Ok(self.msg);
         };
-        // A response is never answered, nor is an ACK (RFC 3261 sections 8.1.3.3 and 17).
-        let answerable = self.msg.is_request() && self.msg.method() != Method::Ack;
+        let answerable = self.msg.is_answerable();
         let status = match e.kind {
             ErrorKind::Version => 505,
             ErrorKind::TooLarge => 513,

@@ -144,8 +144,11 @@ fn sent_protocol(text: &[u8]) -> Result<(&[u8], &[u8]), SyntaxError> {
     }
 }
 
-/// `host[:port]`: both and what follows them, blanks skipped.
-fn host_port(text: &[u8]) -> Result<(&[u8], Option<u16>, &[u8]), SyntaxError> {
+/// Host, port if written, and the rest of the value.
+type SentBy<'a> = (&'a [u8], Option<u16>, &'a [u8]);
+
+/// `host[:port]` and what follows, blanks skipped.
+fn host_port(text: &[u8]) -> Result<SentBy<'_>, SyntaxError> {
     let (host, rest) = text.split_at(lex::host_len(text));
     if host.is_empty() {
         return Err(error("Malformed host in Via"));

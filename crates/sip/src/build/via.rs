@@ -1,0 +1,145 @@
+//! What a server writes into a Via and reads from it (RFC 3261 section 18.2, RFC 3581).
+
+use std::net::{IpAddr, SocketAddr};
+
+use crate::header::{Header, HeaderId};
+use crate::message::Message;
+use crate::types::{Proto, Span};
+use crate::uri::host_ip;
+use crate::via::{Rport, Via};
+
+/// What the receiver of a request writes into its top Via
+/// (RFC 3261 section 18.2.1, RFC 3581 section 4).
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct ViaFix {
+    /// `;received=` to set.
+    pub received: Option<IpAddr>,
+    /// `;rport=` to set.
+    pub rport: Option<u16>,
+}
+
+impl ViaFix {
+    /// The fix for a request that came from `source`. `force_rport` treats a Via
+    /// without `rport` as if it asked for it (Kamailio's `force_rport()`).
+    ///
+    /// `received` is set when sent-by is not the source address, when `rport` is
+    /// asked for, and in the place of a `received` that the sender made up.
+    #[must_use]
+    pub fn for_request(msg: &Message, source: SocketAddr, force_rport: bool) -> Self {
+        let via = msg.via();
+        let ip = source.ip().to_canonical();
+        let symmetric = force_rport || via.rport != Rport::Absent;
+        let needed = symmetric || via.received.is_some() || host_ip(msg.get(via.host)) != Some(ip);
+        Self {
+            received: needed.then_some(ip),
+            rport: symmetric.then_some(source.port()),
+        }
+    }
+
+    /// The spans of `msg` to replace, with their text: parameters that are there
+    /// get the new value, others follow the last parameter.
+    pub(crate) fn changes(&self, msg: &Message) -> [Option<(Span, String)>; 2] {
+        let via = msg.via();
+        let end = Span::new(via.span.end, via.span.end);
+        let received = self.received.map(|ip| match via.received {
+            Some(span) => (span, ip.to_string()),
+            None => (end, format!(";received={ip}")),
+        });
+        let rport = self.rport.map(|port| match via.rport {
+            Rport::Absent => (end, format!(";rport={port}")),
+            _ => (via.rport_span, format!("rport={port}")),
+        });
+        [received, rport]
+    }
+
+    /// Writes `header`, which holds the top Via, with the changes made.
+    pub(crate) fn write_line(&self, msg: &Message, header: &Header, out: &mut Vec<u8>) {
+        let mut changes = self.changes(msg);
+        // At most two, disjoint or at one place: stable order by position.
+        changes.sort_by_key(|c| c.as_ref().map(|(span, _)| span.start));
+        let mut pos = header.full.start;
+        for (span, text) in changes.into_iter().flatten() {
+            out.extend_from_slice(msg.get(Span::new(pos, span.start)));
+            out.extend_from_slice(text.as_bytes());
+            pos = span.end;
+        }
+        out.extend_from_slice(msg.get(Span::new(pos, header.value.end)));
+        out.extend_from_slice(b"\r\n");
+    }
+}
+
+/// Where a response goes by a Via (RFC 3261 section 18.2.2, RFC 3581 section 4).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ViaTarget<'a> {
+    /// Transport; `None` when it is unknown here.
+    pub proto: Option<Proto>,
+    /// Host of sent-by.
+    pub host: &'a [u8],
+    /// Port of sent-by, if written.
+    pub port: Option<u16>,
+    /// `received`, if it is an address.
+    pub received: Option<IpAddr>,
+    /// `rport`, if it is filled in.
+    pub rport: Option<u16>,
+    /// `maddr`.
+    pub maddr: Option<&'a [u8]>,
+}
+
+impl<'a> ViaTarget<'a> {
+    /// The target that a Via of `msg` names.
+    #[must_use]
+    pub fn of(msg: &'a Message, via: &Via) -> Self {
+        Self {
+            proto: via.proto,
+            host: msg.get(via.host),
+            port: via.port,
+            received: via.received.and_then(|span| host_ip(msg.get(span))),
+            rport: match via.rport {
+                Rport::Port(port) => Some(port),
+                _ => None,
+            },
+            maddr: via.maddr.map(|span| msg.get(span)),
+        }
+    }
+
+    /// The address when no DNS is needed. On UDP `maddr` comes first; then
+    /// `received`, then sent-by.
+    #[must_use]
+    pub fn addr(&self) -> Option<SocketAddr> {
+        let (host, port) = self.host_port();
+        let ip = match self.received {
+            Some(ip) if self.multicast().is_none() => ip,
+            _ => host_ip(host)?,
+        };
+        Some(SocketAddr::new(ip, port))
+    }
+
+    /// Host to resolve when [`ViaTarget::addr`] is `None`, and the port as there:
+    /// `rport` if it is filled in, else that of sent-by or the default.
+    #[must_use]
+    pub fn host_port(&self) -> (&'a [u8], u16) {
+        let written = || {
+            let proto = self.proto.unwrap_or(Proto::Udp);
+            self.port.unwrap_or(proto.default_port())
+        };
+        match self.multicast() {
+            Some(maddr) => (maddr, written()),
+            None => (self.host, self.rport.unwrap_or_else(written)),
+        }
+    }
+
+    /// `maddr`, which counts on unreliable transports only.
+    fn multicast(&self) -> Option<&'a [u8]> {
+        self.maddr
+            .filter(|_| !self.proto.is_some_and(Proto::is_reliable))
+    }
+}
+
+/// Where a received response is forwarded to: what its second Via says; `None`
+/// when it has no second Via (it is ours) or that Via is malformed.
+#[must_use]
+pub fn response_target(msg: &Message) -> Option<ViaTarget<'_>> {
+    let span = msg.values(HeaderId::Via).nth(1)?;
+    let via = Via::parse(msg.bytes(), span).ok()?;
+    Some(ViaTarget::of(msg, &via))
+}
