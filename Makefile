@@ -58,7 +58,7 @@ format: $(DEPENDENCIES) check-cargo ## Format Python and Rust
 	rustfmt --edition 2024 bench/load/*.rs
 
 bench: $(ENGINE) $(LOAD_CLIENT) ## Measure against Debian's Kamailio (QUICK=1: a short form); writes bench/results/
-	PYTHONPATH=bench $(BIN)/python -m load --client $(LOAD_CLIENT) $(if $(QUICK),--quick) $(ARGS)
+	PYTHONPATH=bench:tests $(BIN)/python -m load --client $(LOAD_CLIENT) $(if $(QUICK),--quick) $(ARGS)
 
 soak: $(ENGINE) ## Load, stop and start for SOAK_SECONDS (600)
 	SOAK_SECONDS=$(SOAK_SECONDS) $(BIN)/python -m pytest tests/soak --timeout $$(( $(SOAK_SECONDS) + 120 )) $(PYTEST)

@@ -1,0 +1,142 @@
+"""Compare Sipwright with Debian's Kamailio: the same scripts, the same load, in turn, in one run.
+
+Prints a table of server CPU time and writes bench/results/DATE.md. Only the ratios of one run mean something: the
+speed of a machine drifts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from load import loads
+from load.figures import HEADINGS, Comparison, Figure, markdown, rows
+from support.servers import ROOT, Kamailio, Listen, Server, Sipwright
+from support.tools import MissingTool, tool
+
+RESULTS = ROOT / "bench" / "results"
+SCRIPTS = ROOT / "tests" / "support" / "scripts"
+WORKERS = 2
+SERVERS: dict[str, type[Server]] = {"kamailio": Kamailio, "sipwright": Sipwright}
+
+
+@dataclass(frozen=True)
+class Case:
+    """A load, the script that both servers run under it, and what is counted."""
+
+    name: str
+    text: str
+    unit: str
+    script: Path
+    load: Callable[[Server, loads.Plan], Figure]
+
+
+CASES = [
+    Case("options", "OPTIONS at 5,000/s", "message", SCRIPTS / "answer.py", loads.options_fixed),
+    Case("saturation", "OPTIONS, closed loop", "message", SCRIPTS / "answer.py", loads.options_saturated),
+    Case("relay", "calls at 500/s, t_relay only", "call", SCRIPTS / "relay.py", loads.relayed_calls),
+    Case(
+        "registrar",
+        "calls at 500/s, registrar_proxy.py",
+        "call",
+        ROOT / "examples" / "registrar_proxy.py",
+        loads.registered_calls,
+    ),
+]
+
+
+def main() -> int:
+    options = parse_arguments()
+    plan = loads.Plan.make(options.client.resolve(), quick=options.quick)
+    rounds = options.rounds or plan.rounds
+    try:
+        comparisons = [compare(case, plan, rounds, options.server) for case in CASES if case.name in options.case]
+    except MissingTool as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return 2
+    text = report(comparisons, plan, rounds)
+    print(text)
+    if not options.no_write:
+        RESULTS.mkdir(exist_ok=True)
+        path = RESULTS / f"{datetime.date.today().isoformat()}{'-quick' if options.quick else ''}.md"
+        path.write_text(text)
+        print(f"written to {path.relative_to(ROOT)}")
+    return 0
+
+
+def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    names = [case.name for case in CASES]
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument("--client", type=Path, required=True, help="the built udp_closed_loop")
+    parser.add_argument("--quick", action="store_true", help="two short rounds")
+    parser.add_argument("--rounds", type=int, help="rounds of each load")
+    parser.add_argument("--case", action="append", choices=names, help="only this load (repeatable)")
+    parser.add_argument("--server", action="append", choices=list(SERVERS), help="only this server (repeatable)")
+    parser.add_argument("--no-write", action="store_true", help="print only")
+    found = parser.parse_args(argv)
+    found.case = found.case or names
+    found.server = found.server or list(SERVERS)
+    return found
+
+
+def compare(case: Case, plan: loads.Plan, rounds: int, servers: Sequence[str]) -> Comparison:
+    """Every round starts each server anew, in turn, so that drift of the machine falls on both."""
+    figures: dict[str, list[Figure]] = {name: [] for name in servers}
+    for number in range(1, rounds + 1):
+        for name in servers:
+            figure = measure(SERVERS[name], case, plan)
+            figures[name].append(figure)
+            print(
+                f"{case.name} round {number} {name}: {figure.cpu_us_each:.1f} us CPU a {case.unit}, "
+                f"{figure.rate:.0f}/s, {figure.failed} failed, {figure.retransmissions} retransmitted",
+                file=sys.stderr,
+                flush=True,
+            )
+    return Comparison(case.text, case.unit, figures)
+
+
+def measure(kind: type[Server], case: Case, plan: loads.Plan) -> Figure:
+    with tempfile.TemporaryDirectory(prefix="sipwright-bench-") as name:
+        server = kind(case.script, Path(name), [Listen("udp")], workers=WORKERS)
+        with server:
+            return case.load(server, plan)
+
+
+def report(comparisons: Sequence[Comparison], plan: loads.Plan, rounds: int) -> str:
+    model = next(
+        (
+            line.partition(":")[2].strip()
+            for line in Path("/proc/cpuinfo").read_text().splitlines()
+            if "model name" in line
+        ),
+        platform.machine(),
+    )
+    version = subprocess.run([tool("kamailio"), "-v"], capture_output=True, text=True, timeout=10).stdout.split("\n")[0]
+    table = markdown(HEADINGS, rows(comparisons, "kamailio"))
+    return f"""# Load, {datetime.date.today().isoformat()}
+
+{table}
+
+- CPU: user and system time of all processes and threads of the server from /proc, microseconds for each message or
+  call; the median of {rounds} rounds, servers in turn. `ratio` is to Kamailio in this run; `failed` and
+  `retransmitted` are sums over the rounds, at both ends.
+- Machine: {model}, {os.cpu_count()} cores shared with the load tools; Linux {platform.release()}; Python \
+{platform.python_version()}.
+- Peer: {version}, `-x fm -X fm`; {WORKERS} workers in each server.
+- Load: OPTIONS for {plan.options_seconds:g} s a round (sipp), closed loop with {plan.outstanding} outstanding for \
+{plan.saturation_seconds:g} s;
+  calls (INVITE 180 200 ACK BYE 200) for {plan.calls_seconds:g} s a round, all over UDP on loopback.
+- Limit: a call's load tools use the same two cores as the server, so rates are not a server's limit.
+"""
+
+
+if __name__ == "__main__":
+    sys.exit(main())

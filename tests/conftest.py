@@ -1,0 +1,83 @@
+"""Fixtures that start real servers; whatever a test starts is stopped, and must stop cleanly."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import ssl
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+from support import certificates
+from support.servers import ROOT, Kamailio, Listen, Server, Sipwright
+
+SCRIPTS = Path(__file__).parent / "support" / "scripts"
+
+
+class Start(Protocol):
+    """Starts a server with a script: a name in support/scripts, a path, or none for the default script.
+
+    `listen` are protocols, or `proto:host`, on free ports; UDP without any. `settings` and `arguments` are for
+    Sipwright only.
+    """
+
+    def __call__(
+        self,
+        script: str | Path | None,
+        *listen: str,
+        kind: str = "sipwright",
+        counted: bool = True,
+        workers: int = 2,
+        settings: Mapping[str, object] | None = None,
+        arguments: Sequence[str] = (),
+    ) -> Server: ...
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Start servers; each is stopped at the end of the test and must exit with 0."""
+    numbers = itertools.count(1)
+    with contextlib.ExitStack() as stack:
+
+        def start_one(
+            script: str | Path | None,
+            *listen: str,
+            kind: str = "sipwright",
+            counted: bool = True,
+            workers: int = 2,
+            settings: Mapping[str, object] | None = None,
+            arguments: Sequence[str] = (),
+        ) -> Server:
+            path = SCRIPTS / script if isinstance(script, str) else script
+            addresses = [Listen(*text.split(":", 1)) for text in listen or ("udp",)]  # type: ignore[arg-type]
+            directory = tmp_path / f"{kind}{next(numbers)}"
+            counted = counted and path is not None
+            server: Server
+            if kind == "kamailio":
+                server = Kamailio(path, directory, addresses, workers, counted)
+            else:
+                full = {"data_dir": directory / "data", **(settings or {})}
+                server = Sipwright(path, directory, addresses, workers, counted, settings=full, arguments=arguments)
+            return stack.enter_context(server)
+
+        yield start_one
+
+
+@pytest.fixture(scope="session")
+def certs(tmp_path_factory: pytest.TempPathFactory) -> certificates.Certificates:
+    """A test authority and the server certificate it signed."""
+    return certificates.make(tmp_path_factory.mktemp("certificates"))
+
+
+@pytest.fixture
+def client_tls(certs: certificates.Certificates) -> ssl.SSLContext:
+    """A client that trusts the test authority."""
+    return ssl.create_default_context(cafile=str(certs.ca))
+
+
+@pytest.fixture(scope="session")
+def examples() -> Path:
+    return ROOT / "examples"

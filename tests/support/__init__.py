@@ -1,0 +1,1 @@
+"""What tests and benchmarks share: servers as child processes, SIP peers on raw sockets, foreign tools."""

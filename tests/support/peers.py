@@ -1,0 +1,169 @@
+"""SIP peers on raw asyncio sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import cast
+
+from support.messages import Sip, request
+
+PING = b"\r\n\r\n"
+PONG = b"\r\n"
+T1_S = 0.5
+
+
+class UdpPeer(asyncio.DatagramProtocol):
+    """A UDP socket; what arrives waits in a queue, in order."""
+
+    def __init__(self) -> None:
+        self._queue: asyncio.Queue[tuple[bytes, tuple[str, int]]] = asyncio.Queue()
+        self._transport: asyncio.DatagramTransport | None = None
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, host: str = "127.0.0.1") -> AsyncIterator[UdpPeer]:
+        loop = asyncio.get_running_loop()
+        transport, peer = await loop.create_datagram_endpoint(cls, local_addr=(host, 0))
+        try:
+            yield peer
+        finally:
+            transport.close()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.DatagramTransport, transport)
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        self._queue.put_nowait((data, addr))
+
+    @property
+    def address(self) -> tuple[str, int]:
+        assert self._transport is not None
+        host, port = self._transport.get_extra_info("sockname")[:2]
+        return host, port
+
+    def send(self, data: bytes | Sip, to: tuple[str, int]) -> None:
+        assert self._transport is not None
+        self._transport.sendto(data.encode() if isinstance(data, Sip) else data, to)
+
+    async def receive(self, timeout_s: float = 5.0) -> tuple[Sip, tuple[str, int]]:
+        """The next message and where it came from; TimeoutError when none comes."""
+        async with asyncio.timeout(timeout_s):
+            data, source = await self._queue.get()
+        return Sip.parse(data), source
+
+    async def final(self, call_id: str, timeout_s: float = 5.0) -> Sip:
+        """The final response of the call; other messages are dropped."""
+        async with asyncio.timeout(timeout_s):
+            while True:
+                message, _ = await self.receive(timeout_s)
+                if message.get("Call-ID") == call_id and (message.status or 0) >= 200:
+                    return message
+
+    async def ask(self, sent: Sip, to: tuple[str, int], timeout_s: float = 5.0) -> Sip:
+        """The final response to the request, which is sent again every T1 as UDP wants it."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + timeout_s
+        while True:
+            self.send(sent, to)
+            try:
+                return await self.final(sent["Call-ID"], min(T1_S, deadline - loop.time()))
+            except TimeoutError:
+                if loop.time() + 0.01 >= deadline:
+                    raise TimeoutError(f"no final response to {sent.first_line} within {timeout_s} s") from None
+
+
+class StreamPeer:
+    """A TCP or TLS connection that frames messages by Content-Length and counts CRLF answers."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader, self.writer = reader, writer
+        self.pongs = 0
+
+    @classmethod
+    @asynccontextmanager
+    async def open(
+        cls, address: tuple[str, int], tls: ssl.SSLContext | None = None, server_name: str | None = None
+    ) -> AsyncIterator[StreamPeer]:
+        name = server_name or (address[0] if tls else None)
+        reader, writer = await asyncio.open_connection(*address, ssl=tls, server_hostname=name if tls else None)
+        try:
+            yield cls(reader, writer)
+        finally:
+            writer.transport.abort()
+
+    @property
+    def address(self) -> tuple[str, int]:
+        host, port = self.writer.get_extra_info("sockname")[:2]
+        return host, port
+
+    async def send(self, data: bytes | Sip) -> None:
+        self.writer.write(data.encode() if isinstance(data, Sip) else data)
+        await self.writer.drain()
+
+    async def receive(self, timeout_s: float = 5.0) -> Sip:
+        """The next message; CRLFs before it are counted as answers to pings. EOFError when the peer closed."""
+        async with asyncio.timeout(timeout_s):
+            head = await self._line()
+            while not head.endswith(b"\r\n\r\n"):
+                head += await self.reader.readuntil(b"\r\n")
+            length = int(Sip.parse(head).get("Content-Length") or 0)
+            return Sip.parse(head + await self.reader.readexactly(length))
+
+    async def _line(self) -> bytes:
+        while (line := await self.reader.readuntil(b"\r\n")) == PONG:
+            self.pongs += 1
+        return line
+
+    async def ping(self, timeout_s: float = 5.0) -> None:
+        """Send a keep-alive and wait for its answer (RFC 5626 section 4.4.1)."""
+        await self.send(PING)
+        async with asyncio.timeout(timeout_s):
+            answer = await self.reader.readexactly(len(PONG))
+        assert answer == PONG, answer
+        self.pongs += 1
+
+    async def ask(self, sent: Sip, timeout_s: float = 5.0) -> Sip:
+        """The final response to the request."""
+        await self.send(sent)
+        async with asyncio.timeout(timeout_s):
+            while True:
+                message = await self.receive(timeout_s)
+                if message.get("Call-ID") == sent["Call-ID"] and (message.status or 0) >= 200:
+                    return message
+
+    async def closed(self, timeout_s: float = 5.0) -> bool:
+        """Whether the other side closes within the time, whatever it still sends."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                while await self.reader.read(65536):
+                    pass
+        except TimeoutError:
+            return False
+        except OSError:
+            pass
+        return True
+
+
+def options(peer: UdpPeer | StreamPeer, server: tuple[str, int], proto: str = "UDP") -> Sip:
+    """An OPTIONS for the server itself."""
+    return request("OPTIONS", f"sip:{server[0]}:{server[1]}", peer.address, proto=proto)
+
+
+async def register(
+    peer: UdpPeer, server: tuple[str, int], user: str, contact: str, domain: str | None = None, timeout_s: float = 5.0
+) -> Sip:
+    """Register a contact for user@domain; the server's own address is the domain unless one is named."""
+    registrar = f"sip:{domain or f'{server[0]}:{server[1]}'}"
+    aor = registrar.replace("sip:", f"sip:{user}@")
+    sent = request("REGISTER", registrar, peer.address, from_uri=aor, to_uri=aor, contact=contact)
+    return await peer.ask(sent, server, timeout_s)
+
+
+async def eventually(condition: Callable[[], bool], timeout_s: float = 5.0) -> None:
+    """Yield to the loop until the condition holds; TimeoutError when it does not."""
+    async with asyncio.timeout(timeout_s):
+        while not condition():
+            await asyncio.sleep(0.005)

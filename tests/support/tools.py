@@ -1,0 +1,27 @@
+"""Foreign programs that tests need."""
+
+from __future__ import annotations
+
+import shutil
+
+PACKAGES = {
+    "baresip": "baresip",
+    "kamailio": "kamailio kamailio-python3-modules kamailio-tls-modules",
+    "openssl": "openssl",
+    "sipp": "sip-tester",
+    "stunnel4": "stunnel4",
+    "valgrind": "valgrind",
+}
+
+
+class MissingTool(RuntimeError):
+    """A program that a test needs is not installed."""
+
+
+def tool(name: str) -> str:
+    """The program's path; its absence is a failure that names the Debian package, never a silent skip."""
+    # Debian keeps servers in sbin, which is not in every user's PATH.
+    found = shutil.which(name) or shutil.which(name, path="/usr/sbin:/usr/local/sbin:/sbin")
+    if found is None:
+        raise MissingTool(f"{name} is not installed: apt install {PACKAGES[name]}")
+    return found
