@@ -1,0 +1,276 @@
+//! The client side of a transaction: its branches (RFC 3261 section 17.1).
+
+use bytes::Bytes;
+
+use super::machine::Machine;
+use super::output::Output;
+use super::server::Work;
+use super::table::{Action, Event, Kind, State, Then, Timer};
+use super::transaction::{Branch, BranchSpec, Extra, Outcome};
+use crate::build;
+use crate::message::Message;
+use crate::method::Method;
+use crate::types::Millis;
+
+/// What comes with an event of a client machine.
+#[derive(Clone, Copy)]
+pub(super) enum With<'a> {
+    Nothing,
+    Response(&'a Message),
+    CancelLines(&'a Bytes),
+}
+
+impl<D> Work<'_, D> {
+    /// Adds a branch and sends its request.
+    pub(super) fn start_branch(&mut self, spec: BranchSpec) {
+        let kind = match self.tx.method {
+            Method::Invite => Kind::InviteClient,
+            _ => Kind::NonInviteClient,
+        };
+        let hooked = spec.on_reply.is_some() || spec.on_failure.is_some();
+        let extra = hooked.then(|| {
+            Box::new(Extra {
+                on_reply: spec.on_reply,
+                on_failure: spec.on_failure,
+                ..Extra::default()
+            })
+        });
+        if self.tx.branches.is_empty() {
+            self.tx.branches.reserve_exact(1);
+        }
+        self.tx.branches.push(Branch {
+            machine: Machine::new(kind, spec.flow.proto.is_reliable()),
+            flow: spec.flow,
+            bytes: spec.bytes,
+            uri: spec.uri,
+            reply: None,
+            extra,
+            code: 0,
+            outcome: Outcome::Pending,
+        });
+        let branch = self.tx.branches.len() - 1;
+        self.client_actions(branch, kind.table().entry, With::Nothing);
+    }
+
+    /// Steps the client machine of a branch; true if it hands the response to the user.
+    pub(super) fn client_event(&mut self, branch: usize, event: Event, with: With<'_>) -> bool {
+        let (transition, row) = self.tx.branches[branch].machine.step(event);
+        self.note(transition);
+        let Then::Go(next, actions) = row.then else {
+            return false;
+        };
+        let deliver = self.client_actions(branch, actions, with);
+        if next == State::Proceeding
+            && let Some(lines) = self.take_cancel_wanted(branch)
+        {
+            self.client_event(branch, Event::Cancel, With::CancelLines(&lines));
+        }
+        deliver
+    }
+
+    /// A response by its class, for the machine of its branch.
+    pub(super) fn response(&mut self, branch: usize, msg: &Message) -> bool {
+        let kind = self.tx.branches[branch].machine.kind();
+        let event = match (kind, msg.status()) {
+            (Kind::NonInviteClient, ..200) => Event::Response1xx,
+            (Kind::NonInviteClient, _) => Event::ResponseFinal,
+            (_, 100) => Event::Response100,
+            (_, ..200) => Event::Response1xx,
+            (_, 200..300) => Event::Response2xx,
+            _ => Event::ResponseFailure,
+        };
+        self.client_event(branch, event, With::Response(msg))
+    }
+
+    /// Cancels a branch that has no final response; header lines with CRLF go into
+    /// the CANCEL. Requests other than INVITE are not cancelled (section 9.1).
+    pub(super) fn cancel_branch(&mut self, branch: usize, lines: &Bytes) {
+        if self.tx.method == Method::Invite {
+            self.client_event(branch, Event::Cancel, With::CancelLines(lines));
+        }
+    }
+
+    /// Cancels all branches but one.
+    pub(super) fn cancel_branches(&mut self, except: Option<usize>, lines: &Bytes) {
+        for branch in (0..self.tx.branches.len()).filter(|&b| Some(b) != except) {
+            self.cancel_branch(branch, lines);
+        }
+    }
+
+    /// Steps the machine of a branch's CANCEL, if there is one.
+    pub(super) fn cancel_event(&mut self, branch: usize, event: Event) {
+        let Some(extra) = self.tx.branches[branch].extra.as_mut() else {
+            return;
+        };
+        let Some((machine, _)) = extra.cancel.as_mut() else {
+            return;
+        };
+        let (transition, row) = machine.step(event);
+        self.note(transition);
+        if let Then::Go(_, actions) = row.then {
+            self.cancel_actions(branch, actions);
+        }
+    }
+
+    /// Runs the timers that are due, until none is.
+    pub(super) fn run_timers(&mut self) {
+        while let Some(event) = self.tx.server.take_due(self.now) {
+            self.server_event(event);
+        }
+        for branch in 0..self.tx.branches.len() {
+            while let Some(event) = self.tx.branches[branch].machine.take_due(self.now) {
+                self.client_event(branch, event, With::Nothing);
+            }
+            while let Some(event) = self.take_due_cancel(branch) {
+                self.cancel_event(branch, event);
+            }
+        }
+    }
+
+    /// Sets Timers B or F and C anew from now where they run (Kamailio's `t_set_fr`).
+    pub(super) fn restart_final_timers(&mut self) {
+        for branch in 0..self.tx.branches.len() {
+            let running = self.tx.branches[branch].machine.waiting();
+            if let Some((timer @ (Timer::B | Timer::F | Timer::C), _)) = running {
+                self.start_wait(branch, timer);
+            }
+        }
+    }
+
+    fn client_actions(&mut self, branch: usize, actions: &[Action], with: With<'_>) -> bool {
+        let mut deliver = false;
+        for &action in actions {
+            match action {
+                Action::Start(timer) if timer.retransmits() => {
+                    let machine = &mut self.tx.branches[branch].machine;
+                    machine.start_retransmit(self.now, self.cfg, false);
+                }
+                Action::Start(timer) => self.start_wait(branch, timer),
+                Action::StartAtT2(_) => {
+                    let machine = &mut self.tx.branches[branch].machine;
+                    machine.start_retransmit(self.now, self.cfg, true);
+                }
+                Action::Stop(timer) => self.tx.branches[branch].machine.stop(timer),
+                Action::SendRequest => {
+                    let bytes = self.tx.branches[branch].bytes.clone();
+                    self.send_downstream(branch, bytes, true);
+                }
+                Action::SendAck => self.send_ack(branch, with),
+                Action::SendCancel => self.send_cancel(branch, with),
+                Action::WantCancel => {
+                    if let With::CancelLines(lines) = with {
+                        let extra = self.tx.branches[branch].extra();
+                        extra.cancel_wanted.get_or_insert_with(|| lines.clone());
+                    }
+                }
+                Action::Deliver => deliver = true,
+                Action::ReportTimeout => self.branch_failed(branch, 408, None),
+                Action::ReportUnreachable => self.branch_failed(branch, 503, None),
+                _ => debug_assert!(false, "{action:?} is not for clients"),
+            }
+        }
+        deliver
+    }
+
+    /// Starts a timer that ends a wait. Timers B, C and F are the transaction's own
+    /// if it has any, and do not outlive it.
+    fn start_wait(&mut self, branch: usize, timer: Timer) {
+        let machine = &mut self.tx.branches[branch].machine;
+        let own = match timer {
+            Timer::B | Timer::F => self.tx.fr_ms,
+            Timer::C => self.tx.fr_inv_ms,
+            _ => 0,
+        };
+        let wait = if own == 0 {
+            machine.wait_ms(timer, self.cfg)
+        } else {
+            own
+        };
+        let mut at = self.now + Millis::from(wait);
+        if matches!(timer, Timer::B | Timer::F | Timer::C) {
+            at = at.min(self.tx.end_of_life.max(self.now));
+        }
+        machine.start_wait(timer, at);
+    }
+
+    /// Sends the ACK for a failure; the first one is built and kept (section 17.1.1.3).
+    fn send_ack(&mut self, branch: usize, with: With<'_>) {
+        let With::Response(response) = with else {
+            return;
+        };
+        let this = &mut self.tx.branches[branch];
+        let kept = this.extra.as_ref().and_then(|e| e.ack.clone());
+        let built = || {
+            let invite = Message::parse(this.bytes.clone()).ok()?;
+            Some(Bytes::from(build::ack_for(&invite, response)))
+        };
+        let Some(ack) = kept.or_else(built) else {
+            return;
+        };
+        this.extra().ack = Some(ack.clone());
+        self.send_downstream(branch, ack, true);
+    }
+
+    /// Sends a CANCEL in a client transaction of its own (section 9.1).
+    fn send_cancel(&mut self, branch: usize, with: With<'_>) {
+        let lines = match with {
+            With::CancelLines(lines) => lines.clone(),
+            _ => Bytes::new(),
+        };
+        let this = &mut self.tx.branches[branch];
+        let Ok(invite) = Message::parse(this.bytes.clone()) else {
+            return;
+        };
+        let cancel = build::cancel_for(&invite, &lines);
+        let machine = Machine::new(Kind::NonInviteClient, this.flow.proto.is_reliable());
+        this.extra().cancel = Some((machine, cancel.into()));
+        self.cancel_actions(branch, Kind::NonInviteClient.table().entry);
+    }
+
+    fn cancel_actions(&mut self, branch: usize, actions: &[Action]) {
+        let (now, cfg) = (self.now, self.cfg);
+        let extra = self.tx.branches[branch].extra.as_mut();
+        let Some((machine, bytes)) = extra.and_then(|e| e.cancel.as_mut()) else {
+            return;
+        };
+        let mut send = None;
+        for &action in actions {
+            match action {
+                Action::Start(timer) if timer.retransmits() => {
+                    machine.start_retransmit(now, cfg, false);
+                }
+                Action::StartAtT2(_) => machine.start_retransmit(now, cfg, true),
+                Action::Start(timer) => {
+                    let wait = machine.wait_ms(timer, cfg);
+                    machine.start_wait(timer, now + Millis::from(wait));
+                }
+                Action::Stop(timer) => machine.stop(timer),
+                Action::SendRequest => send = Some(bytes.clone()),
+                // What became of the CANCEL changes nothing: the INVITE's final response does.
+                _ => {}
+            }
+        }
+        if let Some(bytes) = send {
+            self.send_downstream(branch, bytes, false);
+        }
+    }
+
+    fn send_downstream(&mut self, branch: usize, bytes: Bytes, tell: bool) {
+        self.out.push(Output::Send {
+            flow: self.tx.branches[branch].flow,
+            bytes,
+            tx: tell.then_some((self.tx.id, branch as u16)),
+        });
+    }
+
+    fn take_cancel_wanted(&mut self, branch: usize) -> Option<Bytes> {
+        let extra = self.tx.branches[branch].extra.as_mut()?;
+        extra.cancel_wanted.take()
+    }
+
+    fn take_due_cancel(&mut self, branch: usize) -> Option<Event> {
+        let extra = self.tx.branches[branch].extra.as_mut()?;
+        let (machine, _) = extra.cancel.as_mut()?;
+        machine.take_due(self.now)
+    }
+}

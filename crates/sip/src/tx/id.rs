@@ -1,0 +1,165 @@
+//! Names of transactions: inside the process, and in the Via branch.
+
+use std::fmt;
+
+use super::hash::SipHash;
+use crate::message::Message;
+
+/// Branch number that stands for the server side in [`super::Output::Send`] and
+/// [`super::TxLayer::send_failed`].
+pub const SERVER: u16 = u16::MAX;
+
+/// Marks a branch parameter of RFC 3261 (section 8.1.1.7), then one of ours.
+const COOKIE: &[u8] = b"z9hG4bK";
+const MARK: &[u8] = b"sw";
+/// shard, slot, generation, branch and check sum in hexadecimal.
+const DIGITS: usize = 2 + 8 + 8 + 4 + 16;
+
+/// A transaction. An id outlives what it names: a stale one finds nothing.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct TxId {
+    /// Which [`super::TxLayer`].
+    pub shard: u8,
+    /// Place in its table.
+    pub slot: u32,
+    /// How often the place was used before.
+    pub generation: u32,
+}
+
+/// The shard that keeps a request's transaction, of `shards` many. Depends on
+/// the Call-ID alone, so that a CANCEL and an ACK find their INVITE.
+#[must_use]
+pub fn shard_of_request(msg: &Message, shards: u8) -> u8 {
+    let mut hash = SipHash::<1, 3>::new(0, 0);
+    hash.write(msg.call_id());
+    (hash.finish() % u64::from(shards.max(1))) as u8
+}
+
+/// The shard that a response's top Via branch names, if the branch looks like
+/// one of ours. [`super::TxLayer::respond`] then verifies it.
+#[must_use]
+pub fn shard_of_response(msg: &Message) -> Option<u8> {
+    let digits = digits_of(msg.branch()?)?;
+    Some(hex(&digits[..2])? as u8)
+}
+
+/// Whether a branch parameter is unique by RFC 3261 (section 17.2.3).
+pub(super) fn has_cookie(branch: &[u8]) -> bool {
+    branch.len() > COOKIE.len() && branch[..COOKIE.len()].eq_ignore_ascii_case(COOKIE)
+}
+
+/// Makes and checks branch tokens. The secret is never shown, so that tokens
+/// cannot be made up, and those of an earlier run do not match.
+#[derive(Clone, Copy)]
+pub(super) struct Tokens {
+    k0: u64,
+    k1: u64,
+}
+
+impl fmt::Debug for Tokens {
+    /// Without the secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Tokens")
+    }
+}
+
+impl Tokens {
+    pub(super) const fn new(secret: u64) -> Self {
+        let k1 = secret.rotate_left(32) ^ 0x9e37_79b9_7f4a_7c15;
+        Self { k0: secret, k1 }
+    }
+
+    pub(super) const fn hasher(&self) -> SipHash {
+        SipHash::new(self.k0, self.k1)
+    }
+
+    /// The value of the Via branch parameter.
+    pub(super) fn encode(&self, id: TxId, branch: u16) -> String {
+        let check = self.check(id, branch);
+        format!(
+            "z9hG4bKsw{:02x}{:08x}{:08x}{branch:04x}{check:016x}",
+            id.shard, id.slot, id.generation
+        )
+    }
+
+    /// What a token names, if this instance made it.
+    pub(super) fn decode(&self, token: &[u8]) -> Option<(TxId, u16)> {
+        let digits = digits_of(token)?;
+        let id = TxId {
+            shard: hex(&digits[..2])? as u8,
+            slot: hex(&digits[2..10])? as u32,
+            generation: hex(&digits[10..18])? as u32,
+        };
+        let branch = hex(&digits[18..22])? as u16;
+        (hex(&digits[22..])? == self.check(id, branch)).then_some((id, branch))
+    }
+
+    /// To tag for responses that are made here (section 8.2.6.2).
+    pub(super) fn to_tag(&self, id: TxId) -> u64 {
+        self.check(id, SERVER)
+    }
+
+    fn check(&self, id: TxId, branch: u16) -> u64 {
+        let mut hash = self.hasher();
+        hash.write(&[id.shard]);
+        hash.write(&id.slot.to_le_bytes());
+        hash.write(&id.generation.to_le_bytes());
+        hash.write(&branch.to_le_bytes());
+        hash.finish()
+    }
+}
+
+fn digits_of(token: &[u8]) -> Option<&[u8]> {
+    if !has_cookie(token) {
+        return None;
+    }
+    let (mark, digits) = token[COOKIE.len()..].split_at_checked(MARK.len())?;
+    (mark.eq_ignore_ascii_case(MARK) && digits.len() == DIGITS).then_some(digits)
+}
+
+/// At most 16 hexadecimal digits.
+fn hex(digits: &[u8]) -> Option<u64> {
+    digits.iter().try_fold(0, |value, &digit| {
+        Some(value << 4 | u64::from((digit as char).to_digit(16)?))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Tokens, TxId};
+
+    const ID: TxId = TxId {
+        shard: 3,
+        slot: 70_000,
+        generation: 9,
+    };
+
+    #[test]
+    fn a_token_names_its_branch() {
+        let tokens = Tokens::new(42);
+        let token = tokens.encode(ID, 5);
+        assert_eq!(tokens.decode(token.as_bytes()), Some((ID, 5)));
+        assert_eq!(
+            tokens.decode(token.to_uppercase().as_bytes()),
+            Some((ID, 5))
+        );
+    }
+
+    #[test]
+    fn every_changed_digit_is_noticed() {
+        let tokens = Tokens::new(42);
+        let token = tokens.encode(ID, 5).into_bytes();
+        for at in 0..token.len() {
+            let mut forged = token.clone();
+            forged[at] = if forged[at] == b'0' { b'1' } else { b'0' };
+            assert_eq!(tokens.decode(&forged), None, "position {at}");
+            assert_eq!(tokens.decode(&token[..at]), None, "cut at {at}");
+        }
+    }
+
+    #[test]
+    fn tokens_of_another_instance_do_not_match() {
+        let token = Tokens::new(42).encode(ID, 5);
+        assert_eq!(Tokens::new(43).decode(token.as_bytes()), None);
+    }
+}

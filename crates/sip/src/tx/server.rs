@@ -1,0 +1,198 @@
+//! The server side of a transaction (RFC 3261 section 17.2).
+
+use std::net::{IpAddr, SocketAddr};
+
+use bytes::Bytes;
+
+use super::config::TxConfig;
+use super::id::SERVER;
+use super::output::{Output, ReplyError};
+use super::table::{Action, Event, Kind, State, Then, Timer, Transition};
+use super::transaction::Transaction;
+use crate::build::{self, ViaFix};
+use crate::message::Message;
+use crate::types::{Flow, Millis, Proto};
+use crate::via::Rport;
+
+/// One transaction at work: what its machines need while they step.
+pub(super) struct Work<'a, D> {
+    pub(super) now: Millis,
+    pub(super) cfg: &'a TxConfig,
+    pub(super) tx: &'a mut Transaction<D>,
+    pub(super) out: &'a mut Vec<Output<D>>,
+    pub(super) trace: &'a mut Option<Vec<Transition>>,
+}
+
+impl<D> Work<'_, D> {
+    /// Runs the entry actions of the server machine.
+    pub(super) fn enter_server(&mut self) {
+        let entry = self.tx.server.kind().table().entry;
+        self.server_actions(entry, None);
+    }
+
+    /// Steps the server machine; true if it hands an ACK to the user.
+    pub(super) fn server_event(&mut self, event: Event) -> bool {
+        self.server_step(event, None)
+    }
+
+    /// A response of the script (RFC 3261 section 17.2, RFC 4320).
+    pub(super) fn user_reply(&mut self, code: u16, bytes: Bytes) -> Result<(), ReplyError> {
+        self.check_reply(code)?;
+        let first_final = code >= 200 && self.tx.final_code == 0;
+        self.send_reply(code, bytes);
+        if first_final {
+            self.cancel_branches(None, &Bytes::new());
+        }
+        Ok(())
+    }
+
+    /// Sends a response upstream as the server machine allows.
+    pub(super) fn send_reply(&mut self, code: u16, bytes: Bytes) {
+        let event = match (self.tx.server.kind(), code) {
+            (_, ..200) => Event::Reply1xx,
+            (Kind::InviteServer, 200..300) => Event::Reply2xx,
+            (Kind::InviteServer, _) => Event::ReplyFailure,
+            (_, 408) => Event::Reply408,
+            _ => Event::ReplyFinal,
+        };
+        if code >= 200 && self.tx.final_code == 0 {
+            self.tx.final_code = code;
+            self.tx.forget_failures();
+        }
+        self.tx.accepted |= event == Event::Reply2xx;
+        self.server_step(event, Some((code, bytes)));
+    }
+
+    /// Sends a 100 if nothing was sent before (section 17.2.1). Not to other
+    /// requests, which get theirs when RFC 4320 wants it.
+    pub(super) fn send_first_trying(&mut self) {
+        if self.tx.server.kind() == Kind::InviteServer && self.tx.last_code == 0 {
+            let bytes = self.local_reply(100);
+            self.send_reply(100, bytes);
+        }
+    }
+
+    /// A response made here.
+    pub(super) fn local_reply(&self, code: u16) -> Bytes {
+        let Some(request) = &self.tx.request else {
+            return Bytes::new();
+        };
+        let fix = ViaFix::for_request(request, self.tx.flow.remote, self.tx.force_rport);
+        let (tag, lines) = (self.tx.to_tag(), &self.cfg.reply_headers);
+        build::response(request, code, b"", Some(tag.as_bytes()), lines, b"", &fix).into()
+    }
+
+    pub(super) fn note(&mut self, transition: Transition) {
+        if let Some(trace) = self.trace {
+            trace.push(transition);
+        }
+    }
+
+    fn check_reply(&self, code: u16) -> Result<(), ReplyError> {
+        let invite = self.tx.server.kind() == Kind::InviteServer;
+        if self.tx.is_local() {
+            return Err(ReplyError::Local);
+        }
+        if self.tx.final_code != 0 {
+            // A UAS repeats its 2xx until the ACK comes (section 13.3.1.4).
+            let again = self.tx.state() == State::Accepted && (200..300).contains(&code);
+            return if again {
+                Ok(())
+            } else {
+                Err(ReplyError::Replied)
+            };
+        }
+        if invite || code >= 200 {
+            return Ok(());
+        }
+        let early = matches!(self.tx.server.waiting(), Some((Timer::Trying, _)));
+        if code != 100 || early && !self.tx.flow.proto.is_reliable() {
+            return Err(ReplyError::Forbidden);
+        }
+        Ok(())
+    }
+
+    fn server_step(&mut self, event: Event, reply: Option<(u16, Bytes)>) -> bool {
+        let (transition, row) = self.tx.server.step(event);
+        self.note(transition);
+        match row.then {
+            Then::Go(_, actions) => self.server_actions(actions, reply),
+            Then::Ignore | Then::Never => false,
+        }
+    }
+
+    fn server_actions(&mut self, actions: &[Action], mut reply: Option<(u16, Bytes)>) -> bool {
+        let mut pass_ack = false;
+        for &action in actions {
+            match action {
+                Action::Start(timer) if timer.retransmits() => {
+                    self.tx.server.start_retransmit(self.now, self.cfg, false);
+                }
+                Action::Start(timer) => {
+                    let wait = self.tx.server.wait_ms(timer, self.cfg);
+                    let at = self.now + Millis::from(wait);
+                    self.tx.server.start_wait(timer, at);
+                }
+                Action::Stop(timer) => self.tx.server.stop(timer),
+                Action::SendReply => {
+                    if let Some((code, bytes)) = reply.take() {
+                        self.tx.last_code = code;
+                        self.tx.last_reply = bytes;
+                        self.resend();
+                    }
+                }
+                Action::PassReply => {
+                    if let Some((_, bytes)) = reply.take() {
+                        self.send_upstream(bytes);
+                    }
+                }
+                Action::ResendReply => self.resend(),
+                Action::SendTrying => {
+                    self.tx.last_code = 100;
+                    self.tx.last_reply = self.local_reply(100);
+                    self.resend();
+                }
+                Action::PassAck => pass_ack = true,
+                _ => debug_assert!(false, "{action:?} is not for servers"),
+            }
+        }
+        pass_ack
+    }
+
+    fn resend(&mut self) {
+        if !self.tx.last_reply.is_empty() {
+            self.send_upstream(self.tx.last_reply.clone());
+        }
+    }
+
+    fn send_upstream(&mut self, bytes: Bytes) {
+        self.out.push(Output::Send {
+            flow: self.tx.reply_flow,
+            bytes,
+            tx: Some((self.tx.id, SERVER)),
+        });
+    }
+}
+
+/// Where responses to `msg` go: back on the connection; over UDP to `maddr`, or to
+/// the source address with the port of the Via, or with the source port if the
+/// Via has rport (RFC 3261 section 18.2.2, RFC 3581 section 4).
+pub(super) fn reply_flow(msg: &Message, flow: Flow, force_rport: bool) -> Flow {
+    if flow.proto != Proto::Udp {
+        return flow;
+    }
+    let via = msg.via();
+    let maddr = via.maddr.and_then(|span| parse_ip(msg.get(span)));
+    let symmetric = force_rport || via.rport != Rport::Absent;
+    let remote = match maddr {
+        Some(ip) => SocketAddr::new(ip, via.port_or_default()),
+        None if symmetric => flow.remote,
+        None => SocketAddr::new(flow.remote.ip(), via.port_or_default()),
+    };
+    Flow { remote, ..flow }
+}
+
+fn parse_ip(host: &[u8]) -> Option<IpAddr> {
+    let host = std::str::from_utf8(host).ok()?;
+    host.trim_matches(['[', ']']).parse().ok()
+}

@@ -1,0 +1,390 @@
+//! What is kept of one request: server side, branches, response context.
+
+use std::net::SocketAddr;
+use std::ops::Range;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::id::TxId;
+use super::machine::Machine;
+use super::table::State;
+use crate::message::Message;
+use crate::method::Method;
+use crate::types::{Flow, Millis, Proto};
+
+/// Routes that a script armed for a transaction (Kamailio's `t_on_*`).
+#[derive(Clone, Default, PartialEq, Eq, Debug)]
+pub struct Hooks {
+    /// Runs for every response, until replaced.
+    pub on_reply: Option<Arc<str>>,
+    /// Runs once when all branches have failed; taken when it is run.
+    pub on_failure: Option<Arc<str>>,
+    /// Runs for every branch before it is sent.
+    pub on_branch: Option<Arc<str>>,
+    /// Default of [`BranchSpec::on_failure`] for new branches.
+    pub on_branch_failure: Option<Arc<str>>,
+}
+
+/// A branch to add ([`super::TxLayer::add_branch`]).
+#[derive(Clone, Debug)]
+pub struct BranchSpec {
+    /// Its number, for which the token was made: the number of branches so far.
+    pub index: u16,
+    /// The request as it is to leave, our Via on top with the token as branch.
+    pub bytes: Bytes,
+    /// Where it goes.
+    pub flow: Flow,
+    /// Its Request-URI.
+    pub uri: Bytes,
+    /// Route to run for its responses instead of the transaction's.
+    pub on_reply: Option<Arc<str>>,
+    /// Route to run when this branch fails; the response context waits for it.
+    pub on_failure: Option<Arc<str>>,
+}
+
+/// What became of a branch, as the response context sees it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Outcome {
+    /// No final response delivered yet.
+    Pending,
+    /// It failed, and its branch failure route runs.
+    Held,
+    /// It has a final response, or the 408 or 503 that stands for one.
+    Done,
+    /// As `Done`, but not to be considered any more (Kamailio's `t_drop_replies`).
+    Dropped,
+}
+
+/// A target of the request, with its client transaction.
+#[derive(Debug)]
+pub struct Branch {
+    pub(super) machine: Machine,
+    pub(super) flow: Flow,
+    pub(super) bytes: Bytes,
+    pub(super) uri: Bytes,
+    pub(super) reply: Option<Bytes>,
+    pub(super) extra: Option<Box<Extra>>,
+    pub(super) code: u16,
+    pub(super) outcome: Outcome,
+}
+
+/// What few branches have.
+#[derive(Debug, Default)]
+pub(super) struct Extra {
+    pub(super) on_reply: Option<Arc<str>>,
+    pub(super) on_failure: Option<Arc<str>>,
+    /// The ACK for its failure, for retransmissions.
+    pub(super) ack: Option<Bytes>,
+    /// Lines for the CANCEL that is to be sent once a provisional response came.
+    pub(super) cancel_wanted: Option<Bytes>,
+    /// The CANCEL transaction.
+    pub(super) cancel: Option<(Machine, Bytes)>,
+}
+
+impl Branch {
+    /// Request-URI.
+    #[must_use]
+    pub fn uri(&self) -> &Bytes {
+        &self.uri
+    }
+
+    /// Where it was sent.
+    #[must_use]
+    pub fn flow(&self) -> &Flow {
+        &self.flow
+    }
+
+    /// The request as it left.
+    #[must_use]
+    pub fn bytes(&self) -> &Bytes {
+        &self.bytes
+    }
+
+    /// State of the client transaction.
+    #[must_use]
+    pub fn state(&self) -> State {
+        self.machine.state()
+    }
+
+    /// The client transaction.
+    #[must_use]
+    pub fn machine(&self) -> &Machine {
+        &self.machine
+    }
+
+    /// State of the CANCEL transaction, if a CANCEL was sent.
+    #[must_use]
+    pub fn cancel_state(&self) -> Option<State> {
+        let (machine, _) = self.extra.as_ref()?.cancel.as_ref()?;
+        Some(machine.state())
+    }
+
+    /// Last code delivered, 408 or 503 made here included; 0 for none.
+    #[must_use]
+    pub fn code(&self) -> u16 {
+        self.code
+    }
+
+    /// What the response context has of it.
+    #[must_use]
+    pub fn outcome(&self) -> Outcome {
+        self.outcome
+    }
+
+    /// Its failure as it would be forwarded, until one went upstream; `None` when
+    /// the code was made here.
+    #[must_use]
+    pub fn reply(&self) -> Option<&Bytes> {
+        self.reply.as_ref()
+    }
+
+    /// Route for its responses, if it has one of its own.
+    #[must_use]
+    pub fn on_reply(&self) -> Option<&Arc<str>> {
+        self.extra.as_ref()?.on_reply.as_ref()
+    }
+
+    pub(super) fn note_provisional(&mut self, code: u16) {
+        if self.outcome == Outcome::Pending {
+            self.code = code;
+        }
+    }
+
+    pub(super) fn extra(&mut self) -> &mut Extra {
+        self.extra.get_or_insert_default()
+    }
+
+    /// When one of its machines wants to hear of time again.
+    pub(super) fn deadline(&self) -> Millis {
+        let cancel = self.extra.as_ref().and_then(|e| e.cancel.as_ref());
+        cancel
+            .map_or(Millis::MAX, |(machine, _)| machine.deadline())
+            .min(self.machine.deadline())
+    }
+
+    /// Whether none of its machines runs.
+    pub(super) fn is_over(&self) -> bool {
+        let cancel = self.extra.as_ref().and_then(|e| e.cancel.as_ref());
+        self.machine.is_terminated() && cancel.is_none_or(|(m, _)| m.is_terminated())
+    }
+}
+
+/// One request and all that came of it.
+#[derive(Debug)]
+pub struct Transaction<D> {
+    /// The caller's own.
+    pub data: D,
+    pub(super) id: TxId,
+    /// `None` for a request of our own.
+    pub(super) request: Option<Arc<Message>>,
+    pub(super) server: Machine,
+    pub(super) flow: Flow,
+    pub(super) reply_flow: Flow,
+    pub(super) last_reply: Bytes,
+    pub(super) branches: Vec<Branch>,
+    pub(super) hooks: Option<Box<Hooks>>,
+    pub(super) key: u64,
+    pub(super) dialog_key: u64,
+    pub(super) to_tag: u64,
+    pub(super) end_of_life: Millis,
+    /// 0 for the configured one.
+    pub(super) fr_ms: u32,
+    /// 0 for the configured one.
+    pub(super) fr_inv_ms: u32,
+    pub(super) last_code: u16,
+    pub(super) final_code: u16,
+    pub(super) pins: u16,
+    /// While a failure route runs: how many branches there were before it, plus 1.
+    pub(super) deciding: u16,
+    pub(super) method: Method,
+    /// A 2xx to INVITE went upstream.
+    pub(super) accepted: bool,
+    pub(super) cancelled: bool,
+    pub(super) disable_6xx: bool,
+    pub(super) force_rport: bool,
+}
+
+impl<D> Transaction<D> {
+    /// Its id.
+    #[must_use]
+    pub fn id(&self) -> TxId {
+        self.id
+    }
+
+    /// The request as received; `None` for a request of our own.
+    #[must_use]
+    pub fn request(&self) -> Option<&Arc<Message>> {
+        self.request.as_ref()
+    }
+
+    /// Whether it is a request of our own ([`super::TxLayer::create_local`]).
+    #[must_use]
+    pub fn is_local(&self) -> bool {
+        self.request.is_none()
+    }
+
+    /// Method of the request.
+    #[must_use]
+    pub fn method(&self) -> Method {
+        self.method
+    }
+
+    /// How the request came.
+    #[must_use]
+    pub fn flow(&self) -> &Flow {
+        &self.flow
+    }
+
+    /// Where responses go (RFC 3261 section 18.2.2, RFC 3581).
+    #[must_use]
+    pub fn reply_flow(&self) -> &Flow {
+        &self.reply_flow
+    }
+
+    /// State of the server transaction.
+    #[must_use]
+    pub fn state(&self) -> State {
+        self.server.state()
+    }
+
+    /// Code of the last response sent upstream, 0 for none.
+    #[must_use]
+    pub fn last_code(&self) -> u16 {
+        self.last_code
+    }
+
+    /// Code of the first final response sent upstream, 0 for none. For our own
+    /// request: the final code reported.
+    #[must_use]
+    pub fn final_code(&self) -> u16 {
+        self.final_code
+    }
+
+    /// The last response sent upstream; empty for none.
+    #[must_use]
+    pub fn last_reply(&self) -> &Bytes {
+        &self.last_reply
+    }
+
+    /// To tag for responses made here; the same for all of this transaction.
+    #[must_use]
+    pub fn to_tag(&self) -> String {
+        format!("{:016x}", self.to_tag)
+    }
+
+    /// The branches in the order they were added.
+    #[must_use]
+    pub fn branches(&self) -> &[Branch] {
+        &self.branches
+    }
+
+    /// One branch.
+    #[must_use]
+    pub fn branch(&self, branch: u16) -> Option<&Branch> {
+        self.branches.get(usize::from(branch))
+    }
+
+    /// The armed routes; `None` if there never were any.
+    #[must_use]
+    pub fn hooks(&self) -> Option<&Hooks> {
+        self.hooks.as_deref()
+    }
+
+    /// The armed routes, to change.
+    pub fn hooks_mut(&mut self) -> &mut Hooks {
+        self.hooks.get_or_insert_default()
+    }
+
+    /// Whether upstream cancelled it (Kamailio's `t_is_canceled`).
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        self.cancelled
+    }
+
+    /// Whether a failure route runs.
+    #[must_use]
+    pub fn is_deciding(&self) -> bool {
+        self.deciding != 0
+    }
+
+    /// Whether a 6xx does not cancel the other branches (Kamailio's `t_set_disable_6xx`).
+    pub fn set_disable_6xx(&mut self, disable: bool) {
+        self.disable_6xx = disable;
+    }
+
+    pub(super) fn new(id: TxId, method: Method, data: D, server: Machine) -> Self {
+        let nowhere = Flow {
+            proto: Proto::Udp,
+            socket: 0,
+            remote: SocketAddr::from(([0, 0, 0, 0], 0)),
+            conn: 0,
+        };
+        Self {
+            data,
+            id,
+            request: None,
+            server,
+            flow: nowhere,
+            reply_flow: nowhere,
+            last_reply: Bytes::new(),
+            branches: Vec::new(),
+            hooks: None,
+            key: 0,
+            dialog_key: 0,
+            to_tag: 0,
+            end_of_life: 0,
+            fr_ms: 0,
+            fr_inv_ms: 0,
+            last_code: 0,
+            final_code: 0,
+            pins: 1,
+            deciding: 0,
+            method,
+            accepted: false,
+            cancelled: false,
+            disable_6xx: false,
+            force_rport: false,
+        }
+    }
+
+    /// When one of its machines wants to hear of time again.
+    pub(super) fn deadline(&self) -> Millis {
+        let branches = self.branches.iter().map(Branch::deadline);
+        branches.fold(self.server.deadline(), Millis::min)
+    }
+
+    /// Whether all machines have terminated and nobody holds on to it.
+    pub(super) fn is_over(&self) -> bool {
+        self.pins == 0
+            && self.deciding == 0
+            && self.server.is_terminated()
+            && self.branches.iter().all(Branch::is_over)
+            && self.branches.iter().all(|b| b.outcome != Outcome::Held)
+    }
+
+    /// Whether nothing can answer its request any more.
+    pub(super) fn is_forgotten(&self) -> bool {
+        self.pins == 0
+            && self.final_code == 0
+            && self.branches.is_empty()
+            && !self.server.is_terminated()
+    }
+
+    /// Lets go of what was kept for a choice that is made.
+    pub(super) fn forget_failures(&mut self) {
+        for branch in &mut self.branches {
+            branch.reply = None;
+        }
+    }
+
+    pub(super) fn drop_replies(&mut self, branches: Range<u16>) {
+        let range = usize::from(branches.start)..usize::from(branches.end).min(self.branches.len());
+        for branch in self.branches.get_mut(range).unwrap_or_default() {
+            if branch.outcome == Outcome::Done {
+                branch.outcome = Outcome::Dropped;
+                branch.reply = None;
+            }
+        }
+    }
+}
