@@ -59,8 +59,9 @@ def start(tmp_path: Path) -> Iterator[Start]:
             if kind == "kamailio":
                 server = Kamailio(path, directory, addresses, workers, counted)
             else:
-                full = {"data_dir": directory / "data", **(settings or {})}
-                server = Sipwright(path, directory, addresses, workers, counted, settings=full, arguments=arguments)
+                server = Sipwright(
+                    path, directory, addresses, workers, counted, settings=settings or {}, arguments=arguments
+                )
             return stack.enter_context(server)
 
         yield start_one

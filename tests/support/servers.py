@@ -10,6 +10,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
 from support.ports import free_port
 from support.process import Child, Stop, wait_until
@@ -154,7 +155,7 @@ class Server:
         assert stop.code == 0, f"{self.name} ended with {stop.code}:\n{self.log()[-8000:]}"
         assert stop.seconds <= within_s, f"{self.name} took {stop.seconds:.2f} s to stop"
 
-    def __enter__(self) -> Server:
+    def __enter__(self) -> Self:
         self.start()
         return self
 
@@ -186,12 +187,20 @@ class Sipwright(Server):
 
     name = "sipwright"
 
+    @property
+    def data_dir(self) -> Path:
+        return self.directory / "data"
+
     def argv(self) -> list[str]:
         argv = [str(SIPWRIGHT), "run"]
         argv += [str(self.script)] if self.script else []
         for address in self.listen:
             argv += ["--listen", str(address)]
-        settings: dict[str, object] = {"script.workers": self.workers, **self.settings}
+        settings: dict[str, object] = {
+            "data_dir": self.data_dir,
+            "script.workers": self.workers,
+            **self.settings,
+        }
         for key, value in settings.items():
             argv += ["--set", f"{key}={value}"]
         return [*argv, *self.arguments]

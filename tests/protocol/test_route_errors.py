@@ -1,0 +1,111 @@
+"""A route that is missing or fails: 500 and a log line that helps, never silence (design: no unused route)."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from conftest import Start
+from support.messages import Sip, request
+from support.peers import UdpPeer
+from support.process import wait_until
+from support.servers import SIPWRIGHT, Server
+
+
+def ask(server: Server, user: str, method: str = "OPTIONS") -> Sip:
+    async def run() -> Sip:
+        host, port = server.address("udp")
+        async with UdpPeer.open() as peer:
+            return await peer.ask(request(method, f"sip:{user}@{host}:{port}", peer.address), (host, port))
+
+    return asyncio.run(run())
+
+
+def logged(server: Server, text: str) -> None:
+    wait_until(lambda: text in server.log(), 3, f"{text!r} in the log:\n{server.log()}")
+
+
+def test_no_request_route(start: Start) -> None:
+    server = start("routeless.py", counted=False)
+    assert ask(server, "anyone").status == 500
+    logged(server, "ksr_request_route")
+
+
+def test_exception_is_answered_and_traced(start: Start) -> None:
+    server = start("raising.py")
+    answer = ask(server, "raise")
+    assert answer.status == 500
+    logged(server, "ValueError: the script broke")
+    log = server.log()
+    assert re.search(r"raising\.py\D+18\b", log), log
+    assert answer["Call-ID"] in log
+    assert server.route_calls("OPTIONS", answer["Call-ID"]) == 1
+    # The worker lives on.
+    assert ask(server, "exit").status == 200
+
+
+def test_exception_after_a_reply_sends_nothing_more(start: Start) -> None:
+    server = start("raising.py")
+    assert ask(server, "replied").status == 486
+    logged(server, "broke after a reply")
+
+
+def test_exception_dropped_on_demand(start: Start) -> None:
+    server = start("raising.py", settings={"script.on_error": "drop"})
+
+    async def run() -> None:
+        host, port = server.address("udp")
+        async with UdpPeer.open() as peer:
+            peer.send(request("OPTIONS", f"sip:raise@{host}:{port}", peer.address), (host, port))
+            # Answered after the failed one, so that one had its chance.
+            assert (
+                await peer.ask(request("OPTIONS", f"sip:exit@{host}:{port}", peer.address), (host, port))
+            ).status == 200
+            with pytest.raises(TimeoutError):
+                await peer.receive(0.3)
+
+    asyncio.run(run())
+
+
+def test_sys_exit_ends_the_route_quietly(start: Start) -> None:
+    server = start("raising.py")
+    assert ask(server, "exit").status == 200
+    assert "SystemExit" not in server.log()
+
+
+def test_wrong_argument_type_returns_false(start: Start) -> None:
+    server = start("raising.py")
+    assert ask(server, "types").first_line == "SIP/2.0 200 Returned False"
+    assert "raising.py" in server.log()
+
+
+def test_unknown_module_is_an_error_of_the_script(start: Start) -> None:
+    server = start("raising.py")
+    assert ask(server, "unknown").status == 500
+    logged(server, "nosuchmodule")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("import KSR\n\ndef mod_init(:\n    pass\n", r"broken\.py.*\b3\b"),
+        ("import KSR\n\nraise RuntimeError('at load')\n", r"at load"),
+        ("import KSR\n", r"mod_init"),
+        ("def mod_init():\n    return None\n", r"mod_init"),
+        ("def mod_init():\n    return object()\n", r"child_init"),
+    ],
+    ids=["syntax", "import", "no-mod_init", "none-handler", "no-child_init"],
+)
+def test_bad_script_stops_the_start(tmp_path: Path, text: str, expected: str) -> None:
+    script = tmp_path / "broken.py"
+    script.write_text(text)
+    argv = [str(SIPWRIGHT), "run", str(script), "--listen", "udp:127.0.0.1:0", "--set", f"data_dir={tmp_path / 'data'}"]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=20, check=False)
+    output = done.stdout + done.stderr
+    assert done.returncode not in (0, -6, -11), output
+    assert re.search(expected, output, re.DOTALL), output
+    assert "broken.py" in output, output
