@@ -203,6 +203,9 @@ class RegistrarSettings(Section):
         description="Path without `Supported: path`: 0 kept and never returned, 1 kept and returned if supported, "
         "2 refused with 420.",
     )
+    received_avp: str = Field(
+        "$avp(RECEIVED)", description="Where `fix_nated_register()` leaves the URI that a registration came from."
+    )
     sweep_s: Positive = Field(60, description="Seconds between sweeps for expired bindings.")
     max_bindings: Positive = Field(1_000_000, description="Bindings kept in all; registrations beyond get 503.")
 

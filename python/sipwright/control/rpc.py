@@ -1,0 +1,88 @@
+"""JSON-RPC 2.0 over the methods that other files register; no I/O."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from typing import Any, Final
+
+from sipwright import log
+
+PARSE_ERROR: Final = -32700
+INVALID_REQUEST: Final = -32600
+METHOD_NOT_FOUND: Final = -32601
+INVALID_PARAMS: Final = -32602
+INTERNAL_ERROR: Final = -32603
+FAILED: Final = -32000
+
+Method = Callable[..., Any]
+
+
+class RpcError(Exception):
+    """An error that the caller is told: its code and text."""
+
+    def __init__(self, code: int, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class Rpc:
+    """The methods by name, and the dispatch of a request to one of them."""
+
+    def __init__(self) -> None:
+        self._methods: dict[str, tuple[Method, bool]] = {}
+
+    def add(self, name: str, method: Method, *, blocking: bool = False) -> None:
+        """Registers a method; a `blocking` one runs in a thread of its own, beside the control loop."""
+        self._methods[name] = method, blocking
+
+    def names(self) -> list[str]:
+        """All method names."""
+        return sorted(self._methods)
+
+    async def handle(self, text: bytes | str) -> str | None:
+        """Answers one request, or an array of them; None when they were notifications."""
+        try:
+            request = json.loads(text)
+        except (ValueError, RecursionError):
+            return json.dumps(_error(None, PARSE_ERROR, "the request is not JSON"))
+        if isinstance(request, list) and request:
+            answers = [answer for item in request if (answer := await self._one(item)) is not None]
+            return json.dumps(answers) if answers else None
+        answer = await self._one(request)
+        return None if answer is None else json.dumps(answer)
+
+    async def _one(self, request: Any) -> dict[str, Any] | None:
+        if not isinstance(request, dict) or not isinstance(request.get("method"), str):
+            return _error(None, INVALID_REQUEST, 'the request must be an object with "jsonrpc", "method" and "id"')
+        identity = request.get("id")
+        try:
+            result = await self._call(request["method"], request.get("params", []))
+        except RpcError as error:
+            answer = _error(identity, error.code, str(error))
+        else:
+            answer = {"jsonrpc": "2.0", "result": result, "id": identity}
+        return answer if "id" in request else None
+
+    async def _call(self, name: str, params: Any) -> Any:
+        found = self._methods.get(name)
+        if found is None:
+            raise RpcError(METHOD_NOT_FOUND, f"there is no method {name}; there are: {', '.join(self.names())}")
+        if not isinstance(params, list | dict):
+            raise RpcError(INVALID_PARAMS, "params must be an array or an object")
+        method, blocking = found
+        arguments, named = (params, {}) if isinstance(params, list) else ([], params)
+        try:
+            if blocking:
+                return await asyncio.to_thread(method, *arguments, **named)
+            return method(*arguments, **named)
+        except RpcError:
+            raise
+        except TypeError as error:
+            raise RpcError(INVALID_PARAMS, str(error)) from error
+        except Exception as error:
+            log.error(f"control: {name} failed: {type(error).__name__}: {error}")
+            raise RpcError(INTERNAL_ERROR, f"{type(error).__name__}: {error}") from error
+
+
+def _error(identity: Any, code: int, message: str) -> dict[str, Any]:
+    return {"jsonrpc": "2.0", "error": {"code": code, "message": message}, "id": identity}

@@ -1,0 +1,53 @@
+"""The KSR functions that Kamailio has, whether or not Sipwright does: their names, results and parameters.
+
+Facts from Kamailio's KEMI exports, in `known.tsv` beside this file. They tell a typo from a function that is not
+implemented yet, and let `sipwright check` know how many arguments a function takes.
+"""
+
+import difflib
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """`returns` is one of int, bool, none, xval (str, int or None); `params` are of str, int, long."""
+
+    returns: str
+    params: tuple[str, ...]
+
+
+@cache
+def functions() -> dict[str, Signature]:
+    """All functions by their name without `KSR.`, for example `tm.t_relay` or `is_INVITE`."""
+    table: dict[str, Signature] = {}
+    for line in Path(__file__).with_name("known.tsv").read_text(encoding="utf-8").splitlines():
+        if not line.startswith("#"):
+            name, returns, params = line.split("\t")
+            table[name] = Signature(returns, tuple(params.split(",")) if params else ())
+    table["x.modf"] = Signature("int", ("str",))
+    return table
+
+
+@cache
+def modules() -> frozenset[str]:
+    """Names of all modules: `tm`, `pv`, ..."""
+    return frozenset(name.partition(".")[0] for name in functions() if "." in name)
+
+
+def near_names(name: str, implemented: list[str]) -> list[str]:
+    """Up to three names like `name`, implemented ones first, then others that Kamailio knows."""
+    found = difflib.get_close_matches(name, implemented, n=3, cutoff=0.7)
+    last = name.rpartition(".")[2]
+    found += [other for other in implemented if other.rpartition(".")[2] == last and other not in found]
+    return found[:3] or difflib.get_close_matches(name, functions(), n=3, cutoff=0.8)
+
+
+def why_missing(name: str, implemented: list[str]) -> str:
+    """The sentence for a `KSR.` name that is not there: a typo with near names, or not implemented yet."""
+    if name in functions() or name in modules():
+        return f"KSR.{name} is known in Kamailio, but not implemented here yet"
+    found = near_names(name, implemented)
+    hint = f"; did you mean {' or '.join('KSR.' + other for other in found)}?" if found else ""
+    return f"there is no KSR.{name}{hint}"

@@ -1,0 +1,106 @@
+"""Builds the module `KSR` that routing scripts import.
+
+`KSR` and its parts, such as `KSR.tm`, are real modules: `dir`, `hasattr`, `vars` and `import KSR.pv` work. Builtins
+of the engine are found by their prefix (`tm_t_relay` is `KSR.tm.t_relay`, `core_info` is `KSR.info`); the functions
+that are written in Python are those in `__all__` of the module of that name beside this file.
+"""
+
+import importlib
+import sys
+from collections.abc import Callable, Iterable
+from types import ModuleType
+from typing import Any, Final
+
+from sipwright.kemi import known
+
+# app_python3 of Kamailio has it, and scripts print it.
+KEMI_VERSION: Final = 1003
+PYTHON_MODULES: Final = ("app_python3", "htable", "registrar", "x")
+
+Functions = dict[str, dict[str, Callable[..., Any]]]
+
+
+def install(engine: ModuleType) -> ModuleType:
+    """Builds `KSR` over the builtins of `engine` and makes it importable, with its parts. Returns it."""
+    module = build(builtins_of(engine), python_functions())
+    sys.modules["KSR"] = module
+    for name, part in vars(module).items():
+        if isinstance(part, ModuleType):
+            sys.modules[f"KSR.{name}"] = part
+    return module
+
+
+def build(*sources: Functions) -> ModuleType:
+    """`KSR` with all functions of the sources, which map a module's name ("" for the core) to its functions."""
+    merged: Functions = {}
+    for source in sources:
+        for name, found in source.items():
+            merged.setdefault(name, {}).update(found)
+    names = [f"{module}.{name}".lstrip(".") for module, found in merged.items() for name in found]
+    core = _module("KSR", "", merged.pop("", {}), names)
+    core.__dict__["__version__"] = KEMI_VERSION
+    core.__path__ = []
+    for name, found in merged.items():
+        core.__dict__[name] = _module(f"KSR.{name}", f"{name}.", found, names)
+    return core
+
+
+def builtins_of(engine: ModuleType) -> Functions:
+    """The engine's KSR functions, by module and name."""
+    found: Functions = {}
+    for flat, function in vars(engine).items():
+        if place := _place(flat):
+            module, name = place
+            found.setdefault(module, {})[name] = function
+    return found
+
+
+def python_functions(modules: Iterable[str] = PYTHON_MODULES) -> Functions:
+    """The KSR functions of the modules of this package, by module and name."""
+    found: Functions = {}
+    for name in modules:
+        module = importlib.import_module(f"sipwright.kemi.{name}")
+        found[name] = {function: getattr(module, function) for function in module.__all__}
+    return found
+
+
+def implemented(module: ModuleType) -> list[str]:
+    """Dotted names of all functions of a built `KSR`."""
+    names: list[str] = []
+    for name in dir(module):
+        value = getattr(module, name)
+        if isinstance(value, ModuleType):
+            names += [f"{name}.{inner}" for inner in dir(value) if not inner.startswith("__")]
+        elif not name.startswith("__"):
+            names.append(name)
+    return names
+
+
+def _place(flat: str) -> tuple[str, str] | None:
+    """`("tm", "t_relay")` of `tm_t_relay`; None for what is no KSR function."""
+    head, _, rest = flat.partition("_")
+    if head == "core" and rest in known.functions():
+        return "", rest
+    parts = flat.split("_")
+    for count in range(len(parts) - 1, 0, -1):
+        module, name = "_".join(parts[:count]), "_".join(parts[count:])
+        if f"{module}.{name}" in known.functions():
+            return module, name
+    return None
+
+
+def _module(name: str, prefix: str, functions: dict[str, Callable[..., Any]], names: list[str]) -> ModuleType:
+    module = ModuleType(name, f"KSR functions of Kamailio's {prefix.rstrip('.') or 'core'}.")
+
+    def missing(attribute: str) -> Any:
+        # Python asks for dunder names of modules all the time; those are no KSR names.
+        if attribute.startswith("__"):
+            raise AttributeError(f"module {name!r} has no attribute {attribute!r}")
+        raise AttributeError(known.why_missing(prefix + attribute, names), name=attribute, obj=module)
+
+    def listing() -> list[str]:
+        return sorted(key for key in module.__dict__ if key not in ("__getattr__", "__dir__"))
+
+    # Functions in the module's dictionary (PEP 562), not a subclass: CPython looks attributes of plain modules up faster.
+    module.__dict__.update(functions, __getattr__=missing, __dir__=listing)
+    return module

@@ -1,0 +1,1 @@
+"""What the KSR functions in Python do: locations, registrar, hash tables. Policy without I/O; time is an argument."""

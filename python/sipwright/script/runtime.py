@@ -1,0 +1,95 @@
+"""Runs the routing script: its workers, its reload and its end."""
+
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from sipwright import log
+from sipwright.script.errors import ScriptError
+from sipwright.script.instance import RANK_MAIN, Instance
+from sipwright.script.watchdog import stack_of
+from sipwright.script.worker import ScriptWorker
+from sipwright.settings.model import ScriptSettings
+
+if TYPE_CHECKING:
+    from sipwright._engine import Engine
+
+
+class Runtime:
+    """The script and its workers.
+
+    `generation` counts the versions that were loaded; a worker whose own number is older adopts the new version
+    before its next message.
+    """
+
+    def __init__(self, engine: "Engine", settings: ScriptSettings) -> None:
+        self.engine = engine
+        self.settings = settings
+        self.is_shared = settings.isolation == "shared"
+        self.answers_errors = settings.on_error == "500"
+        self.generation = 1
+        self.go = threading.Event()
+        self.stopping = False
+        self.workers: list[ScriptWorker] = []
+        self._reloading = threading.Lock()
+        self.main: Instance
+
+    def load(self) -> None:
+        """Loads the script, runs `mod_init` and `child_init(0)` in the calling thread. Raises ScriptError."""
+        self.main = self._loaded()
+
+    def start(self) -> None:
+        """Starts the workers and waits until each has done its `child_init`; raises the first ScriptError.
+
+        No worker takes a message before `release` is called.
+        """
+        for rank in range(1, self.settings.workers + 1):
+            worker = ScriptWorker(self, rank)
+            self.workers.append(worker)
+            worker.start()
+            # One after another, so that logs and errors come in order.
+            worker.ready.wait()
+            if worker.error:
+                raise worker.error
+
+    def release(self) -> None:
+        """Lets the workers take messages."""
+        self.go.set()
+
+    def reload(self) -> tuple[int, int]:
+        """Loads the script anew and has the workers change to it; returns the old and the new version number.
+
+        Raises ScriptError, and everything stays as it was, when loading, `mod_init` or `child_init(0)` fails.
+        """
+        with self._reloading:
+            old = self.generation
+            main = self._loaded()
+            self.main = main
+            self.generation = old + 1
+            log.notice(f"script {self.settings.path} reloaded, version {self.generation}")
+            return old, self.generation
+
+    def stop(self, limit_s: float) -> bool:
+        """Waits until the workers have ended, which they do once the engine stops; False when some still run."""
+        self.stopping = True
+        self.go.set()
+        deadline = time.monotonic() + limit_s
+        for worker in self.workers:
+            worker.join(max(0.0, deadline - time.monotonic()))
+        stuck = [worker for worker in self.workers if worker.is_alive()]
+        for worker in stuck:
+            log.error(f"worker {worker.rank} does not come back from the script:\n{stack_of(worker.ident)}")
+        return not stuck
+
+    def _loaded(self) -> Instance:
+        instance = Instance.load(self.settings)
+        instance.child_init(RANK_MAIN)
+        settings = self.settings
+        if not instance.has_route(settings.request_route):
+            raise ScriptError(
+                f"{settings.path}: the handler {type(instance.handler).__name__} has no method "
+                f"{settings.request_route}(msg)"
+            )
+        self.engine.set_routes(instance.has_route(settings.reply_route), instance.has_route(settings.onsend_route))
+        instance.modules.publish()
+        return instance

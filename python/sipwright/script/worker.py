@@ -1,0 +1,109 @@
+"""A script worker: one thread that takes messages from the engine and runs the script's routes on them."""
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+from sipwright import log
+from sipwright.script.errors import ScriptError, report
+from sipwright.script.instance import Instance
+
+if TYPE_CHECKING:
+    from sipwright._engine import Message, Worker
+
+    from sipwright.script.runtime import Runtime
+
+_current = threading.local()
+
+
+def current_handler() -> Any:
+    """The handler object of the script worker that calls; None in other threads."""
+    worker: ScriptWorker | None = getattr(_current, "worker", None)
+    return None if worker is None else worker.handler
+
+
+class ScriptWorker(threading.Thread):
+    """One worker thread; `rank` counts from 1."""
+
+    def __init__(self, runtime: "Runtime", rank: int) -> None:
+        # A thread that hangs in the script must not keep the process from ending; see Runtime.stop.
+        super().__init__(name=f"script-{rank}", daemon=True)
+        self.runtime = runtime
+        self.rank = rank
+        self.ready = threading.Event()
+        self.error: ScriptError | None = None
+        self.generation = 0
+        self.handler: Any = None
+        self._instance: Instance | None = None
+
+    def run(self) -> None:
+        """Prepares the script, waits until all workers are ready, then serves until the engine stops."""
+        _current.worker = self
+        try:
+            port = self.runtime.engine.worker(self.rank)
+            self._use(port, self._prepared(), self.runtime.generation)
+        except ScriptError as error:
+            self.error = error
+            return
+        finally:
+            self.ready.set()
+        self.runtime.go.wait()
+        if not self.runtime.stopping:
+            self._serve(port)
+
+    def _serve(self, port: "Worker") -> None:
+        take, runtime = port.next, self.runtime
+        while (message := take()) is not None:
+            if self.generation != runtime.generation:
+                self._adopt(port)
+            method = getattr(self.handler, message.callback, None)
+            if method is None:
+                self._missing(port, message)
+                continue
+            try:
+                if message.event is None:
+                    method(message)
+                else:
+                    method(message, message.event)
+            except SystemExit:
+                pass  # exit() and sys.exit() end the route, as in Kamailio
+            except BaseException as error:
+                self._failed(port, message, error)
+
+    def _prepared(self) -> Instance:
+        """The instance for this worker, of the runtime's version, with `child_init` done."""
+        main = self.runtime.main
+        instance = main if self.runtime.is_shared else Instance.load(main.settings)
+        instance.child_init(self.rank)
+        return instance
+
+    def _use(self, port: "Worker", instance: Instance, generation: int) -> None:
+        port.set_handler(instance.handler)
+        self._instance, self.handler, self.generation = instance, instance.handler, generation
+
+    def _adopt(self, port: "Worker") -> None:
+        """Changes to the reloaded script, between two messages; keeps the last good one if that fails."""
+        generation = self.runtime.generation
+        self.generation = generation
+        try:
+            self._use(port, self._prepared(), generation)
+        except ScriptError as error:
+            log.error(f"reload: worker {self.rank} keeps the previous script: {error}")
+
+    def _missing(self, port: "Worker", message: "Message") -> None:
+        text = f"the handler {type(self.handler).__name__} has no method {message.callback}"
+        if message.required:
+            log.error(f"{self.runtime.settings.path}: {text} ({describe(message)})")
+            port.failed(self.runtime.answers_errors)
+        else:
+            log.debug(text)
+
+    def _failed(self, port: "Worker", message: "Message", error: BaseException) -> None:
+        report(f"{message.callback} ({describe(message)})", error)
+        port.failed(self.runtime.answers_errors)
+
+
+def describe(message: "Message") -> str:
+    """What a log line says of a message: method or status, source and Call-ID."""
+    source = message.source
+    what = message.Status if message.Type == "SIP_REPLY" else message.Method
+    return f"{what} from {source.proto}:{source.ip}:{source.port}, Call-ID {message.call_id}"
