@@ -5,7 +5,7 @@
 use memchr::{memchr, memchr2};
 
 use crate::error::{ErrorKind, SyntaxError};
-use crate::header::HeaderId;
+use crate::header::{Header, HeaderId};
 use crate::types::Span;
 
 const TOKEN: u8 = 1;
@@ -181,14 +181,6 @@ fn value_len(list: &[u8]) -> usize {
     list.len()
 }
 
-/// One header field as it lies in the message.
-#[derive(Clone, Copy)]
-pub(crate) struct Line {
-    pub name: Span,
-    pub value: Span,
-    pub full: Span,
-}
-
 /// Walks over the header fields of a message, folded lines joined, up to the empty line.
 pub(crate) struct Lines<'a> {
     buf: &'a [u8],
@@ -197,7 +189,7 @@ pub(crate) struct Lines<'a> {
 
 /// What [`Lines::next_line`] met.
 pub(crate) enum Step {
-    Line(Line),
+    Line(Header),
     /// The empty line: where it begins and where it ends.
     End(usize, usize),
 }
@@ -216,27 +208,31 @@ impl<'a> Lines<'a> {
             [b'\r', b'\n', ..] => return Ok(Step::End(start, start + 2)),
             _ => {}
         }
-        let name_end = start + token_len(&buf[start..]);
-        let end = self.line_end(name_end)?;
+        // The first colon ends the name, or the line has none.
+        let hit = start + memchr2(b':', b'\n', &buf[start..]).unwrap_or(0);
+        let end = self.line_end(hit)?;
         self.pos = end;
-        let mut colon = name_end;
-        while matches!(buf[colon], b' ' | b'\t') {
-            colon += 1;
+        let mut name_end = hit;
+        while name_end > start && matches!(buf[name_end - 1], b' ' | b'\t') {
+            name_end -= 1;
         }
-        if buf[colon] != b':' || name_end == start {
+        let name = &buf[start..name_end];
+        let id = HeaderId::of(name);
+        if buf[hit] != b':' || (id == HeaderId::Other && !is_token(name)) {
             return Err(SyntaxError::new(
                 ErrorKind::HeaderLine,
                 "Malformed header line",
             ));
         }
-        let (mut from, mut to) = (colon + 1, end);
+        let (mut from, mut to) = (hit + 1, end);
         while from < to && is_ws(buf[to - 1]) {
             to -= 1;
         }
         while from < to && is_ws(buf[from]) {
             from += 1;
         }
-        Ok(Step::Line(Line {
+        Ok(Step::Line(Header {
+            id,
             name: Span::new(start as u32, name_end as u32),
             value: Span::new(from as u32, to as u32),
             full: Span::new(start as u32, end as u32),
@@ -273,8 +269,7 @@ pub(crate) fn content_length(head: &[u8], pos: usize) -> Result<Option<u32>, Syn
             Err(e) if e.kind == ErrorKind::HeaderLine => continue,
             Err(e) => return Err(e),
         };
-        let name = line.name.of(head);
-        if !matches!(name[0] | 0x20, b'c' | b'l') || HeaderId::of(name) != HeaderId::ContentLength {
+        if line.id != HeaderId::ContentLength {
             continue;
         }
         let value = parse_content_length(line.value.of(head))?;

@@ -182,14 +182,7 @@ impl Parser {
         let mut lines = Lines::new(&bytes, self.msg.first_line.end as usize);
         loop {
             match lines.next_line() {
-                Ok(Step::Line(line)) => {
-                    let id = HeaderId::of(line.name.of(&bytes));
-                    let header = Header {
-                        id,
-                        name: line.name,
-                        value: line.value,
-                        full: line.full,
-                    };
+                Ok(Step::Line(header)) => {
                     let added = self.add(header);
                     let full = matches!(added, Err(e) if e.kind == ErrorKind::TooManyHeaders);
                     self.note(added);
