@@ -38,13 +38,21 @@ pub(super) fn with_challenges(branches: &[Branch], best: usize) -> Option<Bytes>
     let mut lines = Vec::new();
     for (index, branch) in branches.iter().enumerate() {
         if index != best && branch.outcome == Outcome::Done && matches!(branch.code, 401 | 407) {
-            lines.extend(challenges(branch.reply.as_ref()?)?);
+            lines.extend(
+                branch
+                    .reply
+                    .as_ref()
+                    .and_then(challenges)
+                    .unwrap_or_default(),
+            );
         }
     }
     if lines.is_empty() {
         return Some(reply.clone());
     }
-    let msg = Message::parse(reply.clone()).ok()?;
+    let Ok(msg) = Message::parse(reply.clone()) else {
+        return Some(reply.clone());
+    };
     let mut edits = Edits::new();
     edits.append_header(lines);
     let mut out = Vec::new();

@@ -27,11 +27,13 @@ impl<D> Work<'_, D> {
             Method::Invite => Kind::InviteClient,
             _ => Kind::NonInviteClient,
         };
-        let hooked = spec.on_reply.is_some() || spec.on_failure.is_some();
+        let default = || self.tx.hooks.as_ref()?.on_branch_failure.clone();
+        let on_failure = spec.on_failure.or_else(default);
+        let hooked = spec.on_reply.is_some() || on_failure.is_some();
         let extra = hooked.then(|| {
             Box::new(Extra {
                 on_reply: spec.on_reply,
-                on_failure: spec.on_failure,
+                on_failure,
                 ..Extra::default()
             })
         });
@@ -47,6 +49,8 @@ impl<D> Work<'_, D> {
             extra,
             code: 0,
             outcome: Outcome::Pending,
+            replied: false,
+            timed_out: false,
         });
         let branch = self.tx.branches.len() - 1;
         self.client_actions(branch, kind.table().entry, With::Nothing);
@@ -164,7 +168,10 @@ impl<D> Work<'_, D> {
                     }
                 }
                 Action::Deliver => deliver = true,
-                Action::ReportTimeout => self.branch_failed(branch, 408, None),
+                Action::ReportTimeout => {
+                    self.tx.branches[branch].timed_out = true;
+                    self.branch_failed(branch, 408, None);
+                }
                 Action::ReportUnreachable => self.branch_failed(branch, 503, None),
                 _ => debug_assert!(false, "{action:?} is not for clients"),
             }

@@ -95,7 +95,7 @@ impl Tokens {
     }
 
     /// To tag for responses that are made here (section 8.2.6.2).
-    pub(super) fn to_tag(&self, id: TxId) -> u64 {
+    pub(super) fn tag_of(&self, id: TxId) -> u64 {
         self.check(id, SERVER)
     }
 

@@ -39,6 +39,8 @@ mod keys;
 mod layer;
 mod machine;
 mod output;
+mod requests;
+mod responses;
 mod server;
 mod slab;
 mod table;

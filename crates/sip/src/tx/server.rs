@@ -159,7 +159,8 @@ impl<D> Work<'_, D> {
         pass_ack
     }
 
-    fn resend(&mut self) {
+    /// Sends the last response again.
+    pub(super) fn resend(&mut self) {
         if !self.tx.last_reply.is_empty() {
             self.send_upstream(self.tx.last_reply.clone());
         }

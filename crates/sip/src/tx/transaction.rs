@@ -67,6 +67,8 @@ pub struct Branch {
     pub(super) extra: Option<Box<Extra>>,
     pub(super) code: u16,
     pub(super) outcome: Outcome,
+    pub(super) replied: bool,
+    pub(super) timed_out: bool,
 }
 
 /// What few branches have.
@@ -124,6 +126,18 @@ impl Branch {
     #[must_use]
     pub fn code(&self) -> u16 {
         self.code
+    }
+
+    /// Whether any response came (Kamailio's `t_branch_replied`).
+    #[must_use]
+    pub fn is_replied(&self) -> bool {
+        self.replied
+    }
+
+    /// Whether a final response did not come in time (Kamailio's `t_branch_timeout`).
+    #[must_use]
+    pub fn is_timed_out(&self) -> bool {
+        self.timed_out
     }
 
     /// What the response context has of it.
@@ -194,7 +208,7 @@ pub struct Transaction<D> {
     pub(super) fr_inv_ms: u32,
     pub(super) last_code: u16,
     pub(super) final_code: u16,
-    pub(super) pins: u16,
+    pub(super) pins: u32,
     /// While a failure route runs: how many branches there were before it, plus 1.
     pub(super) deciding: u16,
     pub(super) method: Method,

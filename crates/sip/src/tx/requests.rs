@@ -1,0 +1,238 @@
+//! The server side of the layer: matching requests, creating transactions, replying.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::id::TxId;
+use super::keys::{self, KeyMap};
+use super::layer::TxLayer;
+use super::machine::Machine;
+use super::output::{Output, ReplyError, ServerMatch};
+use super::server::reply_flow;
+use super::slab::Slab;
+use super::table::{Event, Kind, Timer};
+use super::transaction::Transaction;
+use crate::message::Message;
+use crate::method::Method;
+use crate::types::{Flow, Millis};
+
+/// The server side (RFC 3261 section 17.2).
+impl<D> TxLayer<D> {
+    /// Matches a request; copies of known ones and ACKs for failures are dealt
+    /// with. Call [`TxLayer::create`] under the same lock if the result lets you.
+    pub fn lookup(
+        &mut self,
+        now: Millis,
+        msg: &Message,
+        flow: &Flow,
+        out: &mut Vec<Output<D>>,
+    ) -> ServerMatch {
+        match msg.method() {
+            Method::Ack => self.lookup_ack(now, msg, out),
+            Method::Cancel => self
+                .repeated(now, msg, flow, out)
+                .or_else(|| self.cancelled(msg))
+                .unwrap_or(ServerMatch::None),
+            _ => self
+                .repeated(now, msg, flow, out)
+                .or_else(|| self.merged(msg))
+                .unwrap_or(ServerMatch::None),
+        }
+    }
+
+    /// Makes the transaction of a new request, with one pin that the caller gives
+    /// back when it has dealt with the request. An ACK has none: forward it statelessly.
+    pub fn create(&mut self, now: Millis, msg: Arc<Message>, flow: Flow, data: D) -> TxId {
+        debug_assert_ne!(msg.method(), Method::Ack, "an ACK has no transaction");
+        let key = keys::request_key(&self.tokens, &msg, true);
+        let dialog_key =
+            Self::is_found_by_dialog(&msg).then(|| keys::dialog_key(&self.tokens, &msg));
+        let kind = match msg.method() {
+            Method::Invite => Kind::InviteServer,
+            _ => Kind::NonInviteServer,
+        };
+        let machine = Machine::new(kind, flow.proto.is_reliable());
+        let reply_flow = reply_flow(&msg, flow, false);
+        let method = msg.method();
+        let id = self.insert(now, method, data, machine, |tx| {
+            tx.request = Some(msg);
+            tx.flow = flow;
+            tx.reply_flow = reply_flow;
+            tx.key = key;
+            tx.dialog_key = dialog_key.unwrap_or(0);
+        });
+        self.requests.insert(key, id.slot);
+        if let Some(key) = dialog_key {
+            self.dialogs.entry(key).or_insert(id.slot);
+        }
+        self.with(now, id, &mut Vec::new(), |work| work.enter_server());
+        id
+    }
+
+    /// Sends a response of the user's. Its first final one ends what the branches
+    /// were to find out: they are cancelled. A 408 to a request other than INVITE
+    /// ends the transaction in silence (RFC 4320 section 4.2).
+    ///
+    /// # Errors
+    /// See [`ReplyError`]; nothing was sent.
+    pub fn reply(
+        &mut self,
+        now: Millis,
+        tx: TxId,
+        code: u16,
+        bytes: Bytes,
+        out: &mut Vec<Output<D>>,
+    ) -> Result<(), ReplyError> {
+        self.with(now, tx, out, |work| work.user_reply(code, bytes))
+            .unwrap_or(Err(ReplyError::Gone))
+    }
+
+    /// Sends a 100 Trying to an INVITE that got nothing yet. Without this call it
+    /// goes out after [`TxConfig::trying_ms`].
+    pub fn trying(&mut self, now: Millis, tx: TxId, out: &mut Vec<Output<D>>) {
+        self.with(now, tx, out, |work| work.send_first_trying());
+    }
+
+    /// Makes no 100 by itself (Kamailio's `t_set_auto_inv_100(0)`).
+    pub fn suppress_trying(&mut self, now: Millis, tx: TxId) {
+        self.with(now, tx, &mut Vec::new(), |work| {
+            work.tx.server.stop(Timer::Trying);
+        });
+    }
+
+    /// Sends the last response again (Kamailio's `t_retransmit_reply`). False if
+    /// there is none.
+    pub fn retransmit_reply(&mut self, now: Millis, tx: TxId, out: &mut Vec<Output<D>>) -> bool {
+        self.with(now, tx, out, |work| {
+            work.resend();
+            !work.tx.last_reply.is_empty()
+        })
+        .unwrap_or(false)
+    }
+
+    /// Sends responses to the source port even if the Via has no rport (Kamailio's
+    /// `force_rport`).
+    pub fn force_rport(&mut self, tx: TxId) {
+        if let Some(tx) = self.slab.get_mut(tx)
+            && let Some(request) = &tx.request
+        {
+            tx.force_rport = true;
+            tx.reply_flow = reply_flow(request, tx.flow, true);
+        }
+    }
+
+    /// Gives an unanswered request up without a response (Kamailio's `t_release`).
+    /// Branches and pins end as they would.
+    pub fn release(&mut self, now: Millis, tx: TxId, out: &mut Vec<Output<D>>) {
+        self.with(now, tx, out, |work| {
+            if !work.tx.is_local() {
+                work.server_event(Event::Release);
+            }
+        });
+    }
+
+    pub(super) fn insert(
+        &mut self,
+        now: Millis,
+        method: Method,
+        data: D,
+        server: Machine,
+        fill: impl FnOnce(&mut Transaction<D>),
+    ) -> TxId {
+        let lifetime = match method {
+            Method::Invite => self.cfg.max_inv_lifetime_ms,
+            _ => self.cfg.max_noninv_lifetime_ms,
+        };
+        let tokens = self.tokens;
+        self.slab.insert(|id| {
+            let mut tx = Transaction::new(id, method, data, server);
+            tx.to_tag = tokens.tag_of(id);
+            tx.end_of_life = now + Millis::from(lifetime);
+            fill(&mut tx);
+            tx
+        })
+    }
+
+    /// The transaction with that key, whose request passes the check.
+    fn verified(
+        map: &KeyMap,
+        slab: &Slab<D>,
+        key: u64,
+        check: impl FnOnce(&Message) -> bool,
+    ) -> Option<TxId> {
+        let tx = slab.at(*map.get(&key)?)?;
+        check(tx.request.as_ref()?).then_some(tx.id)
+    }
+
+    fn repeated(
+        &mut self,
+        now: Millis,
+        msg: &Message,
+        flow: &Flow,
+        out: &mut Vec<Output<D>>,
+    ) -> Option<ServerMatch> {
+        let key = keys::request_key(&self.tokens, msg, true);
+        let id = Self::verified(&self.requests, &self.slab, key, |known| {
+            keys::same_request(known, msg) && keys::same_method(known, msg)
+        })?;
+        self.with(now, id, out, |work| {
+            // The client may have lost its connection and opened another one.
+            if flow.proto == work.tx.flow.proto && flow.proto.is_reliable() {
+                work.tx.reply_flow = *flow;
+            }
+            work.server_event(Event::Request);
+        });
+        Some(ServerMatch::Retransmission(id))
+    }
+
+    fn cancelled(&self, msg: &Message) -> Option<ServerMatch> {
+        let key = keys::request_key(&self.tokens, msg, false);
+        let invite = Self::verified(&self.requests, &self.slab, key, |known| {
+            known.method() == Method::Invite && keys::same_request(known, msg)
+        })?;
+        Some(ServerMatch::Cancel { invite })
+    }
+
+    /// Whether an ACK to a 2xx, or the same request by another path, may come.
+    fn is_found_by_dialog(msg: &Message) -> bool {
+        match msg.method() {
+            Method::Invite => true,
+            Method::Cancel => false,
+            _ => msg.to_tag().is_none(),
+        }
+    }
+
+    fn merged(&self, msg: &Message) -> Option<ServerMatch> {
+        if msg.to_tag().is_some() {
+            return None;
+        }
+        let key = keys::dialog_key(&self.tokens, msg);
+        let id = Self::verified(&self.dialogs, &self.slab, key, |known| {
+            keys::same_dialog(known, msg)
+        })?;
+        Some(ServerMatch::Merged(id))
+    }
+
+    fn lookup_ack(&mut self, now: Millis, msg: &Message, out: &mut Vec<Output<D>>) -> ServerMatch {
+        let key = keys::request_key(&self.tokens, msg, false);
+        let invite = Self::verified(&self.requests, &self.slab, key, |known| {
+            known.method() == Method::Invite && keys::same_request(known, msg)
+        });
+        if let Some(tx) = invite {
+            let passed = self.with(now, tx, out, |work| {
+                work.server_event(Event::Ack) || work.tx.final_code / 100 == 2
+            });
+            let to_2xx = passed.unwrap_or(false);
+            return ServerMatch::Ack { tx, to_2xx };
+        }
+        let key = keys::dialog_key(&self.tokens, msg);
+        let invite = Self::verified(&self.dialogs, &self.slab, key, |known| {
+            keys::same_dialog(known, msg)
+        });
+        match invite.filter(|&tx| self.slab.get(tx).is_some_and(|tx| tx.accepted)) {
+            Some(tx) => ServerMatch::Ack { tx, to_2xx: true },
+            None => ServerMatch::None,
+        }
+    }
+}
