@@ -24,9 +24,9 @@ class UdpPeer(asyncio.DatagramProtocol):
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, host: str = "127.0.0.1") -> AsyncIterator[UdpPeer]:
+    async def open(cls, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[UdpPeer]:
         loop = asyncio.get_running_loop()
-        transport, peer = await loop.create_datagram_endpoint(cls, local_addr=(host, 0))
+        transport, peer = await loop.create_datagram_endpoint(cls, local_addr=(host, port))
         try:
             yield peer
         finally:
