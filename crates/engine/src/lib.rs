@@ -5,3 +5,5 @@
 pub mod config;
 pub mod net;
 pub mod stats;
+pub mod sync;
+pub mod tls;

@@ -11,28 +11,40 @@
 //! Every connection belongs to one reactor at a time, which alone touches its
 //! socket and its TLS state. Anyone may queue bytes for it ([`Net::send`]).
 
+mod accept;
+mod bind;
+mod conn;
+mod mailbox;
+mod reactor;
+mod service;
+mod shared;
+mod stream;
+mod sys;
+mod table;
+pub mod threads;
+mod worker;
+
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use sipwright_sip::types::{ConnId, Flow, Proto, SocketInfo};
+use sipwright_sip::tx::TxId;
+use sipwright_sip::types::{ConnId, Flow, Proto, SocketId, SocketInfo};
 
-use crate::config::EngineConfig;
+use self::mailbox::Command;
+use self::shared::{Phase, Shared};
+use self::table::{ConnHandle, ConnState, Found, NewConn, OutItem, PushError, Refused};
+pub use self::sys::monotonic_ms;
+pub use self::table::TlsInfo;
+pub use self::worker::{WaitResult, WorkerPort};
+use crate::config::{EngineConfig, TlsConfig};
 use crate::stats::Stats;
-
-/// A transaction, until the transaction layer exports its own.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub struct TxId {
-    /// Shard.
-    pub shard: u8,
-    /// Slot.
-    pub slot: u32,
-    /// Generation.
-    pub generation: u32,
-}
+use crate::sync::{OrderedMutex, assert_no_lock_held, rank};
+use crate::tls::TlsStore;
 
 /// The transaction and branch that wait for what becomes of a sent message.
 pub type TxTag = (TxId, u16);
@@ -116,6 +128,8 @@ pub struct ConnInfo {
     pub id: ConnId,
     /// Transport.
     pub proto: Proto,
+    /// Our listening socket.
+    pub socket: SocketId,
     /// The other side.
     pub remote: SocketAddr,
     /// Our side, once it is known.
@@ -130,11 +144,21 @@ pub struct ConnInfo {
     pub queued: usize,
     /// Age in milliseconds.
     pub age_ms: u64,
+    /// What TLS agreed on.
+    pub tls: Option<TlsInfo>,
 }
 
-/// The transport; clones share it.
+/// The transport; clones share it. The last clone that is dropped stops it, but a
+/// sink that holds one keeps itself alive until [`Net::stop`].
 #[derive(Clone)]
-pub struct Net {}
+pub struct Net {
+    core: Arc<Core>,
+}
+
+struct Core {
+    shared: Arc<Shared>,
+    threads: OrderedMutex<Vec<JoinHandle<()>>>,
+}
 
 impl Net {
     /// Loads certificates and binds every socket; nothing is accepted or read yet.
@@ -142,40 +166,69 @@ impl Net {
     /// # Errors
     /// Names the file or the address and what is wrong with it.
     pub fn bind(cfg: &EngineConfig, sink: Arc<dyn Sink>) -> Result<Self, NetError> {
-        let _ = (cfg, sink);
-        todo!()
+        let tls = TlsStore::load(&cfg.tls)?;
+        let (infos, sockets) = bind::bind_all(cfg)?;
+        for info in infos.iter().filter(|s| s.proto.is_secure()) {
+            if !tls.covers(info.addr) {
+                let text = format!("no TLS server profile is for tls:{}", info.addr);
+                return Err(NetError::new(text));
+            }
+        }
+        let shared = Arc::new(Shared::new(cfg, infos, sockets, tls, sink)?);
+        let threads = OrderedMutex::new(rank::LIFECYCLE, Vec::new());
+        Ok(Self { core: Arc::new(Core { shared, threads }) })
     }
 
-    /// Starts the network threads, which begin to accept.
+    fn shared(&self) -> &Arc<Shared> {
+        &self.core.shared
+    }
+
+    /// Starts the network threads, which begin to accept. Once only.
     ///
     /// # Errors
-    /// A thread could not be started.
+    /// A thread could not be started, or the transport has run already.
     pub fn start(&self) -> Result<(), NetError> {
-        todo!()
+        if !self.shared().advance(Phase::Running) {
+            return Err(NetError::new("the transport was started before"));
+        }
+        let threads = service::start(self.shared())?;
+        *self.core.threads.lock() = threads;
+        Ok(())
     }
 
     /// Accepts no further connection; those that are open go on.
     pub fn stop_accepting(&self) {
-        todo!()
+        if self.shared().advance(Phase::NotAccepting) {
+            self.shared().wake_everyone();
+        }
     }
 
     /// Waits until no byte waits to be written, at most `limit`; whether it is so.
+    #[must_use]
     pub fn drain(&self, limit: Duration) -> bool {
-        let _ = limit;
-        todo!()
+        let end = Instant::now() + limit;
+        loop {
+            if self.shared().table.all().iter().all(|c| c.waiting() == 0) {
+                return true;
+            }
+            if Instant::now() >= end {
+                return false;
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
     }
 
     /// Closes every connection, ends and joins the threads, within 2 s. Workers
     /// inside [`WorkerPort::wait`] return with `stopped`. Idempotent. Not from
     /// inside a [`Sink`] call.
     pub fn stop(&self) {
-        todo!()
+        self.core.stop();
     }
 
     /// The listening sockets; the index is the `SocketId`.
     #[must_use]
     pub fn sockets(&self) -> &[SocketInfo] {
-        todo!()
+        &self.shared().infos
     }
 
     /// Sends `bytes` along `flow`; never blocks. UDP leaves at once. A stream
@@ -199,82 +252,243 @@ impl Net {
         tx: Option<TxTag>,
         server_name: Option<&str>,
     ) -> Result<(), SendError> {
-        let _ = (flow, bytes, tx, server_name);
-        todo!()
+        if !self.shared().alive() {
+            return Err(SendError::Stopped);
+        }
+        match flow.proto {
+            _ if bytes.is_empty() => Ok(()),
+            Proto::Udp => self.send_datagram(flow, &bytes),
+            _ => {
+                let item = OutItem { bytes, tx, message: true };
+                self.send_stream(flow, item, server_name)
+            }
+        }
+    }
+
+    fn send_datagram(&self, flow: &Flow, bytes: &[u8]) -> Result<(), SendError> {
+        let shared = self.shared();
+        let info = shared.socket_for(Proto::Udp, &flow.remote, flow.socket);
+        let info = info.ok_or(SendError::NoSocket)?;
+        let sockets = shared.sockets();
+        let socket = sockets.udp.get(usize::from(info.id)).and_then(Option::as_ref);
+        let socket = socket.ok_or(SendError::Stopped)?;
+        assert_no_lock_held("sendto");
+        match socket.send_to(bytes, flow.remote) {
+            Ok(_) => shared.stats.sent_udp.inc(),
+            // As lost as in any full buffer on the way; timers A and E take care of it.
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock => shared.stats.udp_send_full.inc(),
+            Err(e) => {
+                shared.stats.udp_send_errors.inc();
+                return Err(SendError::Io(e));
+            }
+        }
+        Ok(())
+    }
+
+    fn send_stream(
+        &self,
+        flow: &Flow,
+        mut item: OutItem,
+        server_name: Option<&str>,
+    ) -> Result<(), SendError> {
+        let bound = self.shared().cfg.limits.write_buffer;
+        // A connection may close between being found and being used: then one more try.
+        for _ in 0..2 {
+            let handle = self.connection(flow, server_name)?;
+            match handle.push(item, bound) {
+                Ok(notify) => {
+                    if notify {
+                        self.tell_owner(&handle, Command::Flush(handle.id));
+                    }
+                    return Ok(());
+                }
+                Err(PushError::Full) => {
+                    self.shared().stats.write_buffer_full.inc();
+                    return Err(SendError::Full);
+                }
+                Err(PushError::Closed(back)) => item = back,
+            }
+        }
+        Err(SendError::NoConnection)
+    }
+
+    /// A mailbox that nobody reads belongs to a worker that ends; it fails what
+    /// waits in its connections itself.
+    fn tell_owner(&self, handle: &ConnHandle, command: Command) {
+        let _ = self.shared().mailboxes[handle.owner()].post(command);
+    }
+
+    fn connection(
+        &self,
+        flow: &Flow,
+        server_name: Option<&str>,
+    ) -> Result<Arc<ConnHandle>, SendError> {
+        let shared = self.shared();
+        let found = shared.table.find_or_insert(flow, server_name, || {
+            if matches!(flow.proto, Proto::Ws | Proto::Wss) || shared.phase() == Phase::Bound {
+                return None;
+            }
+            let info = shared.socket_for(flow.proto, &flow.remote, flow.socket)?;
+            Some(NewConn {
+                proto: flow.proto,
+                remote: flow.remote,
+                socket: info.id,
+                outbound: true,
+                server_name: server_name.map(str::to_owned),
+                owner: shared.place(flow.proto, false, usize::MAX),
+                state: ConnState::Connecting,
+                born: monotonic_ms(),
+            })
+        });
+        match found {
+            Ok(Found::Known(handle)) => Ok(handle),
+            Ok(Found::New(handle)) => {
+                self.open(&handle)?;
+                Ok(handle)
+            }
+            Ok(Found::Nothing) => Err(SendError::NoConnection),
+            Err(Refused::Max | Refused::PerSource) => {
+                shared.stats.refused_connections_max.inc();
+                Err(SendError::TooManyConnections)
+            }
+        }
+    }
+
+    fn open(&self, handle: &Arc<ConnHandle>) -> Result<(), SendError> {
+        let shared = self.shared();
+        let owner = handle.owner();
+        shared.count_new(owner);
+        shared.stats.connections_opened.inc();
+        if shared.mailboxes[owner].post(Command::Open(Arc::clone(handle))).is_ok() {
+            return Ok(());
+        }
+        // The worker that was to have it has just ended; network threads do not.
+        shared.mailboxes[owner].load.fetch_sub(1, std::sync::atomic::Ordering::Relaxed);
+        shared.mailboxes[0].load.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        handle.set_owner(0);
+        let again = shared.mailboxes[0].post(Command::Open(Arc::clone(handle)));
+        again.map_err(|_| SendError::Stopped)
     }
 
     /// Flushes and closes a connection.
     pub fn close(&self, conn: ConnId) {
-        let _ = conn;
-        todo!()
+        if !self.shared().alive() {
+            return;
+        }
+        if let Some(handle) = self.shared().table.get(conn) {
+            self.tell_owner(&handle, Command::Close(conn));
+        }
     }
 
-    /// Takes the port of worker `index` (0 to `workers - 1`).
+    /// Takes the port of worker `index` (0 to `workers - 1`); it is free again once
+    /// dropped. Worker threads take theirs before [`Net::start`].
     ///
     /// # Errors
     /// No such worker, or its port is taken.
     pub fn worker(&self, index: usize) -> Result<WorkerPort, NetError> {
-        let _ = index;
-        todo!()
+        WorkerPort::new(self.shared(), index)
     }
 
-    /// Wakes one worker that waits, if any does; at most one system call.
+    /// Wakes one worker that sleeps, if any does; at most one system call. To be
+    /// called after a job was queued; see [`Sink::jobs_pending`].
     pub fn wake_worker(&self) -> bool {
-        todo!()
+        self.shared().alive() && self.shared().wake_worker()
     }
 
     /// Wakes every worker.
     pub fn wake_all_workers(&self) {
-        todo!()
+        if self.shared().alive() {
+            for mailbox in &self.shared().mailboxes[self.shared().net_threads..] {
+                mailbox.waker().wake();
+            }
+        }
     }
 
     /// Workers inside [`WorkerPort::wait`] now.
     #[must_use]
     pub fn workers_waiting(&self) -> usize {
-        todo!()
+        self.shared().presence.inside()
     }
 
     /// All connections.
     #[must_use]
     pub fn conns(&self) -> Vec<ConnInfo> {
-        todo!()
+        if !self.shared().is_own_process() {
+            return Vec::new();
+        }
+        let now = monotonic_ms();
+        let all = self.shared().table.all();
+        all.iter().map(|handle| self.describe(handle, now)).collect()
+    }
+
+    /// One connection.
+    #[must_use]
+    pub fn conn(&self, id: ConnId) -> Option<ConnInfo> {
+        let handle = self.shared().alive().then(|| self.shared().table.get(id))??;
+        Some(self.describe(&handle, monotonic_ms()))
+    }
+
+    fn describe(&self, handle: &ConnHandle, now: u64) -> ConnInfo {
+        ConnInfo {
+            id: handle.id,
+            proto: handle.proto,
+            socket: handle.socket,
+            remote: handle.remote,
+            local: handle.local.get().copied(),
+            outbound: handle.outbound,
+            state: handle.state().as_str(),
+            thread: self.shared().mailboxes[handle.owner()].name.clone(),
+            queued: handle.waiting(),
+            age_ms: now.saturating_sub(handle.born),
+            tls: handle.tls.get().cloned(),
+        }
     }
 
     /// Reads certificates and keys again; connections that are open keep theirs.
     ///
     /// # Errors
     /// Names the file and the problem; the profiles in use stay.
-    pub fn reload_tls(&self, cfg: &EngineConfig) -> Result<(), NetError> {
-        let _ = cfg;
-        todo!()
+    pub fn reload_tls(&self, cfg: &TlsConfig) -> Result<(), NetError> {
+        self.shared().tls.reload(cfg)
+    }
+
+    /// What the administrator should know of the TLS profiles in use, such as
+    /// that one verifies nothing.
+    #[must_use]
+    pub fn tls_warnings(&self) -> Vec<String> {
+        self.shared().tls.warnings()
     }
 
     /// The counters.
     #[must_use]
     pub fn stats(&self) -> &Stats {
-        todo!()
+        &self.shared().stats
     }
 }
 
-/// Why [`WorkerPort::wait`] returned.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct WaitResult {
-    /// Messages given to the sink.
-    pub messages: usize,
-    /// Somebody woke this worker, or jobs were waiting.
-    pub woken: bool,
-    /// The engine stops, or this is a forked child: do not wait again.
-    pub stopped: bool,
+impl Core {
+    fn stop(&self) {
+        // A forked child has neither the threads nor a right to the sockets.
+        if !self.shared.is_own_process() {
+            return;
+        }
+        self.shared.advance(Phase::Stopped);
+        self.shared.wake_everyone();
+        let threads = std::mem::take(&mut *self.threads.lock());
+        assert_no_lock_held("joining threads");
+        for thread in threads {
+            // A sink that stops its own transport would wait for itself.
+            if thread.thread().id() != thread::current().id() {
+                // Panics were caught and counted inside.
+                let _ = thread.join();
+            }
+        }
+        self.shared.release();
+    }
 }
 
-/// A script worker's share of the sockets. One thread at a time.
-pub struct WorkerPort {}
-
-impl WorkerPort {
-    /// Waits for messages, jobs or the end, at most `timeout` (`None`: no limit),
-    /// and serves what came. To be called without the GIL.
-    pub fn wait(&mut self, timeout: Option<Duration>) -> WaitResult {
-        let _ = timeout;
-        todo!()
+impl Drop for Core {
+    fn drop(&mut self) {
+        self.stop();
     }
 }

@@ -1,0 +1,59 @@
+//! Binding the listening sockets, before anything runs.
+
+use std::net::{TcpListener, UdpSocket};
+
+use sipwright_sip::types::{Proto, SocketId, SocketInfo};
+
+use super::NetError;
+use super::shared::Sockets;
+use super::sys;
+use crate::config::{EngineConfig, Listen, UdpConfig};
+
+/// Binds every configured socket; the first that fails ends it, and is named.
+pub fn bind_all(cfg: &EngineConfig) -> Result<(Vec<SocketInfo>, Sockets), NetError> {
+    let mut infos = Vec::new();
+    let mut sockets = Sockets::default();
+    for (index, listen) in cfg.listen.iter().enumerate() {
+        let id = SocketId::try_from(index)
+            .map_err(|_| NetError::new(format!("{} listening sockets are too many", index + 1)))?;
+        let bound = bind_one(listen, &cfg.udp).map_err(|e| {
+            let (proto, addr) = (listen.proto, listen.socket_addr());
+            NetError::new(format!("cannot listen on {proto}:{addr}: {e}"))
+        })?;
+        infos.push(SocketInfo {
+            id,
+            proto: listen.proto,
+            addr: bound.addr,
+            advertise: listen.advertise.clone(),
+            name: listen.name.clone(),
+        });
+        sockets.udp.push(bound.udp);
+        sockets.tcp.push(bound.tcp);
+    }
+    Ok((infos, sockets))
+}
+
+struct Bound {
+    addr: std::net::SocketAddr,
+    udp: Option<UdpSocket>,
+    tcp: Option<TcpListener>,
+}
+
+fn bind_one(listen: &Listen, udp: &UdpConfig) -> std::io::Result<Bound> {
+    let addr = listen.socket_addr();
+    match listen.proto {
+        Proto::Udp => {
+            let fd = sys::udp_socket(&addr, udp.receive_buffer, udp.send_buffer)?;
+            let socket = UdpSocket::from(fd);
+            Ok(Bound { addr: socket.local_addr()?, udp: Some(socket), tcp: None })
+        }
+        Proto::Tcp | Proto::Tls => {
+            let listener = TcpListener::from(sys::tcp_listener(&addr)?);
+            Ok(Bound { addr: listener.local_addr()?, udp: None, tcp: Some(listener) })
+        }
+        Proto::Ws | Proto::Wss => {
+            let text = "WebSocket is an upgrade of a TCP or TLS listener";
+            Err(std::io::Error::new(std::io::ErrorKind::Unsupported, text))
+        }
+    }
+}

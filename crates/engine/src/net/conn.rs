@@ -1,0 +1,449 @@
+//! One connection: connect, handshake, messages, farewell.
+//!
+//! ```text
+//! Connecting -> [Handshake] -> Open -> Closing -> gone
+//! ```
+//!
+//! Timeouts and errors lead from every state to the end. In mode 1 a connection
+//! changes its reactor between Handshake and Open.
+
+use std::io::{self, ErrorKind};
+use std::net::TcpStream;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use rustls_pki_types::ServerName;
+use sipwright_sip::build::{self, ViaFix};
+use sipwright_sip::error::ErrorKind as SipError;
+use sipwright_sip::frame::{Frame, FrameError, Framer};
+use sipwright_sip::types::Millis;
+
+use super::shared::{HandshakeSlot, Shared};
+use super::stream::{HandshakeError, Outgoing, Stream};
+use super::table::{ConnHandle, ConnState, OutItem};
+use super::{Sink, sys};
+use crate::config::TlsMode;
+use crate::sync::assert_no_lock_held;
+use crate::tls;
+
+/// Reads of one connection before others get their turn.
+const READS_PER_TURN: usize = 8;
+
+/// What a connection needs of the reactor that serves it.
+pub struct Cx {
+    /// The transport.
+    pub shared: Arc<Shared>,
+    /// Where messages go.
+    pub sink: Arc<dyn Sink>,
+    /// Index of the reactor's mailbox.
+    pub index: usize,
+    /// Time of this turn.
+    pub now: Millis,
+    /// Scratch space for reading.
+    pub buf: Box<[u8]>,
+    /// Messages delivered in this turn.
+    pub messages: usize,
+}
+
+impl Cx {
+    /// Whether this reactor runs in a network thread rather than in a worker.
+    pub fn in_net_thread(&self) -> bool {
+        self.index < self.shared.net_threads
+    }
+}
+
+/// What the reactor is to do with a connection after it was served.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Fate {
+    /// Wait for its next event.
+    Keep,
+    /// Its handshake is done: another reactor serves it from now on.
+    Move,
+    /// It is over.
+    Close,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Farewell {
+    Flush,
+    Notify { said: bool },
+    Listen,
+}
+
+/// A connection, owned by one reactor.
+pub struct Conn {
+    /// Its shared face.
+    pub handle: Arc<ConnHandle>,
+    /// When its reactor must look at it, whatever happens.
+    pub deadline: Millis,
+    /// Readiness that epoll watches for.
+    pub watched: u32,
+    /// Earliest entry in the reactor's timer heap; 0 for none.
+    pub timer: Millis,
+    stream: Stream,
+    state: ConnState,
+    out: Outgoing,
+    framer: Framer,
+    partial_since: Option<Millis>,
+    farewell: Farewell,
+    slot: Option<HandshakeSlot>,
+}
+
+impl Conn {
+    /// A connection that was accepted.
+    pub fn accepted(
+        sock: TcpStream,
+        handle: Arc<ConnHandle>,
+        slot: Option<HandshakeSlot>,
+        cx: &Cx,
+    ) -> Self {
+        let state = handle.state();
+        let secure = handle.proto.is_secure();
+        let stream = if secure { Stream::server(sock) } else { Stream::plain(sock) };
+        Self::new(handle, stream, state, slot, cx)
+    }
+
+    /// An outgoing connection; it is up, or not, at its first event.
+    pub fn connect(handle: Arc<ConnHandle>, cx: &Cx) -> io::Result<Self> {
+        let from = cx.shared.infos.get(usize::from(handle.socket)).map(|s| s.addr.ip());
+        let from = from.filter(|ip| !ip.is_unspecified());
+        let sock = sys::tcp_connect(from, &handle.remote)?;
+        let stream = Stream::plain(sock);
+        let mut conn = Self::new(handle, stream, ConnState::Connecting, None, cx);
+        conn.deadline = cx.now + cx.shared.cfg.timeouts.connect_ms;
+        Ok(conn)
+    }
+
+    fn new(
+        handle: Arc<ConnHandle>,
+        stream: Stream,
+        state: ConnState,
+        slot: Option<HandshakeSlot>,
+        cx: &Cx,
+    ) -> Self {
+        // Messages are small and somebody waits for each; a failure costs only delay.
+        let _ = stream.socket().set_nodelay(true);
+        let _ = sys::set_keepalive(stream.socket());
+        Self {
+            handle,
+            deadline: cx.now,
+            watched: 0,
+            timer: 0,
+            stream,
+            state,
+            out: Outgoing::default(),
+            framer: Framer::new(cx.shared.cfg.limits.max_message),
+            partial_since: None,
+            farewell: Farewell::Flush,
+            slot,
+        }
+    }
+
+    /// Takes up its first or next reactor's limits; serves what came meanwhile.
+    pub fn begin(&mut self, cx: &mut Cx) -> Fate {
+        let timeouts = &cx.shared.cfg.timeouts;
+        match self.state {
+            ConnState::Connecting => return Fate::Keep,
+            ConnState::Handshake => self.deadline = cx.now + timeouts.handshake_ms,
+            ConnState::Open | ConnState::Closing => self.deadline = cx.now + timeouts.idle_ms,
+        }
+        if let Ok(local) = self.stream.socket().local_addr() {
+            let _ = self.handle.local.set(local);
+        }
+        self.ready(cx)
+    }
+
+    /// For epoll.
+    pub const fn socket(&self) -> &TcpStream {
+        self.stream.socket()
+    }
+
+    /// Readiness that it waits for.
+    pub fn wanted(&self) -> u32 {
+        let write = self.stream.wants_write() || (self.is_established() && !self.out.is_empty());
+        match self.state {
+            ConnState::Connecting => sys::WRITABLE,
+            _ if write => sys::READABLE | sys::WRITABLE,
+            _ => sys::READABLE,
+        }
+    }
+
+    fn is_established(&self) -> bool {
+        matches!(self.state, ConnState::Open | ConnState::Closing)
+    }
+
+    fn enter(&mut self, state: ConnState) {
+        self.state = state;
+        self.handle.set_state(state);
+    }
+
+    /// Something happened on the socket, or may have.
+    pub fn ready(&mut self, cx: &mut Cx) -> Fate {
+        if self.state == ConnState::Connecting {
+            let fate = self.finish_connect(cx);
+            if fate != Fate::Keep {
+                return fate;
+            }
+        }
+        if self.state == ConnState::Handshake {
+            let fate = self.handshake(cx);
+            if fate != Fate::Keep {
+                return fate;
+            }
+        }
+        match self.state {
+            ConnState::Open => self.exchange(cx),
+            ConnState::Closing => self.say_farewell(cx),
+            ConnState::Connecting | ConnState::Handshake => Fate::Keep,
+        }
+    }
+
+    fn finish_connect(&mut self, cx: &Cx) -> Fate {
+        if !matches!(self.stream.socket().take_error(), Ok(None)) {
+            cx.shared.stats.connect_errors.inc();
+            return Fate::Close;
+        }
+        if let Ok(local) = self.stream.socket().local_addr() {
+            let _ = self.handle.local.set(local);
+        }
+        let timeouts = &cx.shared.cfg.timeouts;
+        if !self.handle.proto.is_secure() {
+            self.opened(cx);
+            return Fate::Keep;
+        }
+        let name = self.handle.server_name.as_deref();
+        let config = cx.shared.tls.client_for(&self.handle.remote, name);
+        let name = server_name(name, &self.handle);
+        let started = match (config, name) {
+            (Some(config), Some(name)) => self.stream.start_client(config, name).is_ok(),
+            _ => false,
+        };
+        if !started {
+            cx.shared.stats.handshakes_failed_incompatible.inc();
+            return Fate::Close;
+        }
+        self.enter(ConnState::Handshake);
+        self.deadline = cx.now + timeouts.handshake_ms;
+        Fate::Keep
+    }
+
+    fn handshake(&mut self, cx: &Cx) -> Fate {
+        let shared = &cx.shared;
+        let listener = shared.infos.get(usize::from(self.handle.socket)).map(|s| s.addr);
+        match self.stream.handshake(|hello| shared.tls.server_for(listener, hello.server_name())) {
+            Ok(false) => Fate::Keep,
+            Ok(true) => {
+                shared.stats.handshakes_ok.inc();
+                if let Some(info) = self.stream.tls_info() {
+                    if info.resumed {
+                        shared.stats.handshakes_resumed.inc();
+                    }
+                    let _ = self.handle.tls.set(info);
+                }
+                self.opened(cx);
+                let moves = shared.cfg.tls.threads_mode == TlsMode::Handshake;
+                if moves && cx.in_net_thread() { Fate::Move } else { Fate::Keep }
+            }
+            Err(HandshakeError::Closed) => {
+                shared.stats.handshakes_failed_closed.inc();
+                Fate::Close
+            }
+            Err(HandshakeError::Tls(e)) => {
+                tls::failure_counter(&shared.stats, &e).inc();
+                Fate::Close
+            }
+        }
+    }
+
+    fn opened(&mut self, cx: &Cx) {
+        self.slot = None;
+        self.enter(ConnState::Open);
+        self.deadline = cx.now + cx.shared.cfg.timeouts.idle_ms;
+    }
+
+    /// Reads what came, delivers it, writes what waits.
+    fn exchange(&mut self, cx: &mut Cx) -> Fate {
+        let mut turns = 0;
+        while turns < READS_PER_TURN {
+            turns += 1;
+            match self.stream.read(&mut cx.buf) {
+                Ok(0) => return self.ended(cx),
+                Ok(n) => {
+                    self.active(cx);
+                    self.framer.push(&cx.buf[..n]);
+                    if let Err(e) = self.deliver(cx) {
+                        return self.malformed(&e, cx);
+                    }
+                    // TLS may hold more plaintext, which epoll knows nothing of.
+                    turns -= usize::from(n == cx.buf.len());
+                }
+                Err(e) if would_block(&e) => break,
+                Err(_) => return Fate::Close,
+            }
+        }
+        self.note_partial(cx);
+        self.flush(cx)
+    }
+
+    /// The other side has finished; what waits for it may still reach it.
+    fn ended(&mut self, cx: &Cx) -> Fate {
+        self.out.extend(self.handle.take());
+        let _ = self.stream.flush(&mut self.out);
+        self.count_sent(cx);
+        Fate::Close
+    }
+
+    fn deliver(&mut self, cx: &mut Cx) -> Result<(), FrameError> {
+        while let Some(frame) = self.framer.next_frame()? {
+            match frame {
+                Frame::Message(bytes) => {
+                    cx.shared.stats.received(self.handle.proto).inc();
+                    cx.messages += 1;
+                    assert_no_lock_held("Sink::message");
+                    cx.sink.message(bytes, self.handle.flow());
+                }
+                Frame::Ping => self.pong(cx),
+                Frame::Pong => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// RFC 5626 section 4.4.1. Who pings without reading gets no more answers.
+    fn pong(&mut self, cx: &Cx) {
+        if self.handle.waiting() >= cx.shared.cfg.limits.write_buffer {
+            return;
+        }
+        let bytes = Bytes::from_static(b"\r\n");
+        self.handle.waiting_more(bytes.len());
+        self.out.extend([OutItem { bytes, tx: None, message: false }]);
+        cx.shared.stats.pings_answered.inc();
+    }
+
+    /// The stream cannot be read on: answer if possible, then close.
+    fn malformed(&mut self, error: &FrameError, cx: &mut Cx) -> Fate {
+        if error.kind == SipError::TooLarge {
+            cx.shared.stats.oversize_messages.inc();
+        } else {
+            cx.shared.stats.malformed_streams.inc();
+        }
+        if let (Some(code), Some(request)) = (error.status, &error.partial)
+            && request.is_request()
+        {
+            let fix = ViaFix::for_request(request, self.handle.remote, false);
+            let extra = b"Connection: close\r\n";
+            let answer = build::response(request, code, b"", None, extra, b"", &fix);
+            self.handle.waiting_more(answer.len());
+            self.out.extend([OutItem { bytes: answer.into(), tx: None, message: true }]);
+        }
+        self.close(cx)
+    }
+
+    fn note_partial(&mut self, cx: &Cx) {
+        if self.framer.buffered() == 0 {
+            self.partial_since = None;
+            return;
+        }
+        let since = *self.partial_since.get_or_insert(cx.now);
+        self.deadline = self.deadline.min(since + cx.shared.cfg.timeouts.message_ms);
+    }
+
+    fn active(&mut self, cx: &Cx) {
+        self.deadline = cx.now + cx.shared.cfg.timeouts.idle_ms;
+    }
+
+    /// Writes what others have queued, as far as the connection is up.
+    pub fn flush_queued(&mut self, cx: &mut Cx) -> Fate {
+        match self.state {
+            ConnState::Open => self.flush(cx),
+            ConnState::Closing => Fate::Keep,
+            ConnState::Connecting | ConnState::Handshake => {
+                self.out.extend(self.handle.take());
+                Fate::Keep
+            }
+        }
+    }
+
+    fn flush(&mut self, cx: &Cx) -> Fate {
+        self.out.extend(self.handle.take());
+        let result = self.stream.flush(&mut self.out);
+        if self.count_sent(cx) {
+            self.active(cx);
+            self.note_partial(cx);
+        }
+        if result.is_ok() { Fate::Keep } else { Fate::Close }
+    }
+
+    fn count_sent(&mut self, cx: &Cx) -> bool {
+        let (messages, bytes) = self.out.take_done();
+        self.handle.waiting_less(bytes);
+        cx.shared.stats.sent(self.handle.proto).add(messages);
+        bytes > 0
+    }
+
+    /// Begins to close: what waits is written, then the other side is told.
+    pub fn close(&mut self, cx: &mut Cx) -> Fate {
+        if !self.is_established() {
+            return Fate::Close;
+        }
+        if self.state == ConnState::Open {
+            self.out.extend(self.handle.shut());
+            self.enter(ConnState::Closing);
+            self.deadline = cx.now + cx.shared.cfg.timeouts.close_ms;
+        }
+        self.say_farewell(cx)
+    }
+
+    fn say_farewell(&mut self, cx: &mut Cx) -> Fate {
+        if self.farewell == Farewell::Flush {
+            let flushed = self.stream.flush(&mut self.out);
+            self.count_sent(cx);
+            match flushed {
+                Ok(true) => self.farewell = Farewell::Notify { said: false },
+                Ok(false) => return Fate::Keep,
+                Err(_) => return Fate::Close,
+            }
+        }
+        if let Farewell::Notify { mut said } = self.farewell {
+            let finished = self.stream.finish(&mut said);
+            self.farewell = Farewell::Notify { said };
+            match finished {
+                Ok(true) => self.farewell = Farewell::Listen,
+                Ok(false) => return Fate::Keep,
+                Err(_) => return Fate::Close,
+            }
+        }
+        if self.stream.discard(&mut cx.buf) { Fate::Close } else { Fate::Keep }
+    }
+
+    /// Its deadline has passed.
+    pub fn expired(&mut self, cx: &mut Cx) -> Fate {
+        let stats = &cx.shared.stats;
+        match self.state {
+            ConnState::Connecting => stats.timeouts_connect.inc(),
+            ConnState::Handshake => stats.handshakes_failed_timeout.inc(),
+            ConnState::Open if self.partial_since.is_some() => stats.timeouts_message.inc(),
+            ConnState::Open => stats.timeouts_idle.inc(),
+            ConnState::Closing => return Fate::Close,
+        }
+        self.close(cx)
+    }
+
+    /// Ends it; gives back what was not sent.
+    pub fn into_unsent(mut self) -> Vec<OutItem> {
+        self.out.extend(self.handle.shut());
+        self.out.into_unsent().filter(|item| item.message).collect()
+    }
+}
+
+fn would_block(e: &io::Error) -> bool {
+    matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
+}
+
+fn server_name(name: Option<&str>, handle: &ConnHandle) -> Option<ServerName<'static>> {
+    let by_name = name.and_then(|n| ServerName::try_from(n.to_owned()).ok());
+    match name {
+        Some(_) => by_name,
+        None => Some(ServerName::IpAddress(handle.remote.ip().into())),
+    }
+}

@@ -1,0 +1,286 @@
+//! What every thread of the transport shares.
+
+use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering, fence};
+
+use sipwright_sip::types::{Proto, SocketId, SocketInfo};
+
+use super::mailbox::Mailbox;
+use super::table::ConnTable;
+use super::{NetError, Sink, sys};
+use crate::config::{EngineConfig, TlsMode};
+use crate::stats::Stats;
+use crate::sync::{OrderedMutex, rank};
+use crate::tls::TlsStore;
+
+/// Life of the transport; it only goes forward.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[repr(u8)]
+pub enum Phase {
+    /// Sockets are bound.
+    Bound,
+    /// Threads run and accept.
+    Running,
+    /// Threads run, listeners are closed to newcomers.
+    NotAccepting,
+    /// Threads end.
+    Stopped,
+}
+
+/// The bound sockets, by `SocketId`.
+#[derive(Default)]
+pub struct Sockets {
+    /// UDP sockets.
+    pub udp: Vec<Option<UdpSocket>>,
+    /// TCP listeners, also for TLS.
+    pub tcp: Vec<Option<TcpListener>>,
+}
+
+/// Which workers wait, and whether the relief reader must look after them.
+#[derive(Default)]
+pub struct Presence {
+    inside: AtomicUsize,
+    passes: AtomicU64,
+    armed: AtomicBool,
+}
+
+impl Presence {
+    /// A worker begins to wait.
+    pub fn enter(&self) {
+        self.inside.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// A worker goes to its script; true if the relief reader must be woken to watch.
+    pub fn leave(&self) -> bool {
+        self.passes.fetch_add(1, Ordering::SeqCst);
+        self.inside.fetch_sub(1, Ordering::SeqCst) == 1 && self.arm()
+    }
+
+    /// Workers that wait now.
+    pub fn inside(&self) -> usize {
+        self.inside.load(Ordering::SeqCst)
+    }
+
+    /// How often a worker has left its wait.
+    pub fn passes(&self) -> u64 {
+        self.passes.load(Ordering::SeqCst)
+    }
+
+    /// Has the relief reader watch; false if it does already.
+    pub fn arm(&self) -> bool {
+        !self.armed.swap(true, Ordering::SeqCst)
+    }
+
+    /// Whether it is to watch.
+    pub fn is_armed(&self) -> bool {
+        self.armed.load(Ordering::SeqCst)
+    }
+
+    /// Ends the watch while a worker waits; false if the last one has just left.
+    pub fn disarm(&self) -> bool {
+        self.armed.store(false, Ordering::SeqCst);
+        self.inside() > 0 || !self.arm()
+    }
+}
+
+/// One instance for each [`super::Net`].
+pub struct Shared {
+    /// Limits, timeouts and the rest.
+    pub cfg: EngineConfig,
+    /// The listening sockets as others see them.
+    pub infos: Vec<SocketInfo>,
+    /// Every connection.
+    pub table: ConnTable,
+    /// Certificates and keys.
+    pub tls: TlsStore,
+    /// Network threads first, then workers.
+    pub mailboxes: Vec<Mailbox>,
+    /// How many of them are network threads.
+    pub net_threads: usize,
+    /// Whether worker `i` sleeps and may be woken for a job.
+    pub asleep: Vec<AtomicBool>,
+    /// Who waits.
+    pub presence: Presence,
+    /// TLS handshakes of incoming connections in progress.
+    pub handshakes: AtomicUsize,
+    /// Counters.
+    pub stats: Stats,
+    sockets: OrderedMutex<Arc<Sockets>>,
+    sink: OrderedMutex<Option<Arc<dyn Sink>>>,
+    phase: AtomicU8,
+    generation: u32,
+    next_wake: AtomicUsize,
+}
+
+impl Shared {
+    /// Puts everything together; nothing runs yet.
+    pub fn new(
+        cfg: &EngineConfig,
+        infos: Vec<SocketInfo>,
+        sockets: Sockets,
+        tls: TlsStore,
+        sink: Arc<dyn Sink>,
+    ) -> Result<Self, NetError> {
+        let net_threads = thread_count(cfg);
+        let workers = usize::from(cfg.workers);
+        let role = if does_tls(cfg) { "sw-tls" } else { "sw-net" };
+        let names = (0..net_threads).map(|i| format!("{role}-{i}"));
+        let names = names.chain((0..workers).map(|i| format!("worker-{i}")));
+        let mailboxes: Result<Vec<_>, _> = names.map(Mailbox::new).collect();
+        let limits = &cfg.limits;
+        Ok(Self {
+            cfg: cfg.clone(),
+            infos,
+            table: ConnTable::new(limits.connections, limits.connections_per_source),
+            tls,
+            mailboxes: mailboxes.map_err(|e| NetError::new(format!("eventfd: {e}")))?,
+            net_threads,
+            asleep: (0..workers).map(|_| AtomicBool::new(false)).collect(),
+            presence: Presence::default(),
+            handshakes: AtomicUsize::new(0),
+            stats: Stats::default(),
+            sockets: OrderedMutex::new(rank::SOCKETS, Arc::new(sockets)),
+            sink: OrderedMutex::new(rank::LIFECYCLE, Some(sink)),
+            phase: AtomicU8::new(Phase::Bound as u8),
+            generation: sys::process_generation(),
+            next_wake: AtomicUsize::new(0),
+        })
+    }
+
+    /// Where the transport is in its life.
+    pub fn phase(&self) -> Phase {
+        match self.phase.load(Ordering::SeqCst) {
+            0 => Phase::Bound,
+            1 => Phase::Running,
+            2 => Phase::NotAccepting,
+            _ => Phase::Stopped,
+        }
+    }
+
+    /// Goes forward to `next`; false if it is there or beyond.
+    pub fn advance(&self, next: Phase) -> bool {
+        self.phase.fetch_max(next as u8, Ordering::SeqCst) < next as u8
+    }
+
+    /// Whether sockets may be used: not stopped, and not a forked child, which
+    /// shares the parent's epoll instances and connections.
+    pub fn alive(&self) -> bool {
+        self.is_own_process() && self.phase() < Phase::Stopped
+    }
+
+    /// False in a forked child.
+    pub fn is_own_process(&self) -> bool {
+        self.generation == sys::process_generation()
+    }
+
+    /// The sockets; empty once stopped.
+    pub fn sockets(&self) -> Arc<Sockets> {
+        Arc::clone(&self.sockets.lock())
+    }
+
+    /// Where messages go; `None` once stopped.
+    pub fn sink(&self) -> Option<Arc<dyn Sink>> {
+        self.sink.lock().clone()
+    }
+
+    /// Lets go of the sockets and of the sink, which may well hold this transport.
+    pub fn release(&self) {
+        *self.sockets.lock() = Arc::default();
+        let sink = self.sink.lock().take();
+        drop(sink);
+    }
+
+    /// Reactor for a connection: the least loaded of those that may have it.
+    /// `done` says whether its TLS handshake is over; `prefer` wins ties.
+    pub fn place(&self, proto: Proto, done: bool, prefer: usize) -> usize {
+        let to_worker = proto.is_secure()
+            && match self.cfg.tls.threads_mode {
+                TlsMode::Inline => true,
+                TlsMode::Handshake => done,
+                TlsMode::Full => false,
+            };
+        let workers = self.net_threads..self.mailboxes.len();
+        let found = if to_worker { self.least_loaded(workers, prefer) } else { None };
+        found.or_else(|| self.least_loaded(0..self.net_threads, prefer)).unwrap_or(0)
+    }
+
+    /// Counts a connection that reactor `owner` is to serve.
+    pub fn count_new(&self, owner: usize) {
+        self.mailboxes[owner].load.fetch_add(1, Ordering::Relaxed);
+        self.stats.connections_open.inc();
+    }
+
+    fn least_loaded(&self, range: std::ops::Range<usize>, prefer: usize) -> Option<usize> {
+        let load = |i: &usize| (self.mailboxes[*i].load.load(Ordering::Relaxed), *i != prefer);
+        range.filter(|i| self.mailboxes[*i].is_open()).min_by_key(load)
+    }
+
+    /// First socket of that protocol and address family, `wanted` before others.
+    pub fn socket_for(
+        &self,
+        proto: Proto,
+        remote: &SocketAddr,
+        wanted: SocketId,
+    ) -> Option<&SocketInfo> {
+        let fits = |s: &&SocketInfo| s.proto == proto && s.addr.is_ipv4() == remote.is_ipv4();
+        self.infos.get(usize::from(wanted)).filter(fits).or_else(|| self.infos.iter().find(fits))
+    }
+
+    /// Wakes one sleeping worker; false if none sleeps.
+    pub fn wake_worker(&self) -> bool {
+        // Pairs with the fence in WorkerPort::wait: either we see it asleep, or it
+        // sees the job that we were called for.
+        fence(Ordering::SeqCst);
+        let count = self.asleep.len();
+        let first = self.next_wake.fetch_add(1, Ordering::Relaxed);
+        for offset in 0..count {
+            let index = first.wrapping_add(offset) % count;
+            let asleep = &self.asleep[index];
+            if asleep.load(Ordering::SeqCst) && asleep.swap(false, Ordering::SeqCst) {
+                self.mailboxes[self.net_threads + index].waker().wake();
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Wakes every reactor.
+    pub fn wake_everyone(&self) {
+        for mailbox in &self.mailboxes {
+            mailbox.waker().wake();
+        }
+    }
+}
+
+fn thread_count(cfg: &EngineConfig) -> usize {
+    match cfg.tls.threads {
+        0 => std::thread::available_parallelism().map_or(1, usize::from),
+        n => usize::from(n),
+    }
+}
+
+/// Whether network threads do TLS, which gives them their name and kind.
+pub fn does_tls(cfg: &EngineConfig) -> bool {
+    cfg.tls.threads_mode != TlsMode::Inline && cfg.listen.iter().any(|l| l.proto.is_secure())
+}
+
+/// Counts an incoming TLS handshake while it lasts.
+pub struct HandshakeSlot(Arc<Shared>);
+
+impl HandshakeSlot {
+    /// `None` if too many are in progress.
+    pub fn take(shared: &Arc<Shared>) -> Option<Self> {
+        let before = shared.handshakes.fetch_add(1, Ordering::Relaxed);
+        shared.stats.handshakes_pending.inc();
+        let slot = Self(Arc::clone(shared));
+        (before < shared.cfg.limits.handshakes).then_some(slot)
+    }
+}
+
+impl Drop for HandshakeSlot {
+    fn drop(&mut self) {
+        self.0.handshakes.fetch_sub(1, Ordering::Relaxed);
+        self.0.stats.handshakes_pending.dec();
+    }
+}

@@ -1,0 +1,359 @@
+//! Every connection of the process: who owns it, how to find it, what waits in it.
+
+use std::collections::{HashMap, VecDeque};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use bytes::Bytes;
+use sipwright_sip::types::{ConnId, Flow, Millis, Proto, SocketId};
+
+use super::TxTag;
+use crate::sync::{OrderedMutex, rank};
+
+/// Bytes to write, and who wants to know if they cannot be.
+#[derive(Debug)]
+pub struct OutItem {
+    /// One message, or a keep-alive.
+    pub bytes: Bytes,
+    /// For [`super::Sink::send_failed`].
+    pub tx: Option<TxTag>,
+    /// False for keep-alives, which are neither counted nor reported.
+    pub message: bool,
+}
+
+/// Where a connection is in its life.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum ConnState {
+    /// Our connect has not been answered.
+    Connecting,
+    /// TLS handshake.
+    Handshake,
+    /// Messages flow.
+    Open,
+    /// Nothing is accepted for it any more.
+    Closing,
+}
+
+impl ConnState {
+    /// Lower-case name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Connecting => "connecting",
+            Self::Handshake => "handshake",
+            Self::Open => "open",
+            Self::Closing => "closing",
+        }
+    }
+}
+
+/// What TLS agreed on, for `tls.*` variables and listings.
+#[derive(Clone, Debug)]
+pub struct TlsInfo {
+    /// Such as `TLSv1.3`.
+    pub version: &'static str,
+    /// Such as `TLS13_AES_256_GCM_SHA384`.
+    pub cipher: String,
+    /// Server name that the client asked for.
+    pub server_name: Option<String>,
+    /// Whether a session was resumed.
+    pub resumed: bool,
+    /// The other side's certificate, DER; verified if the profile says so.
+    pub peer_certificate: Option<Bytes>,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    items: VecDeque<OutItem>,
+    closed: bool,
+}
+
+/// Why [`ConnHandle::push`] refused.
+pub enum PushError {
+    /// The bound on waiting bytes is reached.
+    Full,
+    /// The connection closes; try another.
+    Closed(OutItem),
+}
+
+/// The shared face of a connection. Its socket is its reactor's alone.
+#[derive(Debug)]
+pub struct ConnHandle {
+    /// Never used twice.
+    pub id: ConnId,
+    /// Transport.
+    pub proto: Proto,
+    /// The other side.
+    pub remote: SocketAddr,
+    /// Our listening socket, or the one we connect on behalf of.
+    pub socket: SocketId,
+    /// Whether we open it.
+    pub outbound: bool,
+    /// Name that its certificate must be for, if we open it.
+    pub server_name: Option<String>,
+    /// When it came into being.
+    pub born: Millis,
+    /// Our side, once known.
+    pub local: OnceLock<SocketAddr>,
+    /// Set when the handshake is done.
+    pub tls: OnceLock<TlsInfo>,
+    owner: AtomicUsize,
+    state: AtomicU8,
+    waiting: AtomicUsize,
+    notified: AtomicBool,
+    queue: OrderedMutex<Queue>,
+}
+
+impl ConnHandle {
+    /// The path of what it carries.
+    pub const fn flow(&self) -> Flow {
+        Flow { proto: self.proto, socket: self.socket, remote: self.remote, conn: self.id }
+    }
+
+    /// Index of the mailbox of the reactor that owns it.
+    pub fn owner(&self) -> usize {
+        self.owner.load(Ordering::Acquire)
+    }
+
+    /// Names the next owner, before it is told.
+    pub fn set_owner(&self, owner: usize) {
+        self.owner.store(owner, Ordering::Release);
+    }
+
+    /// Where it is in its life.
+    pub fn state(&self) -> ConnState {
+        match self.state.load(Ordering::Acquire) {
+            0 => ConnState::Connecting,
+            1 => ConnState::Handshake,
+            2 => ConnState::Open,
+            _ => ConnState::Closing,
+        }
+    }
+
+    /// Notes where it is.
+    pub fn set_state(&self, state: ConnState) {
+        self.state.store(state as u8, Ordering::Release);
+    }
+
+    /// Bytes accepted and not yet given to the kernel.
+    pub fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::Relaxed)
+    }
+
+    /// Notes bytes that the owner queued itself.
+    pub fn waiting_more(&self, bytes: usize) {
+        self.waiting.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Notes bytes that are gone.
+    pub fn waiting_less(&self, bytes: usize) {
+        self.waiting.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
+    /// Queues bytes; true if the owner must be told, which then is the caller's duty.
+    pub fn push(&self, item: OutItem, bound: usize) -> Result<bool, PushError> {
+        let len = item.bytes.len();
+        let before = self.waiting.fetch_add(len, Ordering::Relaxed);
+        if before > 0 && before + len > bound {
+            self.waiting_less(len);
+            return Err(PushError::Full);
+        }
+        {
+            let mut queue = self.queue.lock();
+            if queue.closed {
+                drop(queue);
+                self.waiting_less(len);
+                return Err(PushError::Closed(item));
+            }
+            queue.items.push_back(item);
+        }
+        Ok(!self.notified.swap(true, Ordering::AcqRel))
+    }
+
+    /// Everything queued; by the owner. A later push tells the owner again.
+    pub fn take(&self) -> VecDeque<OutItem> {
+        self.notified.swap(false, Ordering::AcqRel);
+        std::mem::take(&mut self.queue.lock().items)
+    }
+
+    /// Refuses further bytes; what was queued, by the owner.
+    pub fn shut(&self) -> VecDeque<OutItem> {
+        self.set_state(ConnState::Closing);
+        let mut queue = self.queue.lock();
+        queue.closed = true;
+        std::mem::take(&mut queue.items)
+    }
+}
+
+/// What a new connection is.
+pub struct NewConn {
+    /// Transport.
+    pub proto: Proto,
+    /// The other side.
+    pub remote: SocketAddr,
+    /// Our socket.
+    pub socket: SocketId,
+    /// Whether we open it.
+    pub outbound: bool,
+    /// Host name of the other side, if we open it and know it.
+    pub server_name: Option<String>,
+    /// First owner.
+    pub owner: usize,
+    /// First state.
+    pub state: ConnState,
+    /// Now.
+    pub born: Millis,
+}
+
+/// Why there is no room for a connection.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Refused {
+    /// Too many in all.
+    Max,
+    /// Too many from its source.
+    PerSource,
+}
+
+#[derive(Default)]
+struct Maps {
+    by_id: HashMap<ConnId, Arc<ConnHandle>>,
+    by_remote: HashMap<(Proto, SocketAddr), Arc<ConnHandle>>,
+    per_source: HashMap<IpAddr, usize>,
+}
+
+/// The table; one short lock.
+pub struct ConnTable {
+    maps: OrderedMutex<Maps>,
+    next_id: AtomicU64,
+    max: usize,
+    max_per_source: usize,
+}
+
+impl ConnTable {
+    /// An empty table with these bounds.
+    pub fn new(max: usize, max_per_source: usize) -> Self {
+        let maps = OrderedMutex::new(rank::CONNECTIONS, Maps::default());
+        Self { maps, next_id: AtomicU64::new(1), max, max_per_source }
+    }
+
+    /// Enters a connection that was accepted.
+    pub fn admit(&self, new: NewConn) -> Result<Arc<ConnHandle>, Refused> {
+        let mut maps = self.maps.lock();
+        self.insert(&mut maps, new)
+    }
+
+    /// The connection for a flow, or a new one: then `make` says what it is to be.
+    pub fn find_or_insert(
+        &self,
+        flow: &Flow,
+        server_name: Option<&str>,
+        make: impl FnOnce() -> Option<NewConn>,
+    ) -> Result<Found, Refused> {
+        let mut maps = self.maps.lock();
+        let known = maps.by_id.get(&flow.conn).filter(|c| c.state() != ConnState::Closing);
+        let known = known.or_else(|| {
+            let found = maps.by_remote.get(&(flow.proto, flow.remote))?;
+            (found.state() != ConnState::Closing && fits(found, server_name)).then_some(found)
+        });
+        if let Some(known) = known {
+            return Ok(Found::Known(Arc::clone(known)));
+        }
+        match make() {
+            Some(new) => self.insert(&mut maps, new).map(Found::New),
+            None => Ok(Found::Nothing),
+        }
+    }
+
+    fn insert(&self, maps: &mut Maps, new: NewConn) -> Result<Arc<ConnHandle>, Refused> {
+        if maps.by_id.len() >= self.max {
+            return Err(Refused::Max);
+        }
+        if !new.outbound {
+            let count = maps.per_source.entry(source_of(new.remote.ip())).or_default();
+            if *count >= self.max_per_source {
+                return Err(Refused::PerSource);
+            }
+            *count += 1;
+        }
+        let handle = Arc::new(ConnHandle {
+            id: self.next_id.fetch_add(1, Ordering::Relaxed),
+            proto: new.proto,
+            remote: new.remote,
+            socket: new.socket,
+            outbound: new.outbound,
+            server_name: new.server_name,
+            born: new.born,
+            local: OnceLock::new(),
+            tls: OnceLock::new(),
+            owner: AtomicUsize::new(new.owner),
+            state: AtomicU8::new(new.state as u8),
+            waiting: AtomicUsize::new(0),
+            notified: AtomicBool::new(false),
+            queue: OrderedMutex::new(rank::CONNECTION_QUEUE, Queue::default()),
+        });
+        maps.by_id.insert(handle.id, Arc::clone(&handle));
+        maps.by_remote.insert((handle.proto, handle.remote), Arc::clone(&handle));
+        Ok(handle)
+    }
+
+    /// A connection by its identity.
+    pub fn get(&self, id: ConnId) -> Option<Arc<ConnHandle>> {
+        self.maps.lock().by_id.get(&id).cloned()
+    }
+
+    /// Forgets a connection that is gone.
+    pub fn remove(&self, handle: &ConnHandle) {
+        let mut maps = self.maps.lock();
+        if maps.by_id.remove(&handle.id).is_none() {
+            return;
+        }
+        let remote = (handle.proto, handle.remote);
+        if maps.by_remote.get(&remote).is_some_and(|c| c.id == handle.id) {
+            maps.by_remote.remove(&remote);
+        }
+        if handle.outbound {
+            return;
+        }
+        let source = source_of(handle.remote.ip());
+        if let Some(count) = maps.per_source.get_mut(&source) {
+            *count -= 1;
+            if *count == 0 {
+                maps.per_source.remove(&source);
+            }
+        }
+    }
+
+    /// All connections.
+    pub fn all(&self) -> Vec<Arc<ConnHandle>> {
+        self.maps.lock().by_id.values().cloned().collect()
+    }
+}
+
+/// What [`ConnTable::find_or_insert`] came to.
+pub enum Found {
+    /// A connection that is or will be up.
+    Known(Arc<ConnHandle>),
+    /// One that its owner must be told to open.
+    New(Arc<ConnHandle>),
+    /// None, and none is to be made.
+    Nothing,
+}
+
+/// A connection that we verified for one name must not carry what is meant for
+/// another (RFC 5923 section 4); one that came to us may carry anything back.
+fn fits(found: &ConnHandle, server_name: Option<&str>) -> bool {
+    match (&found.server_name, server_name) {
+        (_, None) => true,
+        (Some(have), Some(want)) => have.eq_ignore_ascii_case(want),
+        (None, Some(_)) => !found.outbound,
+    }
+}
+
+/// Whoever has one IPv6 address has its whole /64.
+fn source_of(ip: IpAddr) -> IpAddr {
+    match ip {
+        IpAddr::V4(_) => ip,
+        IpAddr::V6(v6) => IpAddr::V6((u128::from(v6) & !u128::from(u64::MAX)).into()),
+    }
+}
