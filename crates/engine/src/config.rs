@@ -27,6 +27,10 @@ pub struct EngineConfig {
     pub timers: Timers,
     /// UDP socket options.
     pub udp: UdpConfig,
+    /// Further names of this server: `host`, `host:port` or `proto:host:port`.
+    pub aliases: Vec<String>,
+    /// Value of the Server header of responses made here; none when empty.
+    pub server_header: String,
     /// A network thread reads UDP once no worker has waited for this long.
     pub relief_after_ms: u64,
     /// Seed of branches and tags; 0 draws one at random, which is what every
@@ -44,6 +48,8 @@ impl Default for EngineConfig {
             timeouts: Timeouts::default(),
             timers: Timers::default(),
             udp: UdpConfig::default(),
+            aliases: Vec::new(),
+            server_header: String::new(),
             relief_after_ms: 10,
             instance_seed: 0,
         }
@@ -250,6 +256,8 @@ pub struct Limits {
     pub write_buffer: usize,
     /// Jobs that may wait for the script workers.
     pub queue: usize,
+    /// Seconds in the Retry-After of a 503 for want of room in that queue.
+    pub retry_after_s: u32,
 }
 
 impl Default for Limits {
@@ -261,6 +269,7 @@ impl Default for Limits {
             handshakes: 4096,
             write_buffer: 1 << 20,
             queue: 8192,
+            retry_after_s: 10,
         }
     }
 }

@@ -1,11 +1,46 @@
-//! Python bindings of the Sipwright engine.
+//! Python bindings of the Sipwright engine: translation only.
+//!
+//! Nothing here starts a thread, and no engine thread comes here: Python pulls.
+//! One file for each exported class, `ksr/` for the KSR functions, `errors` for
+//! what becomes a Python exception.
+
+mod engine;
+mod env;
+mod errors;
+mod flow;
+mod functions;
+mod ksr;
+mod message;
+mod scope;
+mod worker;
 
 use pyo3::prelude::*;
 
-/// The engine of Sipwright.
+/// The engine of Sipwright: sockets, TLS, SIP messages, transactions, and the
+/// KSR functions that run for every message.
 #[pymodule]
 mod _engine {
-    /// Version of the engine.
+    use super::*;
+
     #[pymodule_export]
-    const VERSION: &str = env!("CARGO_PKG_VERSION");
+    use super::engine::Engine;
+    #[pymodule_export]
+    use super::errors::{BindError, ConfigError, EngineError};
+    #[pymodule_export]
+    use super::flow::{Contact, Flow};
+    #[pymodule_export]
+    use super::functions::{
+        append_branch, append_reply_header, begin_fake, current, end_fake, flush_log, ksr_functions, log,
+        make_dev_certificates, register_pv, set_destination, set_log_json, set_log_level, set_strict,
+    };
+    #[pymodule_export]
+    use super::message::Message;
+    #[pymodule_export]
+    use super::worker::Worker;
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        module.add("VERSION", env!("CARGO_PKG_VERSION"))?;
+        super::ksr::register(module)
+    }
 }

@@ -1,0 +1,234 @@
+//! The engine as a whole: the order in which it comes up and goes down.
+//!
+//! 1. [`Engine::new`] reads the settings; 2. [`Engine::bind`] loads certificates
+//! and binds sockets; then Python loads the script and starts its workers;
+//! 3. [`Engine::start`] begins to accept. Down: stop accepting, drain, stop.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use sipwright_sip::message::Message;
+use sipwright_sip::script::Env;
+use sipwright_sip::types::Millis;
+
+use crate::config::EngineConfig;
+use crate::core::Core;
+use crate::log::{self, level};
+use crate::net::{Net, NetError, Sink, WorkerPort};
+use crate::session::Current;
+
+/// The timer thread sleeps no longer than this, so that a timer set meanwhile
+/// is late by no more.
+const TICK_BUSY_MS: Millis = 10;
+/// The same while no transaction and no request is in work.
+const TICK_IDLE_MS: Millis = 100;
+
+/// What a worker does now, for the watchdog.
+#[derive(Clone, Debug)]
+pub struct Busy {
+    /// Number of the worker, from 1.
+    pub worker: usize,
+    /// Milliseconds since it took the message up.
+    pub for_ms: u64,
+    /// Name of the route.
+    pub callback: String,
+    /// The message.
+    pub msg: Arc<Message>,
+}
+
+#[derive(Debug)]
+struct Work {
+    since: Millis,
+    callback: String,
+    msg: Arc<Message>,
+}
+
+/// A worker's state as others see it.
+#[derive(Debug, Default)]
+struct WorkerState {
+    work: Mutex<Option<Work>>,
+    done: AtomicU64,
+}
+
+/// Sockets, threads and transactions of one server.
+pub struct Engine {
+    core: Arc<Core>,
+    workers: Vec<Arc<WorkerState>>,
+    timer: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Engine {
+    /// The engine for these settings; nothing is bound.
+    #[must_use]
+    pub fn new(config: EngineConfig) -> Self {
+        let workers = (0..config.workers).map(|_| Arc::default()).collect();
+        Self { core: Core::new(config), workers, timer: Mutex::new(None) }
+    }
+
+    /// What transport and script share.
+    #[must_use]
+    pub const fn core(&self) -> &Arc<Core> {
+        &self.core
+    }
+
+    /// Loads certificates and binds every socket.
+    ///
+    /// # Errors
+    /// Names the file or the address.
+    pub fn bind(&self, env: Env) -> Result<(), NetError> {
+        let sink: Arc<dyn Sink> = Arc::clone(&self.core) as Arc<dyn Sink>;
+        let net = Net::bind(&self.core.config, sink)?;
+        let env = Env { sockets: net.sockets().to_vec(), ..env };
+        self.core.attach(net, env);
+        Ok(())
+    }
+
+    /// Starts the engine's threads, which begin to accept.
+    ///
+    /// # Errors
+    /// A thread could not be started.
+    pub fn start(&self) -> Result<(), NetError> {
+        let core = Arc::clone(&self.core);
+        let handle = std::thread::Builder::new()
+            .name("sw-timer".into())
+            .spawn(move || run_timers(&core))
+            .map_err(|e| NetError::new(format!("cannot start the timer thread: {e}")))?;
+        *lock(&self.timer) = Some(handle);
+        self.core.net().start()
+    }
+
+    /// The port of worker `index`, from 1.
+    ///
+    /// # Errors
+    /// No such worker, or its port is taken.
+    pub fn worker(&self, index: usize) -> Result<Worker, NetError> {
+        let state = index
+            .checked_sub(1)
+            .and_then(|i| self.workers.get(i))
+            .ok_or_else(|| NetError::new(format!("there is no worker {index}")))?;
+        let port = self.core.net().worker(index - 1)?;
+        Ok(Worker { core: Arc::clone(&self.core), port, state: Arc::clone(state) })
+    }
+
+    /// Accepts no further connections.
+    pub fn stop_accepting(&self) {
+        if let Some(net) = self.core.bound() {
+            net.stop_accepting();
+        }
+    }
+
+    /// Waits until what was accepted is done; whether it is.
+    pub fn drain(&self, limit: Duration) -> bool {
+        self.core.drain(limit)
+    }
+
+    /// Ends all threads of the engine and closes its sockets. Workers get no
+    /// further message. Idempotent.
+    pub fn stop(&self) {
+        self.core.set_stopping();
+        let timer = lock(&self.timer).take();
+        if let Some(timer) = timer {
+            timer.thread().unpark();
+            if timer.join().is_err() {
+                log::log(level::ERR, "the timer thread had panicked");
+            }
+        }
+        if let Some(net) = self.core.bound() {
+            net.wake_all_workers();
+            net.stop();
+        }
+    }
+
+    /// Workers that are in a route now.
+    #[must_use]
+    pub fn busy(&self) -> Vec<Busy> {
+        let now = self.core.now();
+        let states = self.workers.iter().enumerate();
+        states
+            .filter_map(|(i, state)| {
+                let work = lock(&state.work);
+                work.as_ref().map(|w| Busy {
+                    worker: i + 1,
+                    for_ms: now.saturating_sub(w.since),
+                    callback: w.callback.clone(),
+                    msg: Arc::clone(&w.msg),
+                })
+            })
+            .collect()
+    }
+
+    /// Routes that each worker has run.
+    #[must_use]
+    pub fn done(&self) -> Vec<u64> {
+        self.workers.iter().map(|w| w.done.load(Ordering::Relaxed)).collect()
+    }
+}
+
+/// A worker thread's end of the engine.
+pub struct Worker {
+    core: Arc<Core>,
+    port: WorkerPort,
+    state: Arc<WorkerState>,
+}
+
+impl Worker {
+    /// What transport and script share.
+    #[must_use]
+    pub const fn core(&self) -> &Arc<Core> {
+        &self.core
+    }
+
+    /// Takes a job up if there is one, and sees to it that others do not wait
+    /// for this worker while another is free.
+    #[must_use]
+    pub fn try_next(&self) -> Option<Current> {
+        loop {
+            let job = self.core.queue.pop()?;
+            if !self.core.queue.is_empty() {
+                self.core.net().wake_worker();
+            }
+            if let Some(current) = self.core.begin(job) {
+                return Some(current);
+            }
+        }
+    }
+
+    /// Waits for messages or jobs. To be called without the GIL.
+    pub fn wait(&mut self) {
+        let result = self.port.wait(None);
+        if result.stopped {
+            self.core.set_stopping();
+        }
+    }
+
+    /// Notes for the watchdog what is being worked on.
+    pub fn busy(&self, current: &Current) {
+        *lock(&self.state.work) = Some(Work {
+            since: self.core.now(),
+            callback: current.callback.name().to_owned(),
+            msg: Arc::clone(&current.ctx.msg),
+        });
+    }
+
+    /// Notes that the route has ended.
+    pub fn idle(&self) {
+        self.state.done.fetch_add(1, Ordering::Relaxed);
+        *lock(&self.state.work) = None;
+    }
+}
+
+fn run_timers(core: &Core) {
+    while !core.is_stopping() {
+        let next = core.tick();
+        let rest = core.pending.is_empty() && core.transactions() == 0;
+        let longest = if rest { TICK_IDLE_MS } else { TICK_BUSY_MS };
+        let sleep = next.saturating_sub(core.now()).clamp(1, longest);
+        std::thread::park_timeout(Duration::from_millis(sleep));
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

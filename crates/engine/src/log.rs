@@ -1,0 +1,231 @@
+//! The one log sink: lines are queued under a short lock and written by a thread.
+//!
+//! A script logs on every message, so logging must cost no system call and must
+//! never block on a slow terminal or pipe. The buffer is bounded; what does not
+//! fit is counted and reported once there is room again.
+
+use std::io::Write;
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
+use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// Kamailio's log levels (`L_ALERT` to `L_DBG`).
+pub mod level {
+    /// `KSR.alert`
+    pub const ALERT: i32 = -5;
+    /// `KSR.crit`
+    pub const CRIT: i32 = -2;
+    /// `KSR.err`
+    pub const ERR: i32 = -1;
+    /// `KSR.warn`
+    pub const WARN: i32 = 0;
+    /// `KSR.notice`
+    pub const NOTICE: i32 = 1;
+    /// `KSR.info`
+    pub const INFO: i32 = 2;
+    /// `KSR.dbg`
+    pub const DBG: i32 = 3;
+}
+
+/// Bytes that may wait for the writer.
+const BUFFER_LIMIT: usize = 4 << 20;
+
+static LEVEL: AtomicI32 = AtomicI32::new(level::INFO);
+static JSON: AtomicBool = AtomicBool::new(false);
+static DROPPED: AtomicU64 = AtomicU64::new(0);
+static SINK: OnceLock<Sink> = OnceLock::new();
+
+#[derive(Default)]
+struct Buffer {
+    bytes: Vec<u8>,
+    lost: u64,
+    writing: bool,
+}
+
+#[derive(Default)]
+struct Sink {
+    buffer: Mutex<Buffer>,
+    ready: Condvar,
+    drained: Condvar,
+}
+
+impl Sink {
+    fn lock(&self) -> MutexGuard<'_, Buffer> {
+        self.buffer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Sets the highest level that is written; see [`level`].
+pub fn set_level(level: i32) {
+    LEVEL.store(level, Ordering::Relaxed);
+}
+
+/// The highest level that is written.
+#[must_use]
+pub fn current_level() -> i32 {
+    LEVEL.load(Ordering::Relaxed)
+}
+
+/// Writes lines as JSON objects (`ts`, `level`, `msg`) rather than text.
+pub fn set_json(on: bool) {
+    JSON.store(on, Ordering::Relaxed);
+}
+
+/// Lines dropped since the start because the writer could not keep up.
+#[must_use]
+pub fn dropped() -> u64 {
+    DROPPED.load(Ordering::Relaxed)
+}
+
+/// Whether a line of that level would be written.
+#[must_use]
+pub fn enabled(level: i32) -> bool {
+    level <= LEVEL.load(Ordering::Relaxed)
+}
+
+/// Queues one line; line breaks inside `text` are kept, a final one is not needed.
+pub fn log(level: i32, text: &str) {
+    if !enabled(level) {
+        return;
+    }
+    let sink = SINK.get_or_init(start);
+    let mut buffer = sink.lock();
+    if buffer.bytes.len() + text.len() > BUFFER_LIMIT {
+        buffer.lost += 1;
+        DROPPED.fetch_add(1, Ordering::Relaxed);
+        return;
+    }
+    let was_empty = buffer.bytes.is_empty();
+    format_line(&mut buffer.bytes, level, text);
+    drop(buffer);
+    if was_empty {
+        sink.ready.notify_one();
+    }
+}
+
+/// Waits until everything queued so far is written, at most `limit`.
+pub fn flush(limit: Duration) {
+    let Some(sink) = SINK.get() else { return };
+    let buffer = sink.lock();
+    drop(
+        sink.drained
+            .wait_timeout_while(buffer, limit, |b| !b.bytes.is_empty() || b.writing)
+            .unwrap_or_else(PoisonError::into_inner),
+    );
+}
+
+fn start() -> Sink {
+    // The thread looks the sink up itself: it outlives every caller.
+    let spawned = std::thread::Builder::new().name("sw-log".into()).spawn(|| {
+        let sink = SINK.wait();
+        write_loop(sink);
+    });
+    if spawned.is_err() {
+        DROPPED.fetch_add(1, Ordering::Relaxed);
+    }
+    Sink::default()
+}
+
+fn write_loop(sink: &Sink) -> ! {
+    let mut out = Vec::new();
+    loop {
+        let mut buffer = sink.lock();
+        while buffer.bytes.is_empty() {
+            buffer = sink.ready.wait(buffer).unwrap_or_else(PoisonError::into_inner);
+        }
+        out.clear();
+        std::mem::swap(&mut out, &mut buffer.bytes);
+        let lost = std::mem::take(&mut buffer.lost);
+        buffer.writing = true;
+        drop(buffer);
+        if lost > 0 {
+            format_line(&mut out, level::WARN, &format!("log: {lost} lines lost, the log output is too slow"));
+        }
+        // A closed stderr is no reason to stop a SIP server.
+        let _ = std::io::stderr().write_all(&out);
+        let mut buffer = sink.lock();
+        buffer.writing = false;
+        drop(buffer);
+        sink.drained.notify_all();
+    }
+}
+
+const fn level_name(level: i32) -> &'static str {
+    match level {
+        i32::MIN..=-4 => "ALERT",
+        -3..=-2 => "CRITICAL",
+        -1 => "ERROR",
+        0 => "WARNING",
+        1 => "NOTICE",
+        2 => "INFO",
+        _ => "DEBUG",
+    }
+}
+
+fn format_line(out: &mut Vec<u8>, level: i32, text: &str) {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let stamp = utc_stamp(now);
+    let text = text.strip_suffix('\n').unwrap_or(text);
+    let name = level_name(level);
+    // Writing to a Vec cannot fail.
+    if JSON.load(Ordering::Relaxed) {
+        let line = serde_json::json!({"ts": stamp, "level": name, "msg": text});
+        let _ = writeln!(out, "{line}");
+    } else {
+        let _ = writeln!(out, "{stamp} {name:<7} {text}");
+    }
+}
+
+/// `2026-01-31T12:34:56.789Z` of a time since the epoch.
+fn utc_stamp(since_epoch: Duration) -> String {
+    let secs = since_epoch.as_secs();
+    let (day, rest) = (secs / 86_400, secs % 86_400);
+    let (year, month, date) = civil_from_days(i64::try_from(day).unwrap_or(0));
+    format!(
+        "{year:04}-{month:02}-{date:02}T{:02}:{:02}:{:02}.{:03}Z",
+        rest / 3600,
+        rest / 60 % 60,
+        rest % 60,
+        since_epoch.subsec_millis()
+    )
+}
+
+/// Proleptic Gregorian date of a day count since 1970-01-01.
+fn civil_from_days(days: i64) -> (i64, i64, i64) {
+    // Shift the epoch to 0000-03-01, so that leap days end a year.
+    let z = days + 719_468;
+    let era = z.div_euclid(146_097);
+    let day_of_era = z.rem_euclid(146_097);
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted_month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
+    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
+    (year_of_era + era * 400 + i64::from(month <= 2), month, day)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stamps_are_utc_dates() {
+        let cases = [
+            (0, "1970-01-01T00:00:00.000Z"),
+            (951_782_400, "2000-02-29T00:00:00.000Z"),
+            (1_700_000_000, "2023-11-14T22:13:20.000Z"),
+            (4_102_444_799, "2099-12-31T23:59:59.000Z"),
+        ];
+        for (secs, expected) in cases {
+            assert_eq!(utc_stamp(Duration::from_secs(secs)), expected);
+        }
+    }
+
+    #[test]
+    fn a_line_names_its_level_once_and_ends_once() {
+        let mut out = Vec::new();
+        format_line(&mut out, level::ERR, "went wrong\n");
+        let line = String::from_utf8(out).unwrap();
+        assert!(line.ends_with("Z ERROR   went wrong\n"), "{line:?}");
+    }
+}

@@ -1,0 +1,139 @@
+//! Requests that the script has not finished yet.
+//!
+//! A transaction exists only once the script makes one (`t_newtran`, `t_relay`),
+//! but a client retransmits from 500 ms on whether or not a worker has been free.
+//! Every request is therefore known here from its arrival to the end of its
+//! route: retransmissions meanwhile are dropped, an INVITE gets a 100 Trying
+//! after 200 ms, and a CANCEL can be carried out without the script.
+
+use std::collections::HashMap;
+use std::collections::hash_map::{Entry, RandomState};
+use std::hash::{BuildHasher, Hash, Hasher};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use sipwright_sip::message::Message;
+use sipwright_sip::method::Method;
+use sipwright_sip::types::{Flow, Millis};
+
+/// Identity of a request among those in work (RFC 3261 section 17.2.3).
+pub type PendingKey = u64;
+
+const STRIPES: usize = 16;
+
+/// What is kept of a request in work.
+#[derive(Clone, Debug)]
+pub struct Pending {
+    /// The request itself.
+    pub msg: Arc<Message>,
+    /// How it came.
+    pub flow: Flow,
+    /// When it came.
+    pub arrived: Millis,
+    /// Whether the engine has already done for it what it does when workers lag.
+    pub relieved: bool,
+}
+
+/// All requests in work; short striped locks, rank: leaf.
+#[derive(Debug)]
+pub struct PendingTable {
+    stripes: [Mutex<HashMap<PendingKey, Pending>>; STRIPES],
+    hasher: RandomState,
+    len: AtomicUsize,
+}
+
+impl Default for PendingTable {
+    fn default() -> Self {
+        Self {
+            stripes: std::array::from_fn(|_| Mutex::new(HashMap::new())),
+            hasher: RandomState::new(),
+            len: AtomicUsize::new(0),
+        }
+    }
+}
+
+impl PendingTable {
+    /// Key of a request: branch, sent-by and method, or what RFC 2543 had
+    /// instead where the branch lacks the magic cookie.
+    #[must_use]
+    pub fn key(&self, msg: &Message) -> PendingKey {
+        let mut h = self.hasher.build_hasher();
+        let via = msg.via();
+        let branch = via.branch.map_or(&b""[..], |s| msg.get(s));
+        msg.method_name().hash(&mut h);
+        msg.get(via.host).hash(&mut h);
+        via.port.hash(&mut h);
+        branch.hash(&mut h);
+        if !branch.starts_with(b"z9hG4bK") {
+            msg.uri().hash(&mut h);
+            msg.call_id().hash(&mut h);
+            msg.cseq().hash(&mut h);
+            msg.from().tag.map(|s| msg.get(s)).hash(&mut h);
+        }
+        h.finish()
+    }
+
+    fn stripe(&self, key: PendingKey) -> MutexGuard<'_, HashMap<PendingKey, Pending>> {
+        let index = usize::try_from(key % STRIPES as u64).unwrap_or(0);
+        self.stripes[index].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes a request; false if it is there already, that is, a retransmission.
+    pub fn insert(&self, key: PendingKey, msg: &Arc<Message>, flow: Flow, now: Millis) -> bool {
+        match self.stripe(key).entry(key) {
+            Entry::Occupied(_) => false,
+            Entry::Vacant(slot) => {
+                slot.insert(Pending { msg: Arc::clone(msg), flow, arrived: now, relieved: false });
+                self.len.fetch_add(1, Ordering::Relaxed);
+                true
+            }
+        }
+    }
+
+    /// Forgets a request whose route has ended; gives what was known of it.
+    pub fn remove(&self, key: PendingKey) -> Option<Pending> {
+        let gone = self.stripe(key).remove(&key);
+        if gone.is_some() {
+            self.len.fetch_sub(1, Ordering::Relaxed);
+        }
+        gone
+    }
+
+    /// Whether the engine has dealt with it while it waited.
+    #[must_use]
+    pub fn is_relieved(&self, key: PendingKey) -> bool {
+        self.stripe(key).get(&key).is_some_and(|p| p.relieved)
+    }
+
+    /// INVITEs and CANCELs older than `age_ms` that nothing was done for yet;
+    /// each is given out once.
+    pub fn overdue(&self, now: Millis, age_ms: Millis) -> Vec<Pending> {
+        let mut found = Vec::new();
+        if self.is_empty() {
+            return found;
+        }
+        for stripe in &self.stripes {
+            let mut map = stripe.lock().unwrap_or_else(PoisonError::into_inner);
+            for p in map.values_mut() {
+                let waits = matches!(p.msg.method(), Method::Invite | Method::Cancel);
+                if waits && !p.relieved && now.saturating_sub(p.arrived) >= age_ms {
+                    p.relieved = true;
+                    found.push(p.clone());
+                }
+            }
+        }
+        found
+    }
+
+    /// Requests in work.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.len.load(Ordering::Relaxed)
+    }
+
+    /// Whether none is in work.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}

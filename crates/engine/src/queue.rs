@@ -1,0 +1,92 @@
+//! The bounded queue between whoever reads messages and the script workers.
+//!
+//! Any worker may take any job: one that is stuck in Python delays nobody
+//! while another is free. Jobs are taken only by a worker that already holds
+//! the GIL, so none is lost to a worker that waits for it.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// First in, first out, bounded. Lock rank: leaf (see docs/explain/concurrency.md).
+#[derive(Debug)]
+pub struct JobQueue<T> {
+    jobs: Mutex<VecDeque<T>>,
+    /// Mirrors the length, so that idle checks take no lock.
+    len: AtomicUsize,
+    capacity: usize,
+}
+
+impl<T> JobQueue<T> {
+    /// A queue for at most `capacity` jobs.
+    #[must_use]
+    pub fn new(capacity: usize) -> Self {
+        Self { jobs: Mutex::new(VecDeque::with_capacity(capacity.min(1024))), len: AtomicUsize::new(0), capacity }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, VecDeque<T>> {
+        self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds a job at the end.
+    ///
+    /// # Errors
+    /// Gives the job back when the queue is full.
+    pub fn push(&self, job: T) -> Result<(), T> {
+        let mut jobs = self.lock();
+        if jobs.len() >= self.capacity {
+            return Err(job);
+        }
+        jobs.push_back(job);
+        self.len.store(jobs.len(), Ordering::SeqCst);
+        Ok(())
+    }
+
+    /// Adds a job that must not be lost, whatever the bound: one whose
+    /// transaction already holds memory and waits for the script.
+    pub fn push_unbounded(&self, job: T) {
+        let mut jobs = self.lock();
+        jobs.push_back(job);
+        self.len.store(jobs.len(), Ordering::SeqCst);
+    }
+
+    /// Takes the oldest job.
+    pub fn pop(&self) -> Option<T> {
+        if self.is_empty() {
+            return None;
+        }
+        let mut jobs = self.lock();
+        let job = jobs.pop_front();
+        self.len.store(jobs.len(), Ordering::SeqCst);
+        job
+    }
+
+    /// Jobs waiting.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.len.load(Ordering::SeqCst)
+    }
+
+    /// Whether no job waits.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keeps_order_and_refuses_over_the_bound() {
+        let queue = JobQueue::new(2);
+        assert_eq!(queue.push(1), Ok(()));
+        assert_eq!(queue.push(2), Ok(()));
+        assert_eq!(queue.push(3), Err(3));
+        queue.push_unbounded(4);
+        assert_eq!(queue.len(), 3);
+        assert_eq!([queue.pop(), queue.pop(), queue.pop(), queue.pop()], [Some(1), Some(2), Some(4), None]);
+        assert!(queue.is_empty());
+    }
+}

@@ -1,0 +1,348 @@
+//! The life of one job in a worker: context made, callbacks run, results applied.
+//!
+//! A worker has one [`Current`] at a time. It never outlives the callback: what
+//! has to last (AVPs, flags, hooks) moves into the transaction.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use sipwright_sip::message::Message;
+use sipwright_sip::method::Method;
+use sipwright_sip::script::{Context, RouteType, TxData, TxView, forward};
+use sipwright_sip::tx::{Hooks, Transaction, TxId};
+use sipwright_sip::types::{Flow, Proto};
+
+use crate::core::{Core, Job};
+use crate::log::{self, level};
+use crate::net::TxTag;
+use crate::pending::PendingKey;
+
+/// Which function of the script is to be called.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Callback {
+    /// `ksr_request_route`
+    RequestRoute,
+    /// `ksr_reply_route`
+    ReplyRoute,
+    /// `ksr_onsend_route`
+    OnsendRoute,
+    /// One that the script named, as in `t_on_failure("name")`.
+    Named(Arc<str>),
+}
+
+impl Callback {
+    /// Name of the function in the script.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::RequestRoute => "ksr_request_route",
+            Self::ReplyRoute => "ksr_reply_route",
+            Self::OnsendRoute => "ksr_onsend_route",
+            Self::Named(name) => name,
+        }
+    }
+
+    /// Whether it is an error when the script has no such function.
+    #[must_use]
+    pub const fn required(&self) -> bool {
+        matches!(self, Self::RequestRoute | Self::Named(_))
+    }
+}
+
+/// What kind of job it is, with what only that kind needs.
+#[derive(Debug)]
+pub enum Kind {
+    /// A request from the network.
+    Request {
+        /// Its place among the requests in work.
+        key: PendingKey,
+    },
+    /// A response from the network.
+    Reply {
+        /// The branch it answers.
+        target: Option<TxTag>,
+    },
+    /// The final decision of a transaction was negative.
+    Failure {
+        /// Branch whose response won.
+        branch: u16,
+    },
+    /// One branch failed.
+    BranchFailure {
+        /// That branch.
+        branch: u16,
+    },
+    /// No message of the network: `mod_init`, `child_init`, threads of the script.
+    Fake,
+}
+
+/// Properties of a transaction that is not made yet.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Wishes {
+    /// `t_set_fr`, first timer; 0 for the configured one.
+    pub fr_inv_ms: u32,
+    /// `t_set_fr`, second timer; 0 for the configured one.
+    pub fr_ms: u32,
+    /// `t_set_disable_6xx`.
+    pub disable_6xx: bool,
+}
+
+/// A job in work.
+#[derive(Debug)]
+pub struct Current {
+    /// What the script sees and has decided.
+    pub ctx: Box<Context>,
+    /// What kind of job it is.
+    pub kind: Kind,
+    /// The function to call.
+    pub callback: Callback,
+    /// The transaction, once known.
+    pub tx: Option<TxId>,
+    /// Callbacks named before the transaction exists.
+    pub hooks: Hooks,
+    /// What the script wants of the transaction before it exists.
+    pub wishes: Wishes,
+    /// Whether a response was sent or the request was forwarded.
+    pub handled: bool,
+    /// What `sl_reply_error` is to say.
+    pub error: Option<(u16, &'static str)>,
+}
+
+impl Current {
+    fn new(ctx: Context, kind: Kind, callback: Callback) -> Self {
+        Self { ctx: Box::new(ctx), kind, callback, tx: None, hooks: Hooks::default(), wishes: Wishes::default(), handled: false, error: None }
+    }
+
+    /// The context of code that runs outside of any message. Kamailio shows such
+    /// code a made-up OPTIONS; so do we.
+    ///
+    /// # Panics
+    /// Never: the message is valid.
+    #[must_use]
+    #[allow(clippy::expect_used)]
+    pub fn fake(core: &Core) -> Self {
+        const FAKE: &[u8] = b"OPTIONS sip:you@sipwright.invalid SIP/2.0\r\n\
+            Via: SIP/2.0/UDP 127.0.0.1;branch=z9hG4bKfake\r\n\
+            From: <sip:server@sipwright.invalid>;tag=fake\r\n\
+            To: <sip:you@sipwright.invalid>\r\n\
+            Call-ID: aaa-bbb-ccc-ddd\r\n\
+            CSeq: 1 OPTIONS\r\n\
+            Content-Length: 0\r\n\r\n";
+        let msg = Message::parse(Bytes::from_static(FAKE)).expect("a constant that the tests parse");
+        let remote = std::net::SocketAddr::from(([127, 0, 0, 1], 5060));
+        let flow = Flow { proto: Proto::Udp, socket: 0, remote, conn: 0 };
+        let mut ctx = core.context(Arc::new(msg), flow);
+        ctx.route = RouteType::Fake;
+        Self::new(ctx, Kind::Fake, Callback::RequestRoute)
+    }
+}
+
+/// What a worker does next.
+#[derive(Debug)]
+pub enum Next {
+    /// Call another callback for the same message.
+    Again(Current),
+    /// Take the next job.
+    Done,
+}
+
+impl Core {
+    /// Makes the context of a job; `None` when there is nothing left to do for it.
+    pub fn begin(&self, job: Job) -> Option<Current> {
+        match job {
+            Job::Request { msg, flow, key } => {
+                if msg.method() == Method::Cancel && self.pending.is_relieved(key) {
+                    self.pending.remove(key);
+                    return None;
+                }
+                let ctx = self.context(msg, flow);
+                Some(Current::new(ctx, Kind::Request { key }, Callback::RequestRoute))
+            }
+            Job::Reply { msg, flow, target } => {
+                let ctx = self.context(msg, flow);
+                let mut cur = Current::new(ctx, Kind::Reply { target }, Callback::ReplyRoute);
+                if self.has_reply_route() {
+                    return Some(cur);
+                }
+                match self.enter_tm_reply(&mut cur) {
+                    true => Some(cur),
+                    false => {
+                        self.end_reply(cur);
+                        None
+                    }
+                }
+            }
+            Job::Failure { tx, branch, code, callback } => {
+                self.begin_failure(tx, branch, code, callback, Kind::Failure { branch }, RouteType::Failure)
+            }
+            Job::BranchFailure { tx, branch, code, callback } => {
+                let kind = Kind::BranchFailure { branch };
+                self.begin_failure(tx, branch, code, callback, kind, RouteType::BranchFailure)
+            }
+        }
+    }
+
+    /// Failure routes see the request, as it was when it was forwarded.
+    fn begin_failure(
+        &self,
+        tx: TxId,
+        branch: u16,
+        code: u16,
+        callback: Arc<str>,
+        kind: Kind,
+        route: RouteType,
+    ) -> Option<Current> {
+        let (request, flow, data, view) = {
+            let shard = self.shard(tx);
+            let t = shard.get(tx)?;
+            let request = Arc::clone(t.request()?);
+            let mut view = view_of(tx, branch, code);
+            view.branch_uri = t.branch(branch).map(|b| b.uri().to_vec());
+            view.request = Some(Arc::clone(&request));
+            (request, *t.flow(), t.data.clone(), view)
+        };
+        let mut ctx = self.context(request, flow);
+        ctx.route = route;
+        ctx.tx_data = data;
+        ctx.tx = Some(Box::new(view));
+        let mut cur = Current::new(ctx, kind, Callback::Named(callback));
+        cur.tx = Some(tx);
+        Some(cur)
+    }
+
+    /// Turns to the `t_on_reply` callback, if the transaction has one.
+    fn enter_tm_reply(&self, cur: &mut Current) -> bool {
+        let Kind::Reply { target: Some((tx, branch)) } = cur.kind else { return false };
+        let shard = self.shard(tx);
+        let Some((t, name)) = shard.get(tx).and_then(|t| reply_hook(t, branch).map(|name| (t, name))) else {
+            return false;
+        };
+        cur.ctx.route = RouteType::TmReply;
+        cur.ctx.tx_data = t.data.clone();
+        let mut view = view_of(tx, branch, cur.ctx.msg.status());
+        view.request = t.request().cloned();
+        cur.ctx.tx = Some(Box::new(view));
+        cur.tx = Some(tx);
+        cur.callback = Callback::Named(name);
+        true
+    }
+
+    /// Applies what the script decided; to be called after each callback.
+    pub fn finish(&self, mut cur: Current) -> Next {
+        for what in cur.ctx.complaints.drain(..) {
+            log::log(level::ERR, &what);
+        }
+        match cur.kind {
+            Kind::Request { key } => {
+                self.counters().routed.inc();
+                self.save_data(&mut cur);
+                if let Some(tx) = cur.tx {
+                    // The pin that `create` gave.
+                    let mut out = Vec::new();
+                    self.shard(tx).unpin(self.now(), tx, &mut out);
+                    self.flush(&mut out);
+                }
+                self.pending.remove(key);
+                Next::Done
+            }
+            Kind::Reply { .. } => self.finish_reply(cur),
+            Kind::Failure { .. } => {
+                self.save_data(&mut cur);
+                if let Some(tx) = cur.tx {
+                    let mut out = Vec::new();
+                    self.shard(tx).failure_done(self.now(), tx, &mut out);
+                    self.flush(&mut out);
+                }
+                Next::Done
+            }
+            Kind::BranchFailure { branch } => {
+                self.save_data(&mut cur);
+                if let Some(tx) = cur.tx {
+                    let mut out = Vec::new();
+                    self.shard(tx).branch_failure_done(self.now(), tx, branch, &mut out);
+                    self.flush(&mut out);
+                }
+                Next::Done
+            }
+            Kind::Fake => Next::Done,
+        }
+    }
+
+    fn finish_reply(&self, mut cur: Current) -> Next {
+        if cur.callback == Callback::ReplyRoute {
+            if cur.ctx.drop {
+                self.drop_reply(&cur);
+                return Next::Done;
+            }
+            if self.enter_tm_reply(&mut cur) {
+                return Next::Again(cur);
+            }
+        } else {
+            self.save_data(&mut cur);
+            // Only a provisional response can be dropped here; a final one ends the branch.
+            if cur.ctx.drop && cur.ctx.msg.status() < 200 {
+                self.drop_reply(&cur);
+                return Next::Done;
+            }
+        }
+        self.end_reply(cur);
+        Next::Done
+    }
+
+    fn end_reply(&self, cur: Current) {
+        let Kind::Reply { target } = cur.kind else { return };
+        match target {
+            Some(tag) => self.deliver(tag, &cur.ctx.msg, forward::build_reply(&cur.ctx)),
+            None => self.forward_stray(&cur.ctx),
+        }
+    }
+
+    /// `set_drop`: the response goes nowhere. The branch of a final one fails
+    /// with 500, since it cannot be un-received.
+    fn drop_reply(&self, cur: &Current) {
+        let Kind::Reply { target: Some((tx, branch)) } = cur.kind else { return };
+        let mut out = Vec::new();
+        self.shard(tx).discard(self.now(), tx, branch, cur.ctx.msg.status(), &mut out);
+        self.flush(&mut out);
+    }
+
+    /// The script raised or had no such route: 500 to a request that nothing was
+    /// done for (setting `script.on_error`).
+    pub fn failed(&self, cur: &mut Current, answer: bool) {
+        self.counters().script_errors.inc();
+        if !answer || cur.handled || !matches!(cur.kind, Kind::Request { .. } | Kind::Failure { .. }) {
+            return;
+        }
+        if cur.ctx.msg.method() == Method::Ack {
+            return;
+        }
+        let reason = b"Server Internal Error";
+        match cur.tx {
+            Some(_) => {
+                self.t_reply(cur, 500, reason);
+            }
+            None => {
+                let (msg, flow) = (Arc::clone(&cur.ctx.msg), cur.ctx.flow);
+                self.reply_stateless(&msg, &flow, 500, reason, b"", b"", cur.ctx.force_rport);
+            }
+        }
+    }
+
+    fn save_data(&self, cur: &mut Current) {
+        let Some(tx) = cur.tx else { return };
+        let data = std::mem::take(&mut cur.ctx.tx_data);
+        if let Some(t) = self.shard(tx).get_mut(tx) {
+            t.data = data;
+        }
+    }
+}
+
+/// The route for the responses of a branch.
+pub(crate) fn reply_hook(t: &Transaction<TxData>, branch: u16) -> Option<Arc<str>> {
+    let own = t.branch(branch).and_then(|b| b.on_reply());
+    own.or_else(|| t.hooks().and_then(|h| h.on_reply.as_ref())).cloned()
+}
+
+fn view_of(tx: TxId, branch: u16, code: u16) -> TxView {
+    TxView { branch_idx: branch, reply_code: code, id: (tx.slot, tx.generation), ..TxView::default() }
+}

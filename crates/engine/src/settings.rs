@@ -1,0 +1,81 @@
+//! From the configuration to what transactions and scripts take.
+
+use bytes::Bytes;
+use sipwright_sip::script::Alias;
+use sipwright_sip::tx::TxConfig;
+use sipwright_sip::types::Proto;
+
+use crate::config::{EngineConfig, Timers};
+
+impl EngineConfig {
+    /// Timers and header lines as the transaction layer takes them.
+    #[must_use]
+    pub fn to_tx(&self) -> TxConfig {
+        let reply_headers = match self.server_header.as_str() {
+            "" => Bytes::new(),
+            server => format!("Server: {server}\r\n").into(),
+        };
+        TxConfig { reply_headers, ..self.timers.to_tx() }
+    }
+}
+
+impl Timers {
+    fn to_tx(&self) -> TxConfig {
+        let ms = |n: u64| u32::try_from(n).unwrap_or(u32::MAX);
+        TxConfig {
+            t1_ms: ms(self.t1_ms),
+            t2_ms: ms(self.t2_ms),
+            t4_ms: ms(self.t4_ms),
+            fr_timer_ms: ms(self.fr_ms),
+            fr_inv_timer_ms: ms(self.fr_inv_ms),
+            max_inv_lifetime_ms: ms(self.max_inv_ms),
+            max_noninv_lifetime_ms: ms(self.max_noninv_ms),
+            ..TxConfig::default()
+        }
+    }
+}
+
+impl EngineConfig {
+    /// The further names of this server; what cannot be read is left out
+    /// (the settings check them before).
+    #[must_use]
+    pub fn aliases(&self) -> Vec<Alias> {
+        self.aliases.iter().map(|text| parse_alias(text)).collect()
+    }
+}
+
+/// `host`, `host:port`, `proto:host` or `proto:host:port`, IPv6 in brackets.
+fn parse_alias(text: &str) -> Alias {
+    let (proto, rest) = match text.split_once(':') {
+        Some((first, rest)) => match Proto::parse(first.as_bytes()) {
+            Some(proto) => (Some(proto), rest),
+            None => (None, text),
+        },
+        None => (None, text),
+    };
+    let tail = rest.rfind(']').map_or(0, |end| end + 1);
+    let (host, port) = match rest[tail..].rsplit_once(':').map(|(before, port)| (tail + before.len(), port.parse().ok())) {
+        Some((end, Some(port))) => (&rest[..end], Some(port)),
+        _ => (rest, None),
+    };
+    Alias { proto, host: host.to_owned(), port }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn aliases_in_all_forms() {
+        let cases = [
+            ("example.com", (None, "example.com", None)),
+            ("example.com:5080", (None, "example.com", Some(5080))),
+            ("tls:example.com", (Some(Proto::Tls), "example.com", None)),
+            ("udp:[2001:db8::1]:5060", (Some(Proto::Udp), "[2001:db8::1]", Some(5060))),
+            ("[2001:db8::1]", (None, "[2001:db8::1]", None)),
+        ];
+        for (text, (proto, host, port)) in cases {
+            assert_eq!(parse_alias(text), Alias { proto, host: host.to_owned(), port }, "{text}");
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! The engine as the control plane drives it.
+
+use std::time::Duration;
+
+use pyo3::prelude::*;
+use sipwright_engine::config::EngineConfig;
+use sipwright_engine::engine::Engine as Inner;
+
+use crate::worker::Worker;
+use crate::{env, errors, scope};
+
+/// Connection as `(id, proto, remote, local, outbound, state, thread, age_ms)`.
+type Connection = (u64, &'static str, String, String, bool, &'static str, String, u64);
+
+/// Sockets, TLS threads, timers and transactions of one server.
+#[pyclass(frozen, module = "sipwright._engine")]
+pub struct Engine {
+    inner: Inner,
+}
+
+#[pymethods]
+impl Engine {
+    /// Reads the settings, a JSON object; ConfigError says what is wrong with them.
+    #[new]
+    #[pyo3(signature = (config, /))]
+    fn new(config: &str) -> PyResult<Self> {
+        let config = EngineConfig::from_json(config).map_err(errors::config)?;
+        let inner = Inner::new(config);
+        scope::set_core(inner.core());
+        Ok(Self { inner })
+    }
+
+    /// Loads certificates and keys and binds every socket; nothing is accepted
+    /// yet. BindError names the file or the address.
+    fn bind(&self) -> PyResult<()> {
+        let env = env::from_config(&self.inner.core().config);
+        self.inner.bind(env).map_err(|e| errors::net(&e))
+    }
+
+    /// Starts the network, TLS and timer threads, which begin to accept.
+    fn start(&self) -> PyResult<()> {
+        self.inner.start().map_err(|e| errors::net(&e))
+    }
+
+    /// Accepts no further connections.
+    fn stop_accepting(&self, py: Python<'_>) {
+        py.detach(|| self.inner.stop_accepting());
+    }
+
+    /// Waits with the GIL released until what was accepted is done, at most
+    /// `timeout_ms`; True when it is.
+    #[pyo3(signature = (timeout_ms, /))]
+    fn drain(&self, py: Python<'_>, timeout_ms: u64) -> bool {
+        py.detach(|| self.inner.drain(Duration::from_millis(timeout_ms)))
+    }
+
+    /// Ends the engine's threads with the GIL released and closes its sockets;
+    /// `Worker.next` returns None from here on.
+    fn stop(&self, py: Python<'_>) {
+        py.detach(|| {
+            self.inner.stop();
+            sipwright_engine::log::flush(Duration::from_millis(500));
+        });
+    }
+
+    /// The worker of that number, from 1; to be called in its own thread.
+    #[pyo3(signature = (index, /))]
+    fn worker(&self, index: usize) -> PyResult<Worker> {
+        self.inner.worker(index).map(Worker::new).map_err(|e| errors::net(&e))
+    }
+
+    /// Tells whether the script has `ksr_reply_route` and `ksr_onsend_route`.
+    #[pyo3(signature = (reply, onsend, /))]
+    fn set_routes(&self, reply: bool, onsend: bool) {
+        self.inner.core().set_routes(reply, onsend);
+    }
+
+    /// Listening sockets as `(proto, address, port)`.
+    fn sockets(&self) -> Vec<(&'static str, String, u16)> {
+        let env = self.inner.core().env();
+        env.sockets.iter().map(|s| (s.proto.as_str(), s.addr.ip().to_string(), s.addr.port())).collect()
+    }
+
+    /// All counters by name.
+    fn stats(&self) -> Vec<(&'static str, u64)> {
+        let core = self.inner.core();
+        let mut all = core.counters().snapshot();
+        if let Some(stats) = core.stats() {
+            all.extend(stats.snapshot());
+        }
+        all.push(("transactions", core.transactions() as u64));
+        all.push(("queue_length", core.queue.len() as u64));
+        all.push(("requests_pending", core.pending.len() as u64));
+        all.push(("log_lines_dropped", sipwright_engine::log::dropped()));
+        all
+    }
+
+    /// Engine threads as `(name, kind, tid, pthread id)`.
+    #[allow(clippy::unused_self)]
+    fn threads(&self) -> Vec<(String, &'static str, i32, u64)> {
+        sipwright_engine::threads::list().into_iter().map(|t| (t.name, t.kind, t.tid, t.pthread)).collect()
+    }
+
+    /// Open connections as `(id, proto, remote, local, outbound, state, thread, age_ms)`.
+    fn connections(&self) -> Vec<Connection> {
+        let Some(net) = self.inner.core().bound() else { return Vec::new() };
+        let address = |a: std::net::SocketAddr| a.to_string();
+        net.conns()
+            .into_iter()
+            .map(|c| {
+                let local = c.local.map_or_else(String::new, address);
+                (c.id, c.proto.as_str(), address(c.remote), local, c.outbound, c.state, c.thread, c.age_ms)
+            })
+            .collect()
+    }
+
+    /// Workers in a route now, as `(worker, since_ms, route, call_id)`.
+    fn busy(&self) -> Vec<(usize, u64, String, String)> {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        self.inner.busy().into_iter().map(|b| (b.worker, b.for_ms, b.callback, text(b.msg.call_id()))).collect()
+    }
+
+    /// Routes run by each worker since the start.
+    fn done(&self) -> Vec<u64> {
+        self.inner.done()
+    }
+}

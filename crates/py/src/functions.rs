@@ -1,0 +1,179 @@
+//! What modules written in Python ask of the engine besides KSR functions.
+
+use pyo3::prelude::*;
+use sipwright_engine::log as sink;
+use sipwright_sip::script::BranchTarget;
+
+use crate::ksr::{self, Param, Ret};
+use crate::message::{Message, refuse_line_breaks};
+use crate::{env, errors, scope};
+
+/// The message whose route runs in this thread; outside of any, Kamailio's made-up one.
+#[pyfunction]
+pub fn current() -> Message {
+    scope::with(|c| Message::new(scope::serial(), c))
+}
+
+/// Starts code that runs outside of any message, such as `mod_init`.
+#[pyfunction]
+pub fn begin_fake() {
+    let _ = scope::leave();
+}
+
+/// Ends what `begin_fake` started.
+#[pyfunction]
+pub fn end_fake() {
+    let _ = scope::leave();
+}
+
+/// Where the main branch goes: request-URI, next hop, Route (path of the
+/// binding), branch flags and socket, as `registrar.lookup` sets them.
+#[pyfunction]
+#[pyo3(signature = (uri, dst_uri, path, bflags, socket, q, /))]
+pub fn set_destination(
+    uri: &str,
+    dst_uri: Option<&str>,
+    path: Option<&str>,
+    bflags: u32,
+    socket: Option<u16>,
+    q: Option<u16>,
+) -> PyResult<()> {
+    check_target(uri, dst_uri, path)?;
+    scope::with(|c| {
+        let ctx = &mut c.ctx;
+        ctx.new_uri = Some(uri.as_bytes().to_vec());
+        ctx.dst_uri = bytes(dst_uri);
+        ctx.path_vec = bytes(path);
+        ctx.bflags = bflags;
+        ctx.force_socket = socket.or(ctx.force_socket);
+        ctx.q = q;
+    });
+    Ok(())
+}
+
+/// Adds a destination besides the main one; q in thousandths (RFC 3261 section 16.6).
+#[pyfunction]
+#[pyo3(signature = (uri, dst_uri, path, bflags, socket, q, /))]
+pub fn append_branch(
+    uri: &str,
+    dst_uri: Option<&str>,
+    path: Option<&str>,
+    bflags: u32,
+    socket: Option<u16>,
+    q: Option<u16>,
+) -> PyResult<()> {
+    check_target(uri, dst_uri, path)?;
+    let target = BranchTarget {
+        uri: uri.as_bytes().to_vec(),
+        dst_uri: bytes(dst_uri),
+        path: bytes(path),
+        flags: bflags,
+        socket,
+        q,
+        ..BranchTarget::default()
+    };
+    scope::with(|c| c.ctx.branches.push(target));
+    Ok(())
+}
+
+fn bytes(text: Option<&str>) -> Option<Vec<u8>> {
+    text.map(|t| t.as_bytes().to_vec())
+}
+
+fn check_target(uri: &str, dst_uri: Option<&str>, path: Option<&str>) -> PyResult<()> {
+    [Some(uri), dst_uri, path].into_iter().flatten().try_for_each(refuse_line_breaks)
+}
+
+/// Adds header lines, each with its CRLF, to the next reply built here. What
+/// is no complete line raises ValueError.
+#[pyfunction]
+#[pyo3(signature = (lines, /))]
+pub fn append_reply_header(lines: &str) -> PyResult<()> {
+    for line in lines.split_inclusive("\r\n") {
+        let Some(text) = line.strip_suffix("\r\n").filter(|t| t.contains(':')) else {
+            return Err(pyo3::exceptions::PyValueError::new_err(format!("not a header line: {line:?}")));
+        };
+        refuse_line_breaks(text)?;
+    }
+    scope::with(|c| c.ctx.reply_headers.extend_from_slice(lines.as_bytes()));
+    Ok(())
+}
+
+/// Writes one line to the log; levels as Kamailio's, -1 error to 3 debug. Never blocks.
+#[pyfunction]
+#[pyo3(signature = (level, text, /))]
+pub fn log(level: i32, text: &str) {
+    sink::log(level, text);
+}
+
+/// Sets the highest level that is written.
+#[pyfunction]
+#[pyo3(signature = (level, /))]
+pub fn set_log_level(level: i32) {
+    sink::set_level(level);
+}
+
+/// Writes log lines as JSON objects.
+#[pyfunction]
+#[pyo3(signature = (on, /))]
+pub fn set_log_json(on: bool) {
+    sink::set_json(on);
+}
+
+/// Waits until every log line so far is written, at most `timeout_ms`.
+#[pyfunction]
+#[pyo3(signature = (timeout_ms, /))]
+pub fn flush_log(py: Python<'_>, timeout_ms: u64) {
+    py.detach(|| sink::flush(std::time::Duration::from_millis(timeout_ms)));
+}
+
+/// Whether a wrong argument of a KSR function raises TypeError.
+#[pyfunction]
+#[pyo3(signature = (on, /))]
+pub fn set_strict(on: bool) {
+    ksr::set_strict(on);
+}
+
+/// Makes `$cls(...)` a pseudo-variable: `get(inner, index)` gives its value,
+/// `set(inner, value)` sets it (None unsets) and says whether it could.
+#[pyfunction]
+#[pyo3(signature = (cls, get, set, /))]
+pub fn register_pv(cls: &str, get: Py<PyAny>, set: Option<Py<PyAny>>) {
+    env::register_pv(cls, get, set);
+}
+
+/// A development authority and a server certificate for these hosts, in
+/// `directory`, kept while they are valid; gives the paths of authority,
+/// certificate and key.
+#[pyfunction]
+#[pyo3(signature = (directory, hosts, /))]
+pub fn make_dev_certificates(py: Python<'_>, directory: &str, hosts: Vec<String>) -> PyResult<(String, String, String)> {
+    let made = py.detach(|| sipwright_engine::tls::dev_cert::ensure(std::path::Path::new(directory), &hosts));
+    let files = made.map_err(|e| errors::BindError::new_err(e.to_string()))?;
+    let text = |p: std::path::PathBuf| p.to_string_lossy().into_owned();
+    Ok((text(files.ca), text(files.certificate), text(files.private_key)))
+}
+
+/// A KSR function as `(module, name, parameters, result, description)`.
+type Described = (&'static str, &'static str, Vec<(&'static str, &'static str)>, &'static str, &'static str);
+
+/// The KSR functions that the extension provides, for `app_python.api_list`,
+/// `sipwright check` and the reference.
+#[pyfunction]
+pub fn ksr_functions() -> Vec<Described> {
+    let kind = |p: &Param| match p {
+        Param::Str => "str",
+        Param::Int => "int",
+    };
+    let describe = |f: &'static ksr::Function| {
+        let params = f.params.iter().map(|(name, p)| (*name, kind(p))).collect();
+        let ret = match f.ret {
+            Ret::Int => "int",
+            Ret::Bool => "bool",
+            Ret::None => "none",
+            Ret::Xval => "xval",
+        };
+        (f.module, f.name, params, ret, f.doc.trim())
+    };
+    ksr::all().map(describe).collect()
+}

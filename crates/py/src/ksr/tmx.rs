@@ -1,0 +1,37 @@
+//! `KSR.tmx`: more of transactions (Kamailio's module tmx).
+
+use sipwright_sip::script::RouteType;
+
+use super::{Out, ksr_table};
+use crate::scope;
+
+fn in_route<'py>(kinds: &[RouteType]) -> Out<'py> {
+    let yes = scope::with(|c| kinds.contains(&c.ctx.route));
+    Out::Int(if yes { 1 } else { -1 })
+}
+
+ksr_table! { "tmx";
+    /// Whether the request is being worked on or has been already: 1 yes, -1 no, 0 a retransmission that is dealt with.
+    t_precheck_trans() -> Int = |_| {
+        let core = scope::core();
+        scope::with(|c| core.t_check_trans(c)).into()
+    };
+    /// Whether a branch route runs: 1 or -1.
+    t_is_branch_route() -> Int = |_| in_route(&[RouteType::Branch]);
+    /// Whether a failure route runs: 1 or -1.
+    t_is_failure_route() -> Int = |_| in_route(&[RouteType::Failure]);
+    /// Whether a reply route runs: 1 or -1.
+    t_is_reply_route() -> Int = |_| in_route(&[RouteType::Reply, RouteType::TmReply]);
+    /// Whether the request route runs: 1 or -1.
+    t_is_request_route() -> Int = |_| in_route(&[RouteType::Request]);
+    /// Cancels branches: `all`, `others` or `this`.
+    t_cancel_branches(which: Str) -> Int = |c| {
+        let core = scope::core();
+        scope::with(|cur| core.t_cancel_branches(cur, c.str(0))).into()
+    };
+    /// Copies the message flags to the transaction.
+    t_flush_flags() -> Int = |_| {
+        let core = scope::core();
+        scope::with(|c| core.t_flush_flags(c)).into()
+    };
+}

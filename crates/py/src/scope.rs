@@ -1,0 +1,112 @@
+//! The message in work of this thread, and how engine code reaches the script.
+
+use std::cell::{Cell, RefCell};
+use std::sync::{Arc, OnceLock};
+
+use pyo3::prelude::*;
+use pyo3::types::PyString;
+use sipwright_engine::core::Core;
+use sipwright_engine::log::{self, level};
+use sipwright_engine::session::{Callback, Current};
+use sipwright_engine::tm::Slot;
+
+use crate::message::Message;
+
+/// The core that this process runs. A forked child, or a second engine in one
+/// process (tests), sees the one made last.
+static CORE: std::sync::RwLock<Option<Arc<Core>>> = std::sync::RwLock::new(None);
+/// Core for code that runs before any engine is made, as `sipwright check` does.
+static BARE: OnceLock<Arc<Core>> = OnceLock::new();
+
+thread_local! {
+    static CURRENT: RefCell<Option<Current>> = const { RefCell::new(None) };
+    static SERIAL: Cell<u64> = const { Cell::new(0) };
+    static HANDLER: RefCell<Option<Py<PyAny>>> = const { RefCell::new(None) };
+}
+
+/// Makes `core` the one that KSR functions work on.
+pub fn set_core(core: &Arc<Core>) {
+    *CORE.write().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(Arc::clone(core));
+}
+
+/// The core of this process.
+pub fn core() -> Arc<Core> {
+    let made = CORE.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
+    made.unwrap_or_else(|| Arc::clone(BARE.get_or_init(|| Core::new(Default::default()))))
+}
+
+/// Puts a message into work; gives the serial that its Python object carries.
+pub fn enter(current: Current) -> u64 {
+    CURRENT.with(|c| *c.borrow_mut() = Some(current));
+    SERIAL.with(|s| {
+        s.set(s.get() + 1);
+        s.get()
+    })
+}
+
+/// Takes the message out of work; its Python object is invalid from here on.
+pub fn leave() -> Option<Current> {
+    SERIAL.with(|s| s.set(s.get() + 1));
+    CURRENT.with(|c| c.borrow_mut().take())
+}
+
+/// Serial of the message in work.
+pub fn serial() -> u64 {
+    SERIAL.with(Cell::get)
+}
+
+/// Runs `f` on the message in work. Outside of any message a made-up one
+/// serves, as with Kamailio, and lasts as long as the thread.
+pub fn with<R>(f: impl FnOnce(&mut Current) -> R) -> R {
+    CURRENT.with(|c| f(c.borrow_mut().get_or_insert_with(|| Current::fake(&core()))))
+}
+
+/// The handler whose routes this worker runs.
+pub fn set_handler(handler: Option<Py<PyAny>>) {
+    HANDLER.with(|h| *h.borrow_mut() = handler);
+}
+
+/// Lets engine code work on the message of this thread and call the script.
+pub struct ThreadSlot<'py> {
+    /// The interpreter, attached.
+    pub py: Python<'py>,
+}
+
+impl Slot for ThreadSlot<'_> {
+    fn with<R>(&self, f: impl FnOnce(&mut Current) -> R) -> R {
+        with(f)
+    }
+
+    fn run(&self, callback: &Callback) -> bool {
+        run_callback(self.py, callback)
+    }
+
+    fn blocking<R: Send>(&self, f: impl FnOnce() -> R + Send) -> R {
+        self.py.detach(f)
+    }
+}
+
+/// Calls a route in the middle of a KSR function. `sys.exit()` ends only that
+/// route; an exception is logged and ends it too.
+fn run_callback(py: Python<'_>, callback: &Callback) -> bool {
+    let Some(handler) = HANDLER.with(|h| h.borrow().as_ref().map(|h| h.clone_ref(py))) else { return false };
+    let name = callback.name();
+    let route = match handler.bind(py).getattr(PyString::intern(py, name)) {
+        Ok(route) if route.is_callable() => route,
+        _ => {
+            let severity = if callback.required() { level::ERR } else { level::DBG };
+            log::log(severity, &format!("route {name} not found or not callable"));
+            return false;
+        }
+    };
+    let message = with(|c| Message::nested(serial(), c, callback.clone()));
+    let Ok(message) = Py::new(py, message) else { return false };
+    match route.call1((message,)) {
+        Ok(_) => true,
+        Err(error) if error.is_instance_of::<pyo3::exceptions::PySystemExit>(py) => true,
+        Err(error) => {
+            crate::errors::report(py, name, &error);
+            false
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! One script worker's way to its messages.
+
+use pyo3::prelude::*;
+use std::sync::Arc;
+
+use sipwright_engine::core::Core;
+use sipwright_engine::engine::Worker as EngineWorker;
+use sipwright_engine::session::Next;
+
+use crate::message::Message;
+use crate::scope;
+
+/// Pulls messages for one worker thread. Not to be shared between threads.
+#[pyclass(unsendable, module = "sipwright._engine")]
+pub struct Worker {
+    inner: EngineWorker,
+}
+
+impl Worker {
+    pub fn new(inner: EngineWorker) -> Self {
+        Self { inner }
+    }
+
+    fn core(&self) -> &Arc<Core> {
+        self.inner.core()
+    }
+
+    /// Ends the message in work; another callback for it may follow.
+    fn end_current(&self) -> Option<Message> {
+        let current = scope::leave()?;
+        self.inner.idle();
+        match self.core().finish(current) {
+            Next::Again(current) => Some(self.take_up(current)),
+            Next::Done => None,
+        }
+    }
+
+    fn take_up(&self, current: sipwright_engine::session::Current) -> Message {
+        self.inner.busy(&current);
+        scope::enter(current);
+        scope::with(|c| Message::new(scope::serial(), c))
+    }
+}
+
+#[pymethods]
+impl Worker {
+    /// Sets the object whose methods are the routes, for those that run inside
+    /// KSR functions (branch and onsend routes).
+    #[pyo3(signature = (handler, /))]
+    #[allow(clippy::unused_self)]
+    fn set_handler(&self, handler: Option<Py<PyAny>>) {
+        scope::set_handler(handler);
+    }
+
+    /// Ends the previous message and waits for the next one with the GIL
+    /// released; None when the engine stops.
+    fn next(&mut self, py: Python<'_>) -> Option<Message> {
+        if let Some(again) = self.end_current() {
+            return Some(again);
+        }
+        loop {
+            if self.core().is_stopping() {
+                return None;
+            }
+            if let Some(current) = self.inner.try_next() {
+                return Some(self.take_up(current));
+            }
+            let inner = &mut self.inner;
+            py.detach(|| inner.wait());
+        }
+    }
+
+    /// Says that the route of the message in work raised or does not exist: the
+    /// request is answered with 500 if `answer` is true and nothing was sent yet.
+    #[pyo3(signature = (answer, /))]
+    fn failed(&self, answer: bool) {
+        scope::with(|current| self.core().failed(current, answer));
+    }
+}
