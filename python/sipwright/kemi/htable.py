@@ -74,14 +74,14 @@ def sht_get(table: str, key: str) -> Value | None:
 def sht_gete(table: str, key: str) -> Value:
     """The value of an item, or an empty text."""
     value = sht_get(table, key)
-    return "" if value is None else value  # type: ignore[no-any-return]
+    return "" if value is None else value
 
 
 @ksr("htable.sht_getw")
 def sht_getw(table: str, key: str) -> Value:
     """The value of an item, or `<null>`."""
     value = sht_get(table, key)
-    return "<null>" if value is None else value  # type: ignore[no-any-return]
+    return "<null>" if value is None else value
 
 
 @ksr("htable.sht_sets")

@@ -9,7 +9,7 @@ import threading
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from sipwright.settings.model import TableSettings
 
@@ -131,7 +131,7 @@ class HashTable:
 
     def lock_key(self, key: str) -> bool:
         """Locks a key for this thread; False when another one holds it for too long."""
-        return self._key_lock(key).acquire(timeout=LOCK_WAIT_S)
+        return bool(self._key_lock(key).acquire(timeout=LOCK_WAIT_S))
 
     def unlock_key(self, key: str) -> bool:
         """Gives a key free; False when this thread does not hold it."""
@@ -141,7 +141,7 @@ class HashTable:
             return False
         return True
 
-    def _key_lock(self, key: str) -> "threading._RLock":
+    def _key_lock(self, key: str) -> Any:
         return self._key_locks[zlib.crc32(key.encode("utf-8", "surrogatepass")) % _KEY_LOCKS]
 
     def _live(self, key: str, now: float) -> Item | None:

@@ -16,6 +16,9 @@ from sipwright.script.modules import ModuleSet
 from sipwright.settings.model import ScriptSettings
 
 RANK_MAIN = 0
+REQUEST_ROUTE = "ksr_request_route"
+REPLY_ROUTE = "ksr_reply_route"
+ONSEND_ROUTE = "ksr_onsend_route"
 
 
 class FunctionHandler:
@@ -76,14 +79,24 @@ class Instance:
             raise ScriptError(f"{where}: {name}({rank}) returned {result}, which stops the start")
         self.ranks.add(rank)
 
+    def check_routes(self) -> None:
+        """ScriptError when the handler lacks what the server will call: the request route and `child_init`."""
+        needed = [f"{REQUEST_ROUTE}(msg)"]
+        if not isinstance(self.handler, FunctionHandler):
+            needed.append(f"{self.settings.child_init}(rank)")
+        for signature in needed:
+            if not self.has_route(signature.partition("(")[0]):
+                handler = type(self.handler).__name__
+                raise ScriptError(f"{self.settings.path}: the handler {handler} has no method {signature}")
+
     def has_route(self, name: str) -> bool:
         """Whether the handler has a route of that name."""
-        return bool(name) and callable(getattr(self.handler, name, None))
+        return callable(getattr(self.handler, name, None))
 
 
 def _make_handler(module: ModuleType, settings: ScriptSettings) -> Any:
     init = getattr(module, settings.mod_init, None)
-    if init is None and callable(getattr(module, settings.request_route, None)):
+    if init is None and callable(getattr(module, REQUEST_ROUTE, None)):
         return FunctionHandler(module)
     if not callable(init):
         raise ScriptError(f"{settings.path}: has no function {settings.mod_init}(), which makes the handler object")

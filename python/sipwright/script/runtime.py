@@ -5,8 +5,7 @@ import time
 from typing import TYPE_CHECKING
 
 from sipwright import log
-from sipwright.script.errors import ScriptError
-from sipwright.script.instance import RANK_MAIN, Instance
+from sipwright.script.instance import ONSEND_ROUTE, RANK_MAIN, REPLY_ROUTE, Instance
 from sipwright.script.watchdog import stack_of
 from sipwright.script.worker import ScriptWorker
 from sipwright.settings.model import ScriptSettings
@@ -83,13 +82,8 @@ class Runtime:
 
     def _loaded(self) -> Instance:
         instance = Instance.load(self.settings)
+        instance.check_routes()
         instance.child_init(RANK_MAIN)
-        settings = self.settings
-        if not instance.has_route(settings.request_route):
-            raise ScriptError(
-                f"{settings.path}: the handler {type(instance.handler).__name__} has no method "
-                f"{settings.request_route}(msg)"
-            )
-        self.engine.set_routes(instance.has_route(settings.reply_route), instance.has_route(settings.onsend_route))
+        self.engine.set_routes(instance.has_route(REPLY_ROUTE), instance.has_route(ONSEND_ROUTE))
         instance.modules.publish()
         return instance

@@ -33,6 +33,8 @@ def to_engine_json(settings: Settings, resolver: Resolver = resolve) -> str:
                 "send_buffer": udp.send_buffer_bytes,
                 "batch": udp.batch,
             },
+            "aliases": settings.aliases,
+            "server_header": settings.server_header,
             "relief_after_ms": udp.relief_after_ms,
         }
     )
@@ -95,4 +97,5 @@ def _limits(settings: Settings) -> dict[str, Any]:
         "handshakes": limits.handshakes,
         "write_buffer": limits.write_buffer_bytes,
         "queue": limits.queue_messages,
+        "retry_after_s": limits.retry_after_s,
     }

@@ -54,9 +54,6 @@ class ScriptSettings(Section):
     )
     mod_init: str = Field("mod_init", description="Function of the script that makes the handler object.")
     child_init: str = Field("child_init", description="Method of the handler that is called once in each worker.")
-    request_route: str = Field("ksr_request_route", description="Handler method for requests.")
-    reply_route: str = Field("ksr_reply_route", description="Handler method for responses; empty for none.")
-    onsend_route: str = Field("ksr_onsend_route", description="Handler method for requests that leave; empty for none.")
 
 
 class TlsServerProfile(Section):
@@ -129,6 +126,7 @@ class LimitSettings(Section):
         1_048_576, ge=4_096, description="Bytes that may wait to be written on one connection."
     )
     queue_messages: Positive = Field(8_192, description="Messages that may wait for a script worker; then 503.")
+    retry_after_s: Count = Field(10, description="Retry-After of that 503, in seconds.")
     drain_ms: Count = Field(5_000, description="Longest time that a stop waits for work in progress.")
 
 
@@ -240,7 +238,7 @@ class Settings(Section):
         None, description="Where state lives; without it `$XDG_STATE_HOME/sipwright` (`~/.local/state/sipwright`)."
     )
     server_header: str = Field(
-        "Sipwright", max_length=200, description="Server of responses and User-Agent of requests; empty for none."
+        "Sipwright", max_length=200, pattern=r"^[^\r\n\x00]*$", description="Server of responses; empty for none."
     )
     script: ScriptSettings = ScriptSettings()
     tls: TlsSettings = TlsSettings()

@@ -1,0 +1,35 @@
+"""The `sipwright` command. Each command is in a file of its own, which is imported when it is used."""
+
+import importlib
+from typing import Final
+
+import click
+
+# The command's name and the file of this package that has it.
+COMMANDS: Final = {
+    "run": "run",
+    "check": "check",
+    "doctor": "doctor",
+    "cert": "cert",
+    "ctl": "ctl",
+    "version": "version",
+}
+
+
+class _Commands(click.Group):
+    """Imports a command's file when it is first used, so that `--help` and `version` are quick."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command = importlib.import_module(f"sipwright.cli.{COMMANDS[cmd_name]}").command
+        assert isinstance(command, click.Command)
+        return command
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """A SIP server whose routing is Python: it runs Kamailio KEMI scripts unchanged."""

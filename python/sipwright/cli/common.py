@@ -1,0 +1,85 @@
+"""What the commands share: options for settings, and how errors end them."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import click
+
+from sipwright.settings import Settings, SettingsError, load_settings
+from sipwright.settings.sources import DEFAULT_FILE
+
+USAGE_ERROR: Final = 2
+RUNTIME_ERROR: Final = 1
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+class Failure(click.ClickException):
+    """An error that ends the command with one line for each problem and an exit status."""
+
+    def __init__(self, message: str, exit_code: int = RUNTIME_ERROR) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+
+    def show(self, file: Any = None) -> None:
+        """Writes the error to standard error."""
+        for line in self.message.splitlines() or [""]:
+            click.echo(f"sipwright: {line}" if not line.startswith(" ") else line, err=True)
+
+
+def settings_options(command: Command) -> Command:
+    """Adds `--config` and `--set`, which `read_settings` takes."""
+    command = click.option(
+        "--set",
+        "assignments",
+        metavar="KEY=VALUE",
+        multiple=True,
+        help="Set any setting, for example --set script.workers=4. May be repeated.",
+    )(command)
+    return click.option(
+        "--config",
+        "-c",
+        type=click.Path(path_type=Path),
+        envvar="SIPWRIGHT_CONFIG",
+        help=f"Settings file; without it {DEFAULT_FILE} of the current directory, if there is one.",
+    )(command)
+
+
+def read_settings(config: Path | None, assignments: tuple[str, ...], **overrides: Any) -> Settings:
+    """The settings of all layers; `overrides` are values by dotted key, those that are None or empty are left out."""
+    file = config
+    if file is None and Path(DEFAULT_FILE).is_file():
+        file = Path(DEFAULT_FILE)
+    given = {key.replace("__", "."): value for key, value in overrides.items() if value not in (None, (), [])}
+    with reporting():
+        return load_settings(file, assignments, overrides=given)
+
+
+@contextmanager
+def reporting() -> Iterator[None]:
+    """Turns the errors that users cause into lines on standard error and an exit status."""
+    from sipwright.control.lock import DataDirInUse
+    from sipwright.script.errors import ScriptError
+
+    engine_error, config_error = _engine_errors()
+    try:
+        yield
+    except SettingsError as error:
+        raise Failure(str(error), USAGE_ERROR) from error
+    except config_error as error:
+        raise Failure(str(error), USAGE_ERROR) from error
+    except (DataDirInUse, ScriptError, engine_error) as error:
+        raise Failure(str(error), RUNTIME_ERROR) from error
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        raise Failure(f"{where}{error.strerror or error}", RUNTIME_ERROR) from error
+
+
+def _engine_errors() -> tuple[type[Exception], type[Exception]]:
+    try:
+        from sipwright._engine import ConfigError, EngineError
+    except ImportError as error:
+        raise Failure(f"the engine cannot be loaded: {error}; was it built for this Python?") from None
+    return EngineError, ConfigError

@@ -1,0 +1,75 @@
+"""`sipwright run`: the server itself."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from sipwright.cli.common import read_settings, reporting, settings_options
+
+if TYPE_CHECKING:
+    from sipwright.server import Server
+
+
+@click.command("run")
+@click.argument("script", required=False, type=click.Path(path_type=Path))
+@settings_options
+@click.option(
+    "--listen", "-l", multiple=True, metavar="ADDRESS", help='For example "udp:0.0.0.0:5060". May be repeated.'
+)
+@click.option("--workers", "-w", metavar="N", help="Script worker threads.")
+@click.option("--tls-mode", metavar="0|1|2", help="Who does the TLS work: tls.threads_mode.")
+@click.option("--data-dir", "-d", type=click.Path(path_type=Path), help="Where state lives.")
+def command(
+    script: Path | None,
+    config: Path | None,
+    assignments: tuple[str, ...],
+    listen: tuple[str, ...],
+    workers: str | None,
+    tls_mode: str | None,
+    data_dir: Path | None,
+) -> None:
+    """Run the server with SCRIPT, a KEMI Python script; without it, with a registrar and proxy."""
+    settings = read_settings(
+        config,
+        assignments,
+        script__path=script,
+        listen=list(listen),
+        script__workers=workers,
+        tls__threads_mode=int(tls_mode) if tls_mode and tls_mode.isdigit() else tls_mode,
+        data_dir=data_dir,
+    )
+    with reporting():
+        from sipwright import _engine
+        from sipwright.server import Server
+        from sipwright.settings.effective import effective
+
+        server = Server(effective(settings, _engine.make_dev_certificates))
+        status = server.run(announce)
+    raise SystemExit(status)
+
+
+def announce(server: "Server") -> None:
+    """Says where the server can be reached, where its data is, and what to try next."""
+    from sipwright import _engine
+    from sipwright.control.methods import join
+
+    settings = server.settings
+    lines = [f"Sipwright {_engine.VERSION} is ready."]
+    sockets = [f"{proto}:{join(host, port)}" for proto, host, port in server.engine.sockets()]
+    lines += [f"  listening on  {socket}" for socket in sockets]
+    lines += [
+        f"  script        {settings.script.path} ({settings.script.workers} workers, {settings.script.isolation})",
+        f"  TLS           threads mode {settings.tls.threads_mode}, certificate {settings.tls.certificate or 'none'}",
+        f"  data          {server.data_dir}",
+    ]
+    if settings.script.path is not None and settings.script.path.name == "default_script.py":
+        _, host, port = server.engine.sockets()[0]
+        domain = join(host, port)
+        lines += [
+            f"Try it: register two phones as sip:alice@{domain} and sip:bob@{domain} (any password), call one from",
+            "the other, and look at `sipwright ctl ul.dump`. Then copy the script and make it yours:",
+            f"  cp {settings.script.path} my.py && sipwright run my.py",
+        ]
+    lines.append("Stop with Ctrl-C; reload the script with `sipwright ctl app_python.reload` or SIGHUP.")
+    click.echo("\n".join(lines))

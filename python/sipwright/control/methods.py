@@ -1,0 +1,109 @@
+"""What the control socket offers; names as in Kamailio's RPC where Kamailio has the command."""
+
+import os
+import platform
+import time
+from typing import TYPE_CHECKING, Any
+
+from sipwright import _engine
+from sipwright.control.rpc import FAILED, Rpc, RpcError
+from sipwright.control.threads import thread_table
+from sipwright.kemi import htable, known, registrar
+from sipwright.script.errors import ScriptError
+from sipwright.script.watchdog import place_of
+
+if TYPE_CHECKING:
+    from sipwright.server import Server
+
+
+def register(rpc: Rpc, server: "Server") -> None:
+    """Adds all methods of `server`."""
+    rpc.add("core.info", lambda: info(server))
+    rpc.add("core.threads", lambda: thread_table(server.engine.threads()))
+    rpc.add("core.stats", lambda: stats(server))
+    rpc.add("core.connections", lambda: connections(server))
+    rpc.add("core.workers", lambda: workers(server))
+    rpc.add("app_python.reload", lambda: reload(server), blocking=True)
+    rpc.add("app_python.api_list", api_list)
+    rpc.add("ul.dump", registrar.dump, blocking=True)
+    rpc.add("rpc.list", rpc.names)
+
+
+def info(server: "Server") -> dict[str, Any]:
+    """What runs: version, process, script, sockets, TLS mode, health."""
+    settings = server.settings
+    return {
+        "version": _engine.VERSION,
+        "python": platform.python_version(),
+        "pid": os.getpid(),
+        "uptime_s": round(time.time() - server.started_at, 1),
+        "script": str(settings.script.path),
+        "script_version": server.runtime.generation,
+        "isolation": settings.script.isolation,
+        "workers": settings.script.workers,
+        "tls_threads_mode": settings.tls.threads_mode,
+        "tls_provider": "rustls with aws-lc-rs, statically linked",
+        "sockets": [f"{proto}:{join(host, port)}" for proto, host, port in server.engine.sockets()],
+        "data_dir": str(server.data_dir),
+        "status": "degraded" if server.watchdog.is_stalled else "ok",
+    }
+
+
+def stats(server: "Server") -> dict[str, int]:
+    """All counters by name."""
+    counters = dict(server.engine.stats())
+    counters["location_bindings"] = sum(len(table) for table in registrar.tables().all())
+    counters["htable_items"] = sum(len(table) for table in htable.tables())
+    counters["script_slow_calls"] = server.watchdog.slow_calls
+    counters["script_stalls"] = server.watchdog.stalls
+    return counters
+
+
+def connections(server: "Server") -> list[dict[str, Any]]:
+    """Open TCP and TLS connections."""
+    names = ("id", "proto", "remote", "local", "outbound", "state", "thread", "age_ms")
+    return [dict(zip(names, row, strict=True)) for row in server.engine.connections()]
+
+
+def workers(server: "Server") -> list[dict[str, Any]]:
+    """What each script worker does now."""
+    busy = {call[0]: call for call in server.engine.busy()}
+    rows: list[dict[str, Any]] = []
+    for worker in server.runtime.workers:
+        row: dict[str, Any] = {"worker": worker.rank, "busy": worker.rank in busy}
+        if worker.rank in busy:
+            _, since_ms, callback, call_id = busy[worker.rank]
+            row |= {"since_ms": since_ms, "route": callback, "call_id": call_id, "at": place_of(worker.ident)}
+        rows.append(row)
+    return rows
+
+
+def reload(server: "Server") -> dict[str, int]:
+    """Reloads the script; the old and the new version number."""
+    try:
+        old, new = server.reload()
+    except ScriptError as error:
+        raise RpcError(FAILED, f"reload failed, the previous script stays in use: {error}") from error
+    return {"old": old, "new": new}
+
+
+def api_list() -> dict[str, Any]:
+    """All KSR functions, in the form of Kamailio's `app_python.api_list`."""
+    import sys
+
+    from sipwright.kemi.namespace import implemented
+
+    rows = []
+    for dotted in implemented(sys.modules["KSR"]):
+        module, _, name = dotted.rpartition(".")
+        signature = known.functions().get(dotted)
+        if signature is not None:
+            params = ", ".join(signature.params) or "none"
+            function = {"ret": signature.returns, "module": module, "name": name, "params": params}
+            rows.append({"func": function})
+    return {"msize": len(rows), "methods": rows}
+
+
+def join(host: str, port: int) -> str:
+    """`host:port`, with brackets around an IPv6 address."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -1,0 +1,166 @@
+"""Finds mistakes in a routing script without running it: KSR names, arguments, and callbacks that are not there.
+
+The script's syntax tree is walked, and that of every helper module beside it that is imported.
+"""
+
+import ast
+import difflib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from sipwright.kemi import known
+
+# KSR functions whose argument is the name of a method of the handler.
+_CALLBACKS: Final = ("tm.t_on_failure", "tm.t_on_reply", "tm.t_on_branch", "tm.t_on_branch_failure")
+_TYPES: Final[dict[str, type | tuple[type, ...]]] = {"str": str, "int": int, "long": int}
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Finding:
+    """A mistake, with its place; lines and columns count from 1."""
+
+    file: Path
+    line: int
+    column: int
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}: {self.text}"
+
+
+@dataclass
+class _Source:
+    path: Path
+    tree: ast.Module
+    # Local name -> what it stands for: "" for KSR itself, "pv" for KSR.pv.
+    names: dict[str, str] = field(default_factory=dict)
+
+
+def check_script(script: Path, implemented: list[str]) -> list[Finding]:
+    """All findings in a script and its helpers; `implemented` are the dotted names of the KSR functions there are."""
+    findings: list[Finding] = []
+    sources = list(_sources(script, findings))
+    methods = {node.name for source in sources for node in ast.walk(source.tree) if isinstance(node, ast.FunctionDef)}
+    for source in sources:
+        checker = _Checker(source, implemented, methods)
+        checker.visit(source.tree)
+        findings += checker.findings
+    return sorted(findings)
+
+
+def _sources(script: Path, findings: list[Finding]) -> Iterator[_Source]:
+    """The script and the helpers beside it that it imports, directly or not."""
+    waiting, seen = [script], {script}
+    while waiting:
+        path = waiting.pop(0)
+        try:
+            tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
+        except SyntaxError as error:
+            findings.append(Finding(path, error.lineno or 1, error.offset or 1, f"syntax error: {error.msg}"))
+            continue
+        except (OSError, ValueError) as error:
+            findings.append(Finding(path, 1, 1, f"cannot be read: {getattr(error, 'strerror', None) or error}"))
+            continue
+        source = _Source(path, tree)
+        for name in _imports(source):
+            base = path.parent / name.replace(".", "/")
+            for helper in (base.with_suffix(".py"), base / "__init__.py"):
+                if helper.is_file() and helper not in seen:
+                    seen.add(helper)
+                    waiting.append(helper)
+        yield source
+
+
+def _imports(source: _Source) -> Iterator[str]:
+    """Names of imported modules; names that stand for KSR or a part of it are noted in the source."""
+    for node in ast.walk(source.tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield alias.name
+                top, _, part = alias.name.partition(".")
+                if top == "KSR":
+                    source.names[alias.asname or "KSR"] = part if alias.asname else ""
+        elif isinstance(node, ast.ImportFrom):
+            module = "." * node.level + (node.module or "")
+            if module == "KSR" or module.startswith("KSR."):
+                prefix = module[4:]
+                for alias in node.names:
+                    source.names[alias.asname or alias.name] = f"{prefix}.{alias.name}".lstrip(".")
+            elif node.module:
+                yield node.module
+            for alias in node.names if node.level else ():
+                yield f"{node.module}.{alias.name}" if node.module else alias.name
+
+
+class _Checker(ast.NodeVisitor):
+    def __init__(self, source: _Source, implemented: list[str], methods: set[str]) -> None:
+        self.source = source
+        self.implemented = implemented
+        self.methods = methods
+        self.modules = {name.partition(".")[0] for name in implemented if "." in name}
+        self.findings: list[Finding] = []
+
+    def visit_Call(self, node: ast.Call) -> None:
+        dotted = self._dotted(node.func)
+        if dotted is not None and self._exists(dotted, node.func):
+            self._check_arguments(dotted, node)
+        elif dotted is None:
+            self.visit(node.func)
+        for child in [*node.args, *node.keywords]:
+            self.visit(child)
+
+    def visit_Attribute(self, node: ast.Attribute) -> None:
+        dotted = self._dotted(node)
+        if dotted is None:
+            self.generic_visit(node)
+        else:
+            self._exists(dotted, node)
+
+    def _dotted(self, node: ast.expr) -> str | None:
+        """`pv.get` for `KSR.pv.get`; None for what has nothing to do with KSR."""
+        parts: list[str] = []
+        while isinstance(node, ast.Attribute):
+            parts.append(node.attr)
+            node = node.value
+        if not isinstance(node, ast.Name) or node.id not in self.source.names:
+            return None
+        prefix = self.source.names[node.id]
+        return ".".join([*([prefix] if prefix else []), *reversed(parts)])
+
+    def _exists(self, dotted: str, node: ast.expr) -> bool:
+        if dotted in self.implemented:
+            return True
+        if dotted and dotted not in self.modules and "__" not in dotted:
+            self._add(node, known.why_missing(dotted, self.implemented))
+        return False
+
+    def _check_arguments(self, dotted: str, node: ast.Call) -> None:
+        if node.keywords:
+            self._add(node, f"KSR.{dotted} takes no keyword arguments")
+        signature = known.functions().get(dotted)
+        if signature is None or dotted == "x.modf" or any(isinstance(arg, ast.Starred) for arg in node.args):
+            return
+        params = signature.params
+        if len(node.args) != len(params) and not (not params and node.args):
+            takes = f"takes {len(params)} argument(s) ({', '.join(params) or 'none'}), {len(node.args)} given"
+            self._add(node, f"KSR.{dotted} {takes}")
+            return
+        for index, (arg, kind) in enumerate(zip(node.args, params, strict=False), start=1):
+            if isinstance(arg, ast.Constant) and not isinstance(arg.value, _TYPES[kind]):
+                got = type(arg.value).__name__
+                self._add(arg, f"KSR.{dotted}: argument {index} must be {kind}, not {got}")
+        self._check_callback(dotted, node)
+
+    def _check_callback(self, dotted: str, node: ast.Call) -> None:
+        if dotted not in _CALLBACKS or not isinstance(node.args[0], ast.Constant):
+            return
+        name = str(node.args[0].value)
+        if name not in self.methods:
+            near = difflib.get_close_matches(name, sorted(self.methods), n=1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            self._add(node.args[0], f"KSR.{dotted}: the script has no method {name}{hint}")
+
+    def _add(self, node: ast.expr, text: str) -> None:
+        self.findings.append(Finding(self.source.path, node.lineno, node.col_offset + 1, text))

@@ -1,0 +1,29 @@
+"""Loads a script and runs its `mod_init` in a process of its own: `python -m sipwright.script.trial SCRIPT`.
+
+Prints what went wrong and exits with 1. Opens no socket, starts no worker, and calls no `child_init`.
+"""
+
+import sys
+from pathlib import Path
+
+
+def main() -> int:
+    """Tries the script named by the first argument; the process's exit status."""
+    from sipwright.script.errors import ScriptError
+    from sipwright.script.instance import Instance
+    from sipwright.server import install_ksr
+    from sipwright.settings.model import ScriptSettings, Settings
+
+    settings = Settings(script=ScriptSettings(path=Path(sys.argv[1]).absolute()))
+    install_ksr(settings)
+    try:
+        instance = Instance.load(settings.script)
+        instance.check_routes()
+    except ScriptError as error:
+        print(error)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,176 @@
+"""One server from start to stop.
+
+Start: settings -> certificates and keys -> sockets bound -> script loaded (`mod_init`) -> script workers
+(`child_init`) -> network and TLS threads begin to accept. Stop is the reverse: stop accepting, drain, stop the
+engine's threads, then the workers. A step that fails undoes those before it and says what failed.
+"""
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from typing import Final
+
+from sipwright import _engine, log
+from sipwright.control import methods
+from sipwright.control.lock import DataDirLock
+from sipwright.control.rpc import Rpc
+from sipwright.control.server import SOCKET_NAME, ControlServer
+from sipwright.kemi import calls, htable, namespace, registrar, router
+from sipwright.script.errors import ScriptError
+from sipwright.script.runtime import Runtime
+from sipwright.script.watchdog import Watchdog, stack_of
+from sipwright.settings.engine import to_engine_json
+from sipwright.settings.model import Settings
+
+WATCH_S: Final = 0.1
+SWEEP_HTABLES_S: Final = 10.0
+# A worker that is blocked in the script gets that long to come back once the engine has stopped.
+WORKER_STOP_S: Final = 2.0
+
+
+class Server:
+    """A server with effective settings (`sipwright.settings.effective`)."""
+
+    def __init__(self, settings: Settings) -> None:
+        assert settings.data_dir is not None
+        self.settings = settings
+        self.data_dir = settings.data_dir
+        self.started_at = time.time()
+        self.engine = _engine.Engine(to_engine_json(settings))
+        self.runtime = Runtime(self.engine, settings.script)
+        self.watchdog = Watchdog(
+            self.engine.busy, self.runtime.workers, settings.script.slow_call_ms, settings.script.stall_after_ms
+        )
+        self._stop_requested = asyncio.Event()
+
+    def run(self, announce: Callable[["Server"], None]) -> int:
+        """Runs until a signal stops it; calls `announce` once it accepts. Returns the exit status.
+
+        Raises DataDirInUse, EngineError, ScriptError or OSError when it cannot start.
+        """
+        lock = DataDirLock(self.data_dir)
+        try:
+            self._prepare()
+            status = asyncio.run(self._control(announce))
+        finally:
+            lock.release()
+            _engine.flush_log(500)
+        return status
+
+    def reload(self) -> tuple[int, int]:
+        """Reloads the script; returns the old and the new version. Raises ScriptError and changes nothing if it fails."""
+        return self.runtime.reload()
+
+    def dump(self) -> None:
+        """Logs counters and the Python stack of every worker."""
+        counters = " ".join(f"{name}={value}" for name, value in methods.stats(self).items() if value)
+        stacks = "\n".join(f"worker {worker.rank}:\n{stack_of(worker.ident)}" for worker in self.runtime.workers)
+        log.notice(f"state: {counters}\n{stacks}")
+
+    def _prepare(self) -> None:
+        settings = self.settings
+        _engine.set_log_level(log.LEVELS[settings.log.level])
+        _engine.set_log_json(settings.log.format == "json")
+        _engine.set_strict(settings.script.strict)
+        calls.set_strict(settings.script.strict)
+        install_ksr(settings)
+        self.engine.bind()
+        try:
+            self.runtime.load()
+            self.runtime.start()
+            self.engine.start()
+        except BaseException:
+            self._stop_threads()
+            raise
+        self.runtime.release()
+
+    async def _control(self, announce: Callable[["Server"], None]) -> int:
+        loop = asyncio.get_running_loop()
+        rpc = Rpc()
+        methods.register(rpc, self)
+        control = ControlServer(rpc, self.data_dir / SOCKET_NAME)
+        status = 0
+        try:
+            await control.start()
+            self._handle_signals(loop)
+            services = [
+                loop.create_task(_every(WATCH_S, self.watchdog.tick)),
+                loop.create_task(_every(self.settings.registrar.sweep_s, _sweep_locations)),
+                loop.create_task(_every(SWEEP_HTABLES_S, htable.sweep)),
+            ]
+            announce(self)
+            await self._stop_requested.wait()
+            log.notice("stopping: no new connections, waiting for work in progress")
+            for service in services:
+                service.cancel()
+        finally:
+            status = 0 if await asyncio.to_thread(self._drain_and_stop) else 1
+            await control.close()
+        return status
+
+    def _handle_signals(self, loop: asyncio.AbstractEventLoop) -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._on_stop_signal)
+        loop.add_signal_handler(signal.SIGHUP, self._on_reload_signal)
+        loop.add_signal_handler(signal.SIGUSR1, self.dump)
+
+    def _on_stop_signal(self) -> None:
+        if self._stop_requested.is_set():
+            log.warning("stopping at once")
+            self._exit_now(1)
+        self._stop_requested.set()
+
+    def _on_reload_signal(self) -> None:
+        def reload() -> None:
+            try:
+                self.reload()
+            except ScriptError as error:
+                log.error(f"reload failed, the previous script stays in use: {error}")
+
+        asyncio.get_running_loop().run_in_executor(None, reload)
+
+    def _drain_and_stop(self) -> bool:
+        self.engine.stop_accepting()
+        if not self.engine.drain(self.settings.limits.drain_ms):
+            log.warning(f"work was still in progress after {self.settings.limits.drain_ms} ms")
+        return self._stop_threads()
+
+    def _stop_threads(self) -> bool:
+        self.runtime.stopping = True
+        self.engine.stop()
+        if self.runtime.stop(WORKER_STOP_S):
+            return True
+        # A thread that is stuck in the script would be met by the interpreter's end in the middle of a call.
+        self._exit_now(1)
+        return False
+
+    def _exit_now(self, status: int) -> None:
+        (self.data_dir / SOCKET_NAME).unlink(missing_ok=True)
+        _engine.flush_log(500)
+        sys.stdout.flush()
+        os._exit(status)
+
+
+def install_ksr(settings: Settings) -> None:
+    """Makes `import KSR` and `import Router.Logger` work, with the modules configured by the settings."""
+    registrar.configure(settings.registrar)
+    htable.configure(settings.htable)
+    htable.register_variables(_engine.register_pv)
+    namespace.install(_engine)
+    router.install()
+
+
+def _sweep_locations() -> None:
+    registrar.tables().sweep(time.monotonic())
+
+
+async def _every(seconds: float, action: Callable[[], object]) -> None:
+    while True:
+        await asyncio.sleep(seconds)
+        try:
+            action()
+        except Exception as error:
+            log.error(f"{getattr(action, '__name__', action)}: {type(error).__name__}: {error}")
