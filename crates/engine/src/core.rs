@@ -14,7 +14,7 @@ use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hash, Hasher};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
@@ -32,7 +32,9 @@ use crate::net::{Net, SendError, Sink, TxTag};
 use crate::pending::{PendingKey, PendingTable};
 use crate::queue::JobQueue;
 use crate::route;
+use crate::shift::Shift;
 use crate::stats::Stats;
+use crate::sync::{OrderedGuard, OrderedMutex, rank};
 
 /// What transactions want done.
 pub(crate) type Outputs = Vec<Output<TxData>>;
@@ -99,13 +101,15 @@ pub struct Core {
     pub queue: JobQueue<Job>,
     net: OnceLock<Net>,
     env: OnceLock<Arc<Env>>,
-    shards: Vec<Mutex<TxLayer<TxData>>>,
+    shards: Vec<OrderedMutex<TxLayer<TxData>>>,
     hasher: RandomState,
     started: Instant,
     messages: AtomicU64,
     reply_route: AtomicBool,
     onsend_route: AtomicBool,
     stopping: AtomicBool,
+    /// Which worker is at work, for [`Sink::stand_back`].
+    pub(crate) shift: Shift,
     /// Start of the to-tags of stateless replies; ACKs that carry it are ours to absorb.
     sl_tag: String,
     counters: Counters,
@@ -168,7 +172,9 @@ impl Core {
             seed => seed,
         };
         let timers = config.to_tx();
-        let shards = (0..SHARDS).map(|s| Mutex::new(TxLayer::new(s, instance, timers.clone()))).collect();
+        let shards = (0..SHARDS)
+            .map(|s| OrderedMutex::new(rank::TRANSACTIONS, TxLayer::new(s, instance, timers.clone())))
+            .collect();
         Arc::new(Self {
             pending: PendingTable::default(),
             queue: JobQueue::new(config.limits.queue),
@@ -180,6 +186,7 @@ impl Core {
             reply_route: AtomicBool::new(false),
             onsend_route: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
+            shift: Shift::default(),
             sl_tag: format!("{:08x}-", hasher.hash_one(instance) >> 32),
             counters: Counters::default(),
             hasher,
@@ -197,6 +204,12 @@ impl Core {
     #[must_use]
     pub fn now(&self) -> Millis {
         u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// The same in microseconds.
+    #[must_use]
+    pub fn now_us(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX)
     }
 
     /// The transport.
@@ -265,17 +278,17 @@ impl Core {
     /// Transactions that are open.
     #[must_use]
     pub fn transactions(&self) -> usize {
-        self.shards.iter().map(|s| lock(s).len()).sum()
+        self.shards.iter().map(|s| s.lock().len()).sum()
     }
 
     /// The shard that a request belongs to.
-    pub(crate) fn shard_of(&self, msg: &Message) -> MutexGuard<'_, TxLayer<TxData>> {
-        lock(&self.shards[usize::from(shard_of_request(msg, SHARDS))])
+    pub(crate) fn shard_of(&self, msg: &Message) -> OrderedGuard<'_, TxLayer<TxData>> {
+        self.shards[usize::from(shard_of_request(msg, SHARDS))].lock()
     }
 
     /// The shard that a transaction lives in.
-    pub(crate) fn shard(&self, tx: TxId) -> MutexGuard<'_, TxLayer<TxData>> {
-        lock(&self.shards[usize::from(tx.shard % SHARDS)])
+    pub(crate) fn shard(&self, tx: TxId) -> OrderedGuard<'_, TxLayer<TxData>> {
+        self.shards[usize::from(tx.shard % SHARDS)].lock()
     }
 
     /// A context for a message.
@@ -325,6 +338,10 @@ impl Core {
     }
 
     fn wake_worker(&self) {
+        if Shift::is_own_thread_reading() {
+            // This worker is about to take the job itself.
+            return;
+        }
         if let Some(net) = self.net.get() {
             net.wake_worker();
         }
@@ -464,7 +481,7 @@ impl Core {
         let Some(shard) = shard_of_response(msg).filter(|s| *s < SHARDS) else {
             return (ClientMatch::None, false);
         };
-        let mut shard = lock(&self.shards[usize::from(shard)]);
+        let mut shard = self.shards[usize::from(shard)].lock();
         let found = shard.respond(now, msg, out);
         let hooked = match found {
             ClientMatch::Deliver { tx, branch } => {
@@ -506,7 +523,7 @@ impl Core {
         let mut out = Vec::new();
         let mut next = now + 1000;
         for shard in &self.shards {
-            let mut layer = lock(shard);
+            let mut layer = shard.lock();
             if layer.next_timeout().is_some_and(|t| t <= now) {
                 layer.handle_timeout(now, &mut out);
             }
@@ -573,7 +590,7 @@ impl Core {
 
     /// Transactions that nobody has answered yet.
     fn transactions_in_work(&self) -> usize {
-        let unanswered = |s: &Mutex<TxLayer<TxData>>| lock(s).iter().filter(|t| t.final_code() == 0).count();
+        let unanswered = |s: &OrderedMutex<TxLayer<TxData>>| s.lock().iter().filter(|t| t.final_code() == 0).count();
         self.shards.iter().map(unanswered).sum()
     }
 
@@ -608,14 +625,14 @@ impl Sink for Core {
     fn jobs_pending(&self) -> bool {
         !self.queue.is_empty()
     }
+
+    fn stand_back(&self) -> bool {
+        self.shift.is_kept_up(self.now_us())
+    }
 }
 
 /// Address text as Kamailio writes it in logs and `received`.
 #[must_use]
 pub fn host_of(addr: SocketAddr) -> String {
     addr.ip().to_string()
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -4,8 +4,9 @@
 //! and binds sockets; then Python loads the script and starts its workers;
 //! 3. [`Engine::start`] begins to accept. Down: stop accepting, drain, stop.
 
+use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -16,8 +17,11 @@ use sipwright_sip::types::Millis;
 use crate::config::EngineConfig;
 use crate::core::Core;
 use crate::log::{self, level};
+use crate::net::threads::{self, ThreadKind};
 use crate::net::{Net, NetError, Sink, WorkerPort};
 use crate::session::Current;
+use crate::shift::Shift;
+use crate::sync::{OrderedMutex, rank};
 
 /// The timer thread sleeps no longer than this, so that a timer set meanwhile
 /// is late by no more.
@@ -46,9 +50,9 @@ struct Work {
 }
 
 /// A worker's state as others see it.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct WorkerState {
-    work: Mutex<Option<Work>>,
+    work: OrderedMutex<Option<Work>>,
     done: AtomicU64,
 }
 
@@ -56,15 +60,16 @@ struct WorkerState {
 pub struct Engine {
     core: Arc<Core>,
     workers: Vec<Arc<WorkerState>>,
-    timer: Mutex<Option<JoinHandle<()>>>,
+    timer: OrderedMutex<Option<JoinHandle<()>>>,
 }
 
 impl Engine {
     /// The engine for these settings; nothing is bound.
     #[must_use]
     pub fn new(config: EngineConfig) -> Self {
-        let workers = (0..config.workers).map(|_| Arc::default()).collect();
-        Self { core: Core::new(config), workers, timer: Mutex::new(None) }
+        let idle = || WorkerState { work: OrderedMutex::new(rank::WORKER, None), done: AtomicU64::new(0) };
+        let workers = (0..config.workers).map(|_| Arc::new(idle())).collect();
+        Self { core: Core::new(config), workers, timer: OrderedMutex::new(rank::TIMER, None) }
     }
 
     /// What transport and script share.
@@ -91,11 +96,9 @@ impl Engine {
     /// A thread could not be started.
     pub fn start(&self) -> Result<(), NetError> {
         let core = Arc::clone(&self.core);
-        let handle = std::thread::Builder::new()
-            .name("sw-timer".into())
-            .spawn(move || run_timers(&core))
+        let handle = threads::spawn("sw-timer", ThreadKind::Timer, move || run_timers(&core))
             .map_err(|e| NetError::new(format!("cannot start the timer thread: {e}")))?;
-        *lock(&self.timer) = Some(handle);
+        *self.timer.lock() = Some(handle);
         self.core.net().start()
     }
 
@@ -109,7 +112,7 @@ impl Engine {
             .and_then(|i| self.workers.get(i))
             .ok_or_else(|| NetError::new(format!("there is no worker {index}")))?;
         let port = self.core.net().worker(index - 1)?;
-        Ok(Worker { core: Arc::clone(&self.core), port, state: Arc::clone(state) })
+        Ok(Worker { core: Arc::clone(&self.core), port, state: Arc::clone(state), active: Cell::new(false) })
     }
 
     /// Accepts no further connections.
@@ -128,7 +131,7 @@ impl Engine {
     /// further message. Idempotent.
     pub fn stop(&self) {
         self.core.set_stopping();
-        let timer = lock(&self.timer).take();
+        let timer = self.timer.lock().take();
         if let Some(timer) = timer {
             timer.thread().unpark();
             if timer.join().is_err() {
@@ -148,7 +151,7 @@ impl Engine {
         let states = self.workers.iter().enumerate();
         states
             .filter_map(|(i, state)| {
-                let work = lock(&state.work);
+                let work = state.work.lock();
                 work.as_ref().map(|w| Busy {
                     worker: i + 1,
                     for_ms: now.saturating_sub(w.since),
@@ -171,6 +174,8 @@ pub struct Worker {
     core: Arc<Core>,
     port: WorkerPort,
     state: Arc<WorkerState>,
+    /// Whether it counts as being at work.
+    active: Cell<bool>,
 }
 
 impl Worker {
@@ -186,7 +191,12 @@ impl Worker {
     pub fn try_next(&self) -> Option<Current> {
         loop {
             let job = self.core.queue.pop()?;
-            if !self.core.queue.is_empty() {
+            let now_us = self.core.now_us();
+            self.core.shift.taken(now_us);
+            if !self.active.replace(true) {
+                self.core.shift.begin();
+            }
+            if !self.core.queue.is_empty() && self.core.shift.may_call(now_us) {
                 self.core.net().wake_worker();
             }
             if let Some(current) = self.core.begin(job) {
@@ -195,17 +205,26 @@ impl Worker {
         }
     }
 
-    /// Waits for messages or jobs. To be called without the GIL.
+    /// Waits until there is a job, or the engine ends. To be called without the GIL.
     pub fn wait(&mut self) {
-        let result = self.port.wait(None);
-        if result.stopped {
-            self.core.set_stopping();
+        self.rest();
+        while self.core.queue.is_empty() && !self.core.is_stopping() {
+            let port = &mut self.port;
+            if Shift::reading(|| port.wait(None)).stopped {
+                self.core.set_stopping();
+            }
+        }
+    }
+
+    fn rest(&self) {
+        if self.active.replace(false) {
+            self.core.shift.end();
         }
     }
 
     /// Notes for the watchdog what is being worked on.
     pub fn busy(&self, current: &Current) {
-        *lock(&self.state.work) = Some(Work {
+        *self.state.work.lock() = Some(Work {
             since: self.core.now(),
             callback: current.callback.name().to_owned(),
             msg: Arc::clone(&current.ctx.msg),
@@ -215,7 +234,13 @@ impl Worker {
     /// Notes that the route has ended.
     pub fn idle(&self) {
         self.state.done.fetch_add(1, Ordering::Relaxed);
-        *lock(&self.state.work) = None;
+        *self.state.work.lock() = None;
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        self.rest();
     }
 }
 
@@ -227,8 +252,4 @@ fn run_timers(core: &Core) {
         let sleep = next.saturating_sub(core.now()).clamp(1, longest);
         std::thread::park_timeout(Duration::from_millis(sleep));
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

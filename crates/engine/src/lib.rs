@@ -16,5 +16,6 @@ pub mod resolve;
 pub mod route;
 pub mod session;
 mod settings;
+mod shift;
 pub mod tm;
 mod tm_query;

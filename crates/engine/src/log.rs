@@ -9,6 +9,8 @@ use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use crate::net::threads::{self, ThreadKind};
+
 /// Kamailio's log levels (`L_ALERT` to `L_DBG`).
 pub mod level {
     /// `KSR.alert`
@@ -116,10 +118,7 @@ pub fn flush(limit: Duration) {
 
 fn start() -> Sink {
     // The thread looks the sink up itself: it outlives every caller.
-    let spawned = std::thread::Builder::new().name("sw-log".into()).spawn(|| {
-        let sink = SINK.wait();
-        write_loop(sink);
-    });
+    let spawned = threads::spawn("sw-log", ThreadKind::Other, || -> () { write_loop(SINK.wait()) });
     if spawned.is_err() {
         DROPPED.fetch_add(1, Ordering::Relaxed);
     }

@@ -10,11 +10,13 @@ use std::collections::HashMap;
 use std::collections::hash_map::{Entry, RandomState};
 use std::hash::{BuildHasher, Hash, Hasher};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use sipwright_sip::message::Message;
 use sipwright_sip::method::Method;
 use sipwright_sip::types::{Flow, Millis};
+
+use crate::sync::{OrderedGuard, OrderedMutex, rank};
 
 /// Identity of a request among those in work (RFC 3261 section 17.2.3).
 pub type PendingKey = u64;
@@ -34,10 +36,10 @@ pub struct Pending {
     pub relieved: bool,
 }
 
-/// All requests in work; short striped locks, rank: leaf.
+/// All requests in work, in stripes with a short lock each.
 #[derive(Debug)]
 pub struct PendingTable {
-    stripes: [Mutex<HashMap<PendingKey, Pending>>; STRIPES],
+    stripes: [OrderedMutex<HashMap<PendingKey, Pending>>; STRIPES],
     hasher: RandomState,
     len: AtomicUsize,
 }
@@ -45,7 +47,7 @@ pub struct PendingTable {
 impl Default for PendingTable {
     fn default() -> Self {
         Self {
-            stripes: std::array::from_fn(|_| Mutex::new(HashMap::new())),
+            stripes: std::array::from_fn(|_| OrderedMutex::new(rank::PENDING, HashMap::new())),
             hasher: RandomState::new(),
             len: AtomicUsize::new(0),
         }
@@ -73,9 +75,9 @@ impl PendingTable {
         h.finish()
     }
 
-    fn stripe(&self, key: PendingKey) -> MutexGuard<'_, HashMap<PendingKey, Pending>> {
+    fn stripe(&self, key: PendingKey) -> OrderedGuard<'_, HashMap<PendingKey, Pending>> {
         let index = usize::try_from(key % STRIPES as u64).unwrap_or(0);
-        self.stripes[index].lock().unwrap_or_else(PoisonError::into_inner)
+        self.stripes[index].lock()
     }
 
     /// Notes a request; false if it is there already, that is, a retransmission.
@@ -113,7 +115,7 @@ impl PendingTable {
             return found;
         }
         for stripe in &self.stripes {
-            let mut map = stripe.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut map = stripe.lock();
             for p in map.values_mut() {
                 let waits = matches!(p.msg.method(), Method::Invite | Method::Cancel);
                 if waits && !p.relieved && now.saturating_sub(p.arrived) >= age_ms {

@@ -6,12 +6,13 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// First in, first out, bounded. Lock rank: leaf (see docs/explain/concurrency.md).
+use crate::sync::{OrderedMutex, rank};
+
+/// First in, first out, bounded.
 #[derive(Debug)]
 pub struct JobQueue<T> {
-    jobs: Mutex<VecDeque<T>>,
+    jobs: OrderedMutex<VecDeque<T>>,
     /// Mirrors the length, so that idle checks take no lock.
     len: AtomicUsize,
     capacity: usize,
@@ -21,11 +22,8 @@ impl<T> JobQueue<T> {
     /// A queue for at most `capacity` jobs.
     #[must_use]
     pub fn new(capacity: usize) -> Self {
-        Self { jobs: Mutex::new(VecDeque::with_capacity(capacity.min(1024))), len: AtomicUsize::new(0), capacity }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, VecDeque<T>> {
-        self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
+        let jobs = VecDeque::with_capacity(capacity.min(1024));
+        Self { jobs: OrderedMutex::new(rank::JOBS, jobs), len: AtomicUsize::new(0), capacity }
     }
 
     /// Adds a job at the end.
@@ -33,7 +31,7 @@ impl<T> JobQueue<T> {
     /// # Errors
     /// Gives the job back when the queue is full.
     pub fn push(&self, job: T) -> Result<(), T> {
-        let mut jobs = self.lock();
+        let mut jobs = self.jobs.lock();
         if jobs.len() >= self.capacity {
             return Err(job);
         }
@@ -45,7 +43,7 @@ impl<T> JobQueue<T> {
     /// Adds a job that must not be lost, whatever the bound: one whose
     /// transaction already holds memory and waits for the script.
     pub fn push_unbounded(&self, job: T) {
-        let mut jobs = self.lock();
+        let mut jobs = self.jobs.lock();
         jobs.push_back(job);
         self.len.store(jobs.len(), Ordering::SeqCst);
     }
@@ -55,7 +53,7 @@ impl<T> JobQueue<T> {
         if self.is_empty() {
             return None;
         }
-        let mut jobs = self.lock();
+        let mut jobs = self.jobs.lock();
         let job = jobs.pop_front();
         self.len.store(jobs.len(), Ordering::SeqCst);
         job

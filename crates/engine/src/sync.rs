@@ -23,6 +23,16 @@ pub mod rank {
     pub const SOCKETS: u8 = 60;
     /// The list of engine threads.
     pub const THREADS: u8 = 70;
+    /// One shard of the transactions.
+    pub const TRANSACTIONS: u8 = 80;
+    /// One stripe of the requests in work.
+    pub const PENDING: u8 = 90;
+    /// The jobs that wait for a script worker.
+    pub const JOBS: u8 = 100;
+    /// What a script worker does now.
+    pub const WORKER: u8 = 110;
+    /// The timer thread's handle.
+    pub const TIMER: u8 = 5;
 }
 
 /// A mutex that knows its place in the lock order and survives a panic of a holder.

@@ -98,7 +98,7 @@ impl Engine {
     /// Engine threads as `(name, kind, tid, pthread id)`.
     #[allow(clippy::unused_self)]
     fn threads(&self) -> Vec<(String, &'static str, i32, u64)> {
-        sipwright_engine::threads::list().into_iter().map(|t| (t.name, t.kind, t.tid, t.pthread)).collect()
+        sipwright_engine::net::threads::list().into_iter().map(|t| (t.name, t.kind.as_str(), t.tid, t.pthread)).collect()
     }
 
     /// Open connections as `(id, proto, remote, local, outbound, state, thread, age_ms)`.

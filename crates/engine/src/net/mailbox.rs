@@ -124,6 +124,11 @@ impl Mailbox {
         self.commands.lock().as_mut().map(std::mem::take).unwrap_or_default()
     }
 
+    /// Whether no command waits.
+    pub fn is_empty(&self) -> bool {
+        self.commands.lock().as_ref().is_none_or(Vec::is_empty)
+    }
+
     /// Wakes the reactor.
     pub const fn waker(&self) -> &Waker {
         &self.waker

@@ -68,6 +68,12 @@ pub trait Sink: Send + Sync {
     fn jobs_pending(&self) -> bool {
         false
     }
+
+    /// Whether a worker that has just been woken had better leave the datagrams and
+    /// jobs to another one, which is at work and keeps up.
+    fn stand_back(&self) -> bool {
+        false
+    }
 }
 
 /// Why nothing could be bound or started; `Display` names the address or file.

@@ -180,6 +180,13 @@ impl Reactor {
         woken
     }
 
+    /// Whether what [`Reactor::poll`] found may as well be served by another worker:
+    /// datagrams and jobs, and nothing of this reactor's own.
+    pub fn found_only_shared(&self) -> bool {
+        let shared = |(token, _): &Event| matches!(Token::unpack(*token), Token::Udp(_) | Token::Wake);
+        self.conns.is_empty() && self.events.iter().all(shared) && self.mailbox().is_empty()
+    }
+
     fn run_commands(&mut self) {
         for command in self.mailbox().take() {
             match command {

@@ -8,6 +8,9 @@ use super::reactor::Reactor;
 use super::shared::Shared;
 use super::{NetError, sys};
 
+/// How long a worker leaves the field to one that is busy before it looks again.
+const STAND_BACK: Duration = Duration::from_millis(1);
+
 /// Why [`WorkerPort::wait`] returned.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct WaitResult {
@@ -61,6 +64,13 @@ impl WorkerPort {
         let timeout = if jobs { Some(0) } else { timeout.map(sys::ceil_ms) };
         reactor.poll(timeout);
         asleep.store(false, Ordering::SeqCst);
+        // One worker at a time is cheapest while it keeps up: two would pass the GIL
+        // to and fro. See "hand-over" in docs/explain/decisions.md.
+        if reactor.found_only_shared() {
+            while shared.alive() && reactor.cx.sink.stand_back() {
+                std::thread::sleep(STAND_BACK);
+            }
+        }
         let woken = reactor.process() | jobs;
         WaitResult { messages: reactor.cx.messages, woken, stopped: !shared.alive() }
     }

@@ -1,0 +1,106 @@
+//! Which script worker is at work, and when another one had better join in.
+//!
+//! Python code runs in one thread at a time, so a second worker that reads while
+//! the first keeps up only passes the GIL to and fro: measured, that costs a third
+//! more CPU for each message. A worker that is woken therefore stands back while
+//! another took up a message less than [`KEEPS_UP_US`] ago. If that one blocks or
+//! computes, the time is over soon, and whoever stands back goes on.
+
+use std::cell::Cell;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+/// A worker that took up a message this recently keeps up, in microseconds.
+const KEEPS_UP_US: u64 = 1000;
+
+thread_local! {
+    static READING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// The workers at work; all atomic, no lock.
+#[derive(Debug, Default)]
+pub(crate) struct Shift {
+    active: AtomicUsize,
+    last_taken_us: AtomicU64,
+    last_called_us: AtomicU64,
+}
+
+impl Shift {
+    /// A worker that was idle begins to work.
+    pub fn begin(&self) {
+        self.active.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// A worker that was at work becomes idle.
+    pub fn end(&self) {
+        self.active.fetch_sub(1, Ordering::SeqCst);
+    }
+
+    /// A worker takes up a message now.
+    pub fn taken(&self, now_us: u64) {
+        self.last_taken_us.store(now_us, Ordering::SeqCst);
+    }
+
+    /// Whether some worker is at work and took up a message just now.
+    pub fn is_kept_up(&self, now_us: u64) -> bool {
+        self.active.load(Ordering::SeqCst) > 0
+            && now_us.saturating_sub(self.last_taken_us.load(Ordering::SeqCst)) < KEEPS_UP_US
+    }
+
+    /// Whether a second worker is to be called for the jobs that still wait: at
+    /// most once while the one called last may still stand back.
+    pub fn may_call(&self, now_us: u64) -> bool {
+        let last = self.last_called_us.load(Ordering::Relaxed);
+        now_us.saturating_sub(last) >= KEEPS_UP_US
+            && self.last_called_us.compare_exchange(last, now_us, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+    }
+
+    /// Runs what reads messages in a worker's own thread.
+    pub fn reading<R>(read: impl FnOnce() -> R) -> R {
+        READING.set(true);
+        let result = read();
+        READING.set(false);
+        result
+    }
+
+    /// Whether this thread is a worker that reads and will look at the queue next.
+    pub fn is_own_thread_reading() -> bool {
+        READING.get()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_worker_stands_back_only_while_the_first_keeps_up() {
+        let shift = Shift::default();
+        assert!(!shift.is_kept_up(0), "nobody is at work");
+        shift.begin();
+        shift.taken(5_000);
+        assert!(shift.is_kept_up(5_999));
+        assert!(!shift.is_kept_up(6_000), "the first one is stuck");
+        shift.taken(6_100);
+        shift.end();
+        assert!(!shift.is_kept_up(6_200), "the first one has gone idle");
+    }
+
+    #[test]
+    fn a_second_worker_is_called_once_in_a_while() {
+        let shift = Shift::default();
+        assert!(shift.may_call(1_000));
+        assert!(!shift.may_call(1_999));
+        assert!(shift.may_call(2_000));
+    }
+
+    #[test]
+    fn reading_is_known_to_its_own_thread_alone() {
+        assert!(!Shift::is_own_thread_reading());
+        Shift::reading(|| {
+            assert!(Shift::is_own_thread_reading());
+            let other = std::thread::spawn(Shift::is_own_thread_reading).join().unwrap();
+            assert!(!other);
+        });
+        assert!(!Shift::is_own_thread_reading());
+    }
+}
