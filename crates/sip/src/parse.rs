@@ -238,7 +238,6 @@ impl Parser {
     /// Parses what routing needs; all of it, even when something was wrong before.
     fn parts(&mut self) -> Result<(), SyntaxError> {
         let via = self.parse_via();
-        self.via_ok = via.is_ok();
         let (from, to) = (self.needed.from, self.needed.to);
         let from = parse_addr(&self.msg.bytes, from, HeaderId::From).map(|a| self.msg.from = a);
         let to = parse_addr(&self.msg.bytes, to, HeaderId::To).map(|a| self.msg.to = a);
@@ -249,8 +248,10 @@ impl Parser {
 
     fn parse_via(&mut self) -> Result<(), SyntaxError> {
         let span = self.needed.via.ok_or(missing(HeaderId::Via))?;
-        self.msg.via = Via::parse(&self.msg.bytes, span)?;
-        Ok(())
+        let (via, params) = Via::parse_lenient(&self.msg.bytes, span)?;
+        self.msg.via = via;
+        self.via_ok = true;
+        params
     }
 
     fn parse_call_id(&mut self) -> Result<(), SyntaxError> {

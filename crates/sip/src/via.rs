@@ -57,6 +57,13 @@ impl Via {
     /// # Errors
     /// When it is not `SIP/2.0/transport host[:port][;params]`, or a parameter is empty.
     pub fn parse(buf: &[u8], span: Span) -> Result<Self, SyntaxError> {
+        let (via, params) = Self::parse_lenient(buf, span)?;
+        params.map(|()| via)
+    }
+
+    /// As [`Via::parse`], but malformed parameters leave a Via by which a 400 can
+    /// be sent (RFC 4475 section 3.1.2.1), next to what is wrong with them.
+    pub(crate) fn parse_lenient(buf: &[u8], span: Span) -> Result<(Self, Checked), SyntaxError> {
         let value = lex::Values::new(span.of(buf)).next().unwrap_or_default();
         let (transport, rest) = sent_protocol(value)?;
         let sent_by = lex::trim_start(rest);
@@ -71,14 +78,15 @@ impl Via {
             host: span_in(buf, host),
             port,
             sent_by: span_in(buf, lex::trim(&sent_by[..sent_by.len() - rest.len()])),
+            params: span_in(buf, rest),
             ..Self::default()
         };
-        match rest {
-            [] => via.params = span_in(buf, rest),
-            [b';', params @ ..] => via.parse_params(buf, params)?,
-            _ => return Err(error("Unexpected text in Via")),
-        }
-        Ok(via)
+        let checked = match rest {
+            [] => Ok(()),
+            [b';', params @ ..] => via.parse_params(buf, params),
+            _ => Err(error("Unexpected text in Via")),
+        };
+        Ok((via, checked))
     }
 
     /// Port of sent-by, or the default of the transport (RFC 3261 section 18.1.1).
@@ -143,6 +151,9 @@ fn sent_protocol(text: &[u8]) -> Result<(&[u8], &[u8]), SyntaxError> {
         len => Ok(rest.split_at(len)),
     }
 }
+
+/// Whether the parameters of a Via are well-formed.
+type Checked = Result<(), SyntaxError>;
 
 /// Host, port if written, and the rest of the value.
 type SentBy<'a> = (&'a [u8], Option<u16>, &'a [u8]);
