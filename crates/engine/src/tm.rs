@@ -290,7 +290,7 @@ impl Core {
             let index = first.saturating_add(u16::try_from(ready.len()).unwrap_or(u16::MAX));
             let built = match &hook {
                 Some(name) => self.prepare_in_branch_route(slot, tx, index, target, name, forced),
-                None => self.prepare(slot, tx, index, target, forced).map(Some),
+                None => self.prepare(slot, tx, index, target, forced),
             };
             match built {
                 Ok(Some(branch)) => ready.push(branch),
@@ -318,7 +318,7 @@ impl Core {
         let aside = slot.with(|c| enter_branch(c, target, index));
         slot.run(&Callback::Named(Arc::clone(name)));
         let (target, dropped) = slot.with(|c| (branch_of(c), c.ctx.drop));
-        let built = if dropped { Ok(None) } else { self.prepare(slot, tx, index, target, forced).map(Some) };
+        let built = if dropped { Ok(None) } else { self.prepare(slot, tx, index, target, forced) };
         slot.with(|c| leave_branch(c, aside));
         built
     }
@@ -330,20 +330,21 @@ impl Core {
         index: u16,
         target: BranchTarget,
         forced: Option<&NextHop>,
-    ) -> Result<Ready, RouteError> {
+    ) -> Result<Option<Ready>, RouteError> {
         let token = self.shard(tx).branch_token(tx, index);
-        let (flow, bytes) = self.build(slot, &target, &token, forced)?;
-        Ok(Ready { index, target, flow, bytes })
+        let built = self.build(slot, &target, &token, forced)?;
+        Ok(built.map(|(flow, bytes)| Ready { index, target, flow, bytes }))
     }
 
-    /// Resolves a target and builds the request as it leaves.
+    /// Resolves a target and builds the request as it leaves; `None` if the
+    /// onsend route dropped it.
     fn build<S: Slot>(
         &self,
         slot: &S,
         target: &BranchTarget,
         via_branch: &str,
         forced: Option<&NextHop>,
-    ) -> Result<(Flow, Bytes), RouteError> {
+    ) -> Result<Option<(Flow, Bytes)>, RouteError> {
         let hop = match forced {
             Some(hop) => hop.clone(),
             None => route::next_hop(forward::next_hop(target))?,
@@ -352,13 +353,15 @@ impl Core {
             Some(addr) => addr,
             None => slot.blocking(|| resolve::host(&hop.host))?,
         };
-        slot.with(|c| {
+        let (flow, bytes) = slot.with(|c| {
             let socket = self.socket_for(c, target, &hop, addr)?;
             let bytes = forward::build_branch(&c.ctx, socket, via_branch, target);
             let remote = SocketAddr::new(addr, hop.port);
             let flow = Flow { proto: hop.proto, socket: socket.id, remote, conn: 0 };
-            Ok((flow, bytes.into()))
-        })
+            Ok((flow, Bytes::from(bytes)))
+        })?;
+        let dropped = self.has_onsend_route() && onsend_drops(slot, flow);
+        Ok((!dropped).then_some((flow, bytes)))
     }
 
     fn socket_for<'c>(
@@ -399,11 +402,12 @@ impl Core {
         });
         let Some(target) = target else { return -1 };
         match self.build(slot, &target, &branch, forced.as_ref()) {
-            Ok((flow, bytes)) => {
+            Ok(Some((flow, bytes))) => {
                 self.send(&flow, bytes, None);
                 slot.with(|c| c.handled = true);
                 1
             }
+            Ok(None) => 1,
             Err(why) => {
                 log::log(level::ERR, &format!("forward: {why}"));
                 slot.with(|c| c.error = Some(error_reply(&why)));
@@ -441,6 +445,21 @@ const fn error_reply(why: &RouteError) -> (u16, &'static str) {
         RouteError::Unresolved(_) => (478, "Unresolvable destination (478/TM)"),
         RouteError::NoSocket(_) => (500, "I'm terribly sorry, server error occurred (7/TM)"),
     }
+}
+
+/// Runs `ksr_onsend_route` for a request that leaves; whether it called `set_drop`.
+fn onsend_drops<S: Slot>(slot: &S, flow: Flow) -> bool {
+    let (route, drop) = slot.with(|c| {
+        c.ctx.onsend = Some(flow);
+        let route = std::mem::replace(&mut c.ctx.route, RouteType::Onsend);
+        (route, std::mem::replace(&mut c.ctx.drop, false))
+    });
+    slot.run(&Callback::OnsendRoute);
+    slot.with(|c| {
+        c.ctx.onsend = None;
+        c.ctx.route = route;
+        std::mem::replace(&mut c.ctx.drop, drop)
+    })
 }
 
 fn enter_branch(cur: &mut Current, target: BranchTarget, index: u16) -> Aside {

@@ -82,7 +82,7 @@ impl Engine {
     }
 
     /// All counters by name.
-    fn stats(&self) -> Vec<(&'static str, u64)> {
+    fn stats(&self) -> std::collections::BTreeMap<&'static str, u64> {
         let core = self.inner.core();
         let mut all = core.counters().snapshot();
         if let Some(stats) = core.stats() {
@@ -92,7 +92,7 @@ impl Engine {
         all.push(("queue_length", core.queue.len() as u64));
         all.push(("requests_pending", core.pending.len() as u64));
         all.push(("log_lines_dropped", sipwright_engine::log::dropped()));
-        all
+        all.into_iter().collect()
     }
 
     /// Engine threads as `(name, kind, tid, pthread id)`.

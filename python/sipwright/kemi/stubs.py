@@ -1,0 +1,38 @@
+"""Writes the KSR part of `_engine.pyi` from the functions that the extension has.
+
+`python -m sipwright.kemi.stubs` rewrites the file in place; a test fails when it is not current.
+"""
+
+from pathlib import Path
+
+from sipwright import _engine
+
+MARK = "# KSR functions; written by `python -m sipwright.kemi.stubs`.\n"
+RESULTS = {"int": "int", "bool": "bool", "none": "int", "xval": "str | int | None"}
+STUB = Path(_engine.__file__).with_name("_engine.pyi")
+
+
+def render() -> str:
+    """The stubs of all KSR functions, in the order of the extension's table."""
+    lines = []
+    for module, name, params, result, _ in _engine.ksr_functions():
+        typed = [f"{param}: {kind}" for param, kind in params]
+        signature = ", ".join([*typed, "/"]) if typed else ""
+        lines.append(f"def {module}_{name}({signature}) -> {RESULTS[result]}: ...\n")
+    return MARK + "".join(lines)
+
+
+def current() -> str:
+    """The KSR part of the stub file as it is."""
+    text = STUB.read_text(encoding="utf-8")
+    return text[text.index(MARK) :]
+
+
+def main() -> None:
+    """Replaces the KSR part of the stub file."""
+    text = STUB.read_text(encoding="utf-8")
+    STUB.write_text(text[: text.index(MARK)] + render(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
