@@ -23,7 +23,7 @@ impl Contact {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let params = contact
             .params()
-            .map(|p| (text(p.name).to_ascii_lowercase(), text(p.value.unwrap_or_default())))
+            .map(|(name, value)| (text(name).to_ascii_lowercase(), text(value.unwrap_or_default())))
             .collect();
         Self { uri: text(contact.uri), display: text(contact.display), params }
     }

@@ -1,7 +1,10 @@
 //! What modules written in Python ask of the engine besides KSR functions.
 
+use std::path::{Path, PathBuf};
+
 use pyo3::prelude::*;
 use sipwright_engine::log as sink;
+use sipwright_engine::tls::dev_cert::{self, DevKey};
 use sipwright_sip::script::BranchTarget;
 
 use crate::ksr::{self, Param, Ret};
@@ -148,9 +151,9 @@ pub fn register_pv(cls: &str, get: Py<PyAny>, set: Option<Py<PyAny>>) {
 #[pyfunction]
 #[pyo3(signature = (directory, hosts, /))]
 pub fn make_dev_certificates(py: Python<'_>, directory: &str, hosts: Vec<String>) -> PyResult<(String, String, String)> {
-    let made = py.detach(|| sipwright_engine::tls::dev_cert::ensure(std::path::Path::new(directory), &hosts));
+    let made = py.detach(|| dev_cert::ensure(Path::new(directory), &hosts, DevKey::default()));
     let files = made.map_err(|e| errors::BindError::new_err(e.to_string()))?;
-    let text = |p: std::path::PathBuf| p.to_string_lossy().into_owned();
+    let text = |p: PathBuf| p.to_string_lossy().into_owned();
     Ok((text(files.ca), text(files.certificate), text(files.private_key)))
 }
 

@@ -54,11 +54,11 @@ pub struct DevCert {
 }
 
 /// The development certificate in `dir`: the one that is there if it is for
-/// `host_name` and lasts another month, else a new one.
+/// `hosts` and lasts another month, else a new one.
 ///
 /// # Errors
 /// Names the file that could not be read or written.
-pub fn ensure(dir: &Path, host_name: Option<&str>, kind: DevKey) -> Result<DevCert, NetError> {
+pub fn ensure(dir: &Path, hosts: &[String], kind: DevKey) -> Result<DevCert, NetError> {
     let mut files = DevCert {
         ca: dir.join("ca.pem"),
         certificate: dir.join("server.pem"),
@@ -66,7 +66,7 @@ pub fn ensure(dir: &Path, host_name: Option<&str>, kind: DevKey) -> Result<DevCe
         created: false,
     };
     let ca_key = dir.join("ca.key");
-    let names = names(host_name);
+    let names = names(hosts);
     if files.private_key.exists() && is_good(&files.certificate, &names) {
         return Ok(files);
     }
@@ -84,12 +84,12 @@ pub fn ensure(dir: &Path, host_name: Option<&str>, kind: DevKey) -> Result<DevCe
     Ok(files)
 }
 
-fn names(host_name: Option<&str>) -> Vec<String> {
+fn names(hosts: &[String]) -> Vec<String> {
     let mut names: Vec<String> = ["localhost", "127.0.0.1", "::1"].map(str::to_owned).into();
-    if let Some(host) = host_name.filter(|h| !h.is_empty())
-        && !names.iter().any(|n| n.eq_ignore_ascii_case(host))
-    {
-        names.push(host.to_owned());
+    for host in hosts {
+        if !host.is_empty() && !names.iter().any(|n| n.eq_ignore_ascii_case(host)) {
+            names.push(host.clone());
+        }
     }
     names
 }

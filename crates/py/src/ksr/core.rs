@@ -137,21 +137,21 @@ ksr_table! { "core";
     /// Whether the message leaves over SCTP: never, SCTP is not supported.
     to_SCTP() -> Bool = |_| Out::Bool(false);
     /// Whether the message came over a stream: TCP, TLS or WebSocket.
-    is_TCPX() -> Bool = |c| yes(core::is_tcpx);
+    is_TCPX() -> Bool = |_| yes(core::is_tcpx);
     /// Whether the message came over WebSocket, secure or not.
-    is_WSX() -> Bool = |c| yes(core::is_wsx);
+    is_WSX() -> Bool = |_| yes(core::is_wsx);
     /// Whether the message leaves over WebSocket, secure or not (onsend route).
-    to_WSX() -> Bool = |c| yes(core::to_wsx);
+    to_WSX() -> Bool = |_| yes(core::to_wsx);
     /// Whether the message came over one of the transports with these letters.
     is_proto(letters: Str) -> Bool = |c| yes(|x| core::is_proto(x, c.bytes(0)));
     /// Whether the message came over IPv4.
-    is_IPv4() -> Bool = |c| yes(core::is_ipv4);
+    is_IPv4() -> Bool = |_| yes(core::is_ipv4);
     /// Whether the message leaves over IPv4 (onsend route).
-    to_IPv4() -> Bool = |c| yes(core::to_ipv4);
+    to_IPv4() -> Bool = |_| yes(core::to_ipv4);
     /// Whether the message came over IPv6.
-    is_IPv6() -> Bool = |c| yes(core::is_ipv6);
+    is_IPv6() -> Bool = |_| yes(core::is_ipv6);
     /// Whether the message leaves over IPv6 (onsend route).
-    to_IPv6() -> Bool = |c| yes(core::to_ipv6);
+    to_IPv6() -> Bool = |_| yes(core::to_ipv6);
     /// Whether the sender's port is this one.
     is_src_port(port: Int) -> Bool = |c| yes(|x| core::is_src_port(x, c.int(0)));
     /// Whether the port of our socket is this one.
