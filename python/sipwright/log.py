@@ -15,7 +15,7 @@ try:
     from sipwright._engine import log as _write
 except ImportError:  # the extension is not built: unit tests of pure Python
 
-    def _write(level: int, text: str) -> None:
+    def _write(level: int, text: str, /) -> None:
         print(f"[{level}] {text}", file=sys.stderr)
 
 

@@ -51,10 +51,10 @@ def show(file: Path | None, directory: Path | None) -> None:
 
 
 def _make(directory: Path | None, hosts: tuple[str, ...]) -> tuple[str, str, str]:
+    folder = _folder(directory)
     with reporting():
         from sipwright import _engine
 
-        folder = _folder(directory)
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         return _engine.make_dev_certificates(str(folder), list(hosts))
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from sipwright.cli.common import Failure, reporting
+from sipwright.cli.common import UsageFailure, reporting
 
 LOAD_LIMIT_S = 30
 
@@ -20,7 +20,7 @@ def command(script: Path, no_load: bool) -> None:
     Exits with 0 when nothing was found, with 1 otherwise.
     """
     if not script.is_file():
-        raise Failure(f"{script}: there is no such file", exit_code=2)
+        raise UsageFailure(f"{script}: there is no such file")
     with reporting():
         from sipwright import _engine
         from sipwright.kemi import namespace

@@ -17,11 +17,9 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 class Failure(click.ClickException):
-    """An error that ends the command with one line for each problem and an exit status."""
+    """An error that ends the command with one line for each problem and exit status 1."""
 
-    def __init__(self, message: str, exit_code: int = RUNTIME_ERROR) -> None:
-        super().__init__(message)
-        self.exit_code = exit_code
+    exit_code = RUNTIME_ERROR
 
     def show(self, file: Any = None) -> None:
         """Writes the error to standard error."""
@@ -57,6 +55,12 @@ def read_settings(config: Path | None, assignments: tuple[str, ...], **overrides
         return load_settings(file, assignments, overrides=given)
 
 
+class UsageFailure(Failure):
+    """The same for what the user asked or set wrongly: exit status 2."""
+
+    exit_code = USAGE_ERROR
+
+
 @contextmanager
 def reporting() -> Iterator[None]:
     """Turns the errors that users cause into lines on standard error and an exit status."""
@@ -67,14 +71,14 @@ def reporting() -> Iterator[None]:
     try:
         yield
     except SettingsError as error:
-        raise Failure(str(error), USAGE_ERROR) from error
+        raise UsageFailure(str(error)) from error
     except config_error as error:
-        raise Failure(str(error), USAGE_ERROR) from error
+        raise UsageFailure(str(error)) from error
     except (DataDirInUse, ScriptError, engine_error) as error:
-        raise Failure(str(error), RUNTIME_ERROR) from error
+        raise Failure(str(error)) from error
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        raise Failure(f"{where}{error.strerror or error}", RUNTIME_ERROR) from error
+        raise Failure(f"{where}{error.strerror or error}") from error
 
 
 def _engine_errors() -> tuple[type[Exception], type[Exception]]:

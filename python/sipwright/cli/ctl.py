@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from sipwright.cli.common import USAGE_ERROR, Failure
+from sipwright.cli.common import Failure, UsageFailure
 from sipwright.control.client import ControlError, call
 from sipwright.settings.effective import default_data_dir
 
@@ -19,7 +19,7 @@ from sipwright.settings.effective import default_data_dir
 def command(method: str, params: tuple[str, ...], data_dir: Path | None, timeout: float) -> None:
     """Call METHOD of the running server; without it, list the methods. PARAMS are JSON values or texts."""
     if timeout <= 0:
-        raise Failure("--timeout: must be greater than 0", USAGE_ERROR)
+        raise UsageFailure("--timeout: must be greater than 0")
     try:
         result = call(data_dir or default_data_dir(), method, [_value(param) for param in params], timeout)
     except ControlError as error:

@@ -110,7 +110,7 @@ def text(found: dict[str, Any], data_dir: Path) -> str:
     lines.append(f"  linked by          {', '.join(server['linked_by']) or 'nothing mapped'}")
     lines += ["", f"  {'tid':>8}  {'thread':<18} {'kind':<10} Python thread state"]
     for thread in server["threads"]:
-        holds = {True: "yes", False: "no"}.get(thread.get("python"), "unknown")  # type: ignore[arg-type]
+        holds = {True: "yes", False: "no"}.get(thread.get("python"), "unknown")
         lines.append(f"  {thread['tid']:>8}  {thread['name']:<18} {thread['kind']:<10} {holds}")
     lines.append("")
     lines += found["problems"] or ["No engine thread holds a Python thread state; the engine links no libssl."]

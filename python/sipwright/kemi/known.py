@@ -39,6 +39,8 @@ def modules() -> frozenset[str]:
 def near_names(name: str, implemented: list[str]) -> list[str]:
     """Up to three names like `name`, implemented ones first, then others that Kamailio knows."""
     found = difflib.get_close_matches(name, implemented, n=3, cutoff=0.7)
+    if found and difflib.SequenceMatcher(None, name, found[0]).ratio() > 0.9:
+        return found[:1]
     last = name.rpartition(".")[2]
     found += [other for other in implemented if other.rpartition(".")[2] == last and other not in found]
     return found[:3] or difflib.get_close_matches(name, functions(), n=3, cutoff=0.8)

@@ -2,7 +2,6 @@
 
 import traceback
 from pathlib import Path
-from types import TracebackType
 
 from sipwright import log
 
@@ -19,19 +18,21 @@ def report(where: str, error: BaseException) -> None:
 
 
 def failure_text(error: BaseException) -> str:
-    """The exception with its traceback, cut to the frames from the user's code on, without a final newline."""
+    """The exception with its traceback, without the frames of Sipwright itself and without a final newline."""
     if isinstance(error, SyntaxError):
         return "".join(traceback.format_exception_only(error)).rstrip()
-    kept = user_frames(error.__traceback__)
-    return "".join(traceback.format_exception(type(error), error, kept)).rstrip()
+    told = traceback.TracebackException.from_exception(error)
+    _cut(told)
+    return "".join(told.format()).rstrip()
 
 
-def user_frames(trace: TracebackType | None) -> TracebackType | None:
-    """The traceback from its first frame outside of Sipwright and the import system; all of it when there is none."""
-    frame = trace
-    while frame is not None and is_internal(frame.tb_frame.f_code.co_filename):
-        frame = frame.tb_next
-    return frame or trace
+def _cut(told: traceback.TracebackException | None) -> None:
+    """Leaves the frames of the user's code and of the libraries that it calls, in all chained exceptions."""
+    while told is not None:
+        kept = [frame for frame in told.stack if not is_internal(frame.filename)]
+        told.stack = traceback.StackSummary.from_list(kept or told.stack)
+        _cut(told.__context__)
+        told = told.__cause__
 
 
 def is_internal(filename: str) -> bool:

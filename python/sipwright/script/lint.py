@@ -139,6 +139,7 @@ class _Checker(ast.NodeVisitor):
     def _check_arguments(self, dotted: str, node: ast.Call) -> None:
         if node.keywords:
             self._add(node, f"KSR.{dotted} takes no keyword arguments")
+            return
         signature = known.functions().get(dotted)
         if signature is None or dotted == "x.modf" or any(isinstance(arg, ast.Starred) for arg in node.args):
             return

@@ -104,6 +104,9 @@ class ModuleSet:
 
     @contextmanager
     def _installed(self) -> Iterator[None]:
+        if getattr(_thread, "set", None) is self:
+            yield  # an import by a module of the set that is being loaded
+            return
         with _loading:
             others = {name: module for name, module in sys.modules.items() if self.is_local(name)}
             for name in others:
@@ -116,6 +119,8 @@ class ModuleSet:
             finally:
                 _thread.set = outer
                 self.modules = {name: module for name, module in sys.modules.items() if self.is_local(name)}
+                for name in self.modules:
+                    del sys.modules[name]
                 sys.modules.update(others)
 
 

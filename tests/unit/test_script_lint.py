@@ -1,0 +1,86 @@
+"""`sipwright check` finds mistakes in scripts without running them."""
+
+from pathlib import Path
+
+import pytest
+
+from sipwright.script.lint import check_script
+
+IMPLEMENTED = [
+    "info",
+    "is_INVITE",
+    "pv.get",
+    "pv.sets",
+    "pv.seti",
+    "tm.t_relay",
+    "tm.t_on_failure",
+    "sl.send_reply",
+    "x.modf",
+]
+
+
+def findings(tmp_path: Path, text: str, **helpers: str) -> list[str]:
+    for name, content in helpers.items():
+        (tmp_path / f"{name}.py").write_text(content)
+    script = tmp_path / "script.py"
+    script.write_text(text)
+    return [str(finding).removeprefix(f"{tmp_path}/") for finding in check_script(script, IMPLEMENTED)]
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("KSR.tm.t_rely()", "script.py:2:1: there is no KSR.tm.t_rely; did you mean KSR.tm.t_relay?"),
+        ("KSR.dispatcher.ds_select_dst(1, 4)", "is known in Kamailio, but not implemented here yet"),
+        ("f = KSR.pv.gett", "script.py:2:5: there is no KSR.pv.gett; did you mean KSR.pv.get?"),
+        ("KSR.sl.send_reply(404)", "KSR.sl.send_reply takes 2 argument(s) (int, str), 1 given"),
+        ("KSR.sl.send_reply(404, 'a', 'b')", "KSR.sl.send_reply takes 2 argument(s) (int, str), 3 given"),
+        ("KSR.sl.send_reply('404', 'a')", "script.py:2:19: KSR.sl.send_reply: argument 1 must be int, not str"),
+        ("KSR.pv.sets('$var(x)', None)", "KSR.pv.sets: argument 2 must be str, not NoneType"),
+        ("KSR.pv.get(name='$ru')", "KSR.pv.get takes no keyword arguments"),
+        ("KSR.tm.t_on_failure('on_fail')", "KSR.tm.t_on_failure: the script has no method on_fail"),
+        ("KSR.info(KSR.pv.gett('$ru'))", "there is no KSR.pv.gett"),
+    ],
+)
+def test_mistakes(tmp_path: Path, line: str, expected: str) -> None:
+    found = findings(tmp_path, f"import KSR\n{line}\n")
+    assert len(found) == 1
+    assert expected in found[0]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "import KSR\nKSR.info('x')\nKSR.tm.t_relay()\nif KSR.is_INVITE(): pass",
+        "import KSR as K\nK.pv.seti('$var(x)', True)",
+        "from KSR import pv\npv.get('$ru')",
+        "import KSR\nKSR.x.modf('anything', 1, 2, 3)\nKSR.pv.get(*args)\nKSR.__dict__['async']",
+        "import KSR\nhasattr(KSR, 'nathelper')\nKSR.tm.t_on_failure('on_fail')\ndef on_fail(self, msg): pass",
+        "KSR = 1\nother.KSR.nothing()",
+    ],
+)
+def test_no_mistakes(tmp_path: Path, text: str) -> None:
+    assert findings(tmp_path, text) == []
+
+
+def test_other_names_for_ksr(tmp_path: Path) -> None:
+    assert "KSR.pv.gett" in findings(tmp_path, "import KSR as K\nK.pv.gett('$ru')")[0]
+    assert "KSR.pv.gett" in findings(tmp_path, "from KSR import pv as p\np.gett('$ru')")[0]
+
+
+def test_helpers_beside_the_script_are_checked_too(tmp_path: Path) -> None:
+    found = findings(
+        tmp_path, "import helper\n", helper="import KSR\nimport deeper\n", deeper="import KSR\nKSR.nope()\n"
+    )
+    assert found == ["deeper.py:2:1: there is no KSR.nope"]
+
+
+def test_a_syntax_error_has_its_place(tmp_path: Path) -> None:
+    found = findings(tmp_path, "import KSR\ndef f(:\n")
+    assert len(found) == 1
+    assert found[0].startswith("script.py:2:7: syntax error")
+
+
+def test_a_callback_in_a_helper_counts(tmp_path: Path) -> None:
+    text = "import KSR\nimport helper\nKSR.tm.t_on_failure('on_fail')\n"
+    assert findings(tmp_path, text, helper="class Base:\n    def on_fail(self, msg): pass\n") == []
