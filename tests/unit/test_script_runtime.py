@@ -102,8 +102,10 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
     path, modules = list(sys.path), set(sys.modules)
     yield found
     for runtime in found.runtimes:
+        runtime.stopping = True
         for _ in runtime.workers:
             found.engine.messages.put(None)
+    for runtime in found.runtimes:
         assert runtime.stop(5)
     sys.path[:] = path
     for name in set(sys.modules) - modules:
