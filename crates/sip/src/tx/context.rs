@@ -87,7 +87,7 @@ impl<D> Work<'_, D> {
         self.tx.branches[branch].note_provisional(code);
         if self.tx.is_local() {
             self.report(branch, code, Some(forward));
-        } else if self.tx.method == Method::Invite && self.tx.final_code == 0 {
+        } else if self.tx.method == Method::Invite {
             self.send_reply(code, forward);
         }
     }
@@ -108,6 +108,7 @@ impl<D> Work<'_, D> {
             }
         } else {
             self.send_reply(code, forward);
+            self.decided(code);
         }
         let lines = self.cancel_reason(code);
         self.cancel_branches(Some(branch), &lines);
@@ -163,9 +164,8 @@ impl<D> Work<'_, D> {
 
     /// Sends the final failure upstream, or reports it.
     fn finish(&mut self, code: u16, branch: usize, reply: Option<Bytes>) {
+        self.decided(code);
         if self.tx.is_local() {
-            self.tx.final_code = code;
-            self.tx.forget_failures();
             return self.report(branch, code, reply);
         }
         let bytes = reply.unwrap_or_else(|| self.local_reply(code));

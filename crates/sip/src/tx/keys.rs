@@ -40,7 +40,7 @@ pub(super) fn request_key(tokens: &Tokens, msg: &Message, own: bool) -> u64 {
     hash.write(&via.port_or_default().to_le_bytes());
     let branch = msg.branch().unwrap_or_default();
     hash.field(branch);
-    if !has_cookie(branch) {
+    if !is_unique(msg) {
         hash.field(msg.uri());
         hash.field(msg.call_id());
         hash.field(msg.from_tag().unwrap_or_default());
@@ -71,7 +71,7 @@ pub(super) fn same_request(known: &Message, msg: &Message) -> bool {
     let same_sender = known.get(a.host).eq_ignore_ascii_case(msg.get(b.host))
         && a.port_or_default() == b.port_or_default()
         && known.branch().unwrap_or_default() == branch;
-    if !same_sender || has_cookie(branch) {
+    if !same_sender || is_unique(msg) {
         return same_sender;
     }
     let same_to = msg.method() == Method::Ack || known.to_tag() == msg.to_tag();
@@ -81,6 +81,11 @@ pub(super) fn same_request(known: &Message, msg: &Message) -> bool {
 /// Verifies a match by [`dialog_key`].
 pub(super) fn same_dialog(known: &Message, msg: &Message) -> bool {
     creator(known) == creator(msg) && same_origin(known, msg)
+}
+
+/// Whether the branch alone tells the request's transaction from others.
+pub(super) fn is_unique(msg: &Message) -> bool {
+    msg.branch().is_some_and(has_cookie)
 }
 
 fn same_origin(known: &Message, msg: &Message) -> bool {

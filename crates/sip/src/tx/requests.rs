@@ -194,6 +194,16 @@ impl<D> TxLayer<D> {
         Some(ServerMatch::Cancel { invite })
     }
 
+    /// Section 17.2.3 for an ACK of RFC 2543: its To tag is that of the response.
+    fn has_tag_of_reply(&self, tx: TxId, ack: &Message) -> bool {
+        if keys::is_unique(ack) {
+            return true;
+        }
+        let reply = self.slab.get(tx).map(|tx| tx.last_reply.clone());
+        let reply = reply.and_then(|bytes| Message::parse(bytes).ok());
+        reply.is_some_and(|reply| reply.to_tag() == ack.to_tag())
+    }
+
     /// Whether an ACK to a 2xx, or the same request by another path, may come.
     fn is_found_by_dialog(msg: &Message) -> bool {
         match msg.method() {
@@ -219,7 +229,7 @@ impl<D> TxLayer<D> {
         let invite = Self::verified(&self.requests, &self.slab, key, |known| {
             known.method() == Method::Invite && keys::same_request(known, msg)
         });
-        if let Some(tx) = invite {
+        if let Some(tx) = invite.filter(|&tx| self.has_tag_of_reply(tx, msg)) {
             let passed = self.with(now, tx, out, |work| {
                 work.server_event(Event::Ack) || work.tx.final_code / 100 == 2
             });

@@ -32,22 +32,25 @@ impl<D> Work<'_, D> {
 
     /// Steps the server machine; true if it hands an ACK to the user.
     pub(super) fn server_event(&mut self, event: Event) -> bool {
-        self.server_step(event, None)
+        self.server_step(event, None).unwrap_or(false)
     }
 
     /// A response of the script (RFC 3261 section 17.2, RFC 4320).
     pub(super) fn user_reply(&mut self, code: u16, bytes: Bytes) -> Result<(), ReplyError> {
         self.check_reply(code)?;
         let first_final = code >= 200 && self.tx.final_code == 0;
-        self.send_reply(code, bytes);
+        if !self.send_reply(code, bytes) {
+            return Err(self.refusal());
+        }
         if first_final {
+            self.decided(code);
             self.cancel_branches(None, &Bytes::new());
         }
         Ok(())
     }
 
-    /// Sends a response upstream as the server machine allows.
-    pub(super) fn send_reply(&mut self, code: u16, bytes: Bytes) {
+    /// Sends a response upstream as the server machine allows; false if it does not.
+    pub(super) fn send_reply(&mut self, code: u16, bytes: Bytes) -> bool {
         let event = match (self.tx.server.kind(), code) {
             (_, ..200) => Event::Reply1xx,
             (Kind::InviteServer, 200..300) => Event::Reply2xx,
@@ -55,12 +58,16 @@ impl<D> Work<'_, D> {
             (_, 408) => Event::Reply408,
             _ => Event::ReplyFinal,
         };
-        if code >= 200 && self.tx.final_code == 0 {
+        self.tx.accepted |= event == Event::Reply2xx;
+        self.server_step(event, Some((code, bytes))).is_some()
+    }
+
+    /// The first final response is settled: failures are not compared any more.
+    pub(super) fn decided(&mut self, code: u16) {
+        if self.tx.final_code == 0 {
             self.tx.final_code = code;
             self.tx.forget_failures();
         }
-        self.tx.accepted |= event == Event::Reply2xx;
-        self.server_step(event, Some((code, bytes)));
     }
 
     /// Sends a 100 if nothing was sent before (section 17.2.1). Not to other
@@ -88,36 +95,41 @@ impl<D> Work<'_, D> {
         }
     }
 
+    /// Refuses what the table would let pass for a proxy, but a script must not send.
     fn check_reply(&self, code: u16) -> Result<(), ReplyError> {
-        let invite = self.tx.server.kind() == Kind::InviteServer;
         if self.tx.is_local() {
             return Err(ReplyError::Local);
         }
-        if self.tx.final_code != 0 {
-            // A UAS repeats its 2xx until the ACK comes (section 13.3.1.4).
-            let again = self.tx.state() == State::Accepted && (200..300).contains(&code);
-            return if again {
-                Ok(())
-            } else {
-                Err(ReplyError::Replied)
-            };
-        }
-        if invite || code >= 200 {
-            return Ok(());
+        let (kind, state) = (self.tx.server.kind(), self.tx.state());
+        if kind == Kind::InviteServer {
+            // A UAS repeats its 2xx until the ACK comes (section 13.3.1.4), and
+            // that is all that may follow a final response.
+            let open = matches!(state, State::Proceeding | State::Accepted);
+            let late = (200..300).contains(&code) && !open;
+            return if late { Err(self.refusal()) } else { Ok(()) };
         }
         let early = matches!(self.tx.server.waiting(), Some((Timer::Trying, _)));
-        if code != 100 || early && !self.tx.flow.proto.is_reliable() {
+        if code < 200 && (code != 100 || early && !self.tx.flow.proto.is_reliable()) {
             return Err(ReplyError::Forbidden);
         }
         Ok(())
     }
 
-    fn server_step(&mut self, event: Event, reply: Option<(u16, Bytes)>) -> bool {
+    fn refusal(&self) -> ReplyError {
+        match self.tx.final_code {
+            0 => ReplyError::Gone,
+            _ => ReplyError::Replied,
+        }
+    }
+
+    /// Steps the server machine: `None` if the event is ignored, else whether an
+    /// ACK is handed to the user.
+    fn server_step(&mut self, event: Event, reply: Option<(u16, Bytes)>) -> Option<bool> {
         let (transition, row) = self.tx.server.step(event);
         self.note(transition);
         match row.then {
-            Then::Go(_, actions) => self.server_actions(actions, reply),
-            Then::Ignore | Then::Never => false,
+            Then::Go(_, actions) => Some(self.server_actions(actions, reply)),
+            Then::Ignore | Then::Never => None,
         }
     }
 

@@ -1,0 +1,100 @@
+//! What an open transaction costs in memory, measured by counting allocations.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use bytes::Bytes;
+use sipwright_sip::Message;
+use sipwright_sip::tx::{BranchSpec, Output, TxConfig, TxId, TxLayer};
+use sipwright_sip::types::{Flow, Proto};
+
+/// The promise: bytes for each of many open transactions, without message bytes
+/// and the index over them.
+const LIMIT: usize = 2_048;
+const MANY: usize = 100_000;
+
+struct Counting;
+
+static HELD: AtomicUsize = AtomicUsize::new(0);
+
+// SAFETY: hands every call on to the system allocator unchanged.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        HELD.fetch_add(layout.size(), Ordering::Relaxed);
+        // SAFETY: the caller's promise is passed on.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
+        HELD.fetch_sub(layout.size(), Ordering::Relaxed);
+        // SAFETY: the caller's promise is passed on.
+        unsafe { System.dealloc(at, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+fn flow() -> Flow {
+    Flow {
+        proto: Proto::Udp,
+        socket: 0,
+        remote: SocketAddr::from(([10, 0, 0, 1], 5060)),
+        conn: 0,
+    }
+}
+
+/// A request whose bytes and index are counted outside: all transactions have
+/// one Call-ID, but a branch of their own.
+fn request(number: usize) -> Arc<Message> {
+    let text = format!(
+        "INVITE sip:b@example.com SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.0.1;branch=z9hG4bK{number}\r\n\
+         From: <sip:a@example.com>;tag=a\r\nTo: <sip:b@example.com>\r\nCall-ID: c\r\n\
+         CSeq: 1 INVITE\r\nContent-Length: 0\r\n\r\n"
+    );
+    Arc::new(Message::parse(text.into()).expect("a valid request"))
+}
+
+fn add_branch(layer: &mut TxLayer<u64>, tx: TxId, index: u16, shared: &Bytes) {
+    let spec = BranchSpec {
+        index,
+        bytes: shared.clone(),
+        flow: flow(),
+        uri: shared.slice(7..20),
+        on_reply: None,
+        on_failure: None,
+    };
+    let mut out: Vec<Output<u64>> = Vec::new();
+    layer.add_branch(0, tx, spec, &mut out).expect("a branch");
+}
+
+/// Bytes per transaction of `MANY` with so many branches, and what is left after.
+fn measure(branches: u16) -> (usize, usize) {
+    let requests: Vec<_> = (0..MANY).map(request).collect();
+    let shared = requests[0].bytes().clone();
+    let before = HELD.load(Ordering::Relaxed);
+    let mut layer = TxLayer::new(0, 1, TxConfig::default());
+    for request in &requests {
+        let tx = layer.create(0, request.clone(), flow(), 7_u64);
+        layer.get_mut(tx).expect("new").hooks_mut().on_failure = None;
+        (0..branches).for_each(|index| add_branch(&mut layer, tx, index, &shared));
+    }
+    assert_eq!(layer.len(), MANY);
+    let open = HELD.load(Ordering::Relaxed) - before;
+    drop(layer);
+    let left = HELD.load(Ordering::Relaxed) - before;
+    (open / MANY, left)
+}
+
+/// One test, because the counter counts for all threads.
+#[test]
+fn an_open_transaction_is_small() {
+    for branches in [1, 4] {
+        let (each, left) = measure(branches);
+        println!("{branches} branches: {each} bytes per transaction");
+        assert!(each < LIMIT, "{each} bytes with {branches} branches");
+        assert_eq!(left, 0, "what was counted is freed");
+    }
+}
