@@ -71,12 +71,11 @@ fn add_branch(layer: &mut TxLayer<u64>, tx: TxId, index: u16, shared: &Bytes) {
 }
 
 /// Bytes per transaction of `MANY` with so many branches, and what is left after.
-fn measure(branches: u16) -> (usize, usize) {
-    let requests: Vec<_> = (0..MANY).map(request).collect();
+fn measure(requests: &[Arc<Message>], branches: u16) -> (usize, usize) {
     let shared = requests[0].bytes().clone();
     let before = HELD.load(Ordering::Relaxed);
     let mut layer = TxLayer::new(0, 1, TxConfig::default());
-    for request in &requests {
+    for request in requests {
         let tx = layer.create(0, request.clone(), flow(), 7_u64);
         layer.get_mut(tx).expect("new").hooks_mut().on_failure = None;
         (0..branches).for_each(|index| add_branch(&mut layer, tx, index, &shared));
@@ -91,8 +90,9 @@ fn measure(branches: u16) -> (usize, usize) {
 /// One test, because the counter counts for all threads.
 #[test]
 fn an_open_transaction_is_small() {
+    let requests: Vec<_> = (0..MANY).map(request).collect();
     for branches in [1, 4] {
-        let (each, left) = measure(branches);
+        let (each, left) = measure(&requests, branches);
         println!("{branches} branches: {each} bytes per transaction");
         assert!(each < LIMIT, "{each} bytes with {branches} branches");
         assert_eq!(left, 0, "what was counted is freed");
