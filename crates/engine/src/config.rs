@@ -89,7 +89,13 @@ impl Listen {
     /// A socket without an advertised address or a name.
     #[must_use]
     pub const fn new(proto: Proto, addr: IpAddr, port: u16) -> Self {
-        Self { proto, addr, port, advertise: None, name: None }
+        Self {
+            proto,
+            addr,
+            port,
+            advertise: None,
+            name: None,
+        }
     }
 
     /// Address to bind.
@@ -101,7 +107,8 @@ impl Listen {
 
 fn proto<'de, D: serde::Deserializer<'de>>(d: D) -> Result<Proto, D::Error> {
     let name = String::deserialize(d)?;
-    Proto::parse(name.as_bytes()).ok_or_else(|| serde::de::Error::custom(format!("unknown protocol {name:?}")))
+    Proto::parse(name.as_bytes())
+        .ok_or_else(|| serde::de::Error::custom(format!("unknown protocol {name:?}")))
 }
 
 /// Who does the TLS work of a connection (`tls_threads_mode`).
@@ -122,7 +129,9 @@ impl<'de> Deserialize<'de> for TlsMode {
             0 => Ok(Self::Inline),
             1 => Ok(Self::Handshake),
             2 => Ok(Self::Full),
-            n => Err(serde::de::Error::custom(format!("threads_mode is 0, 1 or 2, not {n}"))),
+            n => Err(serde::de::Error::custom(format!(
+                "threads_mode is 0, 1 or 2, not {n}"
+            ))),
         }
     }
 }
@@ -292,7 +301,13 @@ pub struct Timeouts {
 
 impl Default for Timeouts {
     fn default() -> Self {
-        Self { connect_ms: 5_000, handshake_ms: 10_000, idle_ms: 120_000, message_ms: 20_000, close_ms: 1_000 }
+        Self {
+            connect_ms: 5_000,
+            handshake_ms: 10_000,
+            idle_ms: 120_000,
+            message_ms: 20_000,
+            close_ms: 1_000,
+        }
     }
 }
 
@@ -347,7 +362,11 @@ pub struct UdpConfig {
 
 impl Default for UdpConfig {
     fn default() -> Self {
-        Self { receive_buffer: 8 << 20, send_buffer: 2 << 20, batch: 32 }
+        Self {
+            receive_buffer: 8 << 20,
+            send_buffer: 2 << 20,
+            batch: 32,
+        }
     }
 }
 
@@ -369,7 +388,10 @@ mod tests {
                        "advertise": ["sip.example.org", 443], "name": "edge"}], "tls": {"threads_mode": 1}}"#;
         let cfg = EngineConfig::from_json(text).unwrap();
         assert_eq!(cfg.listen[0].proto, Proto::Tls);
-        assert_eq!(cfg.listen[0].advertise, Some(("sip.example.org".into(), 443)));
+        assert_eq!(
+            cfg.listen[0].advertise,
+            Some(("sip.example.org".into(), 443))
+        );
         assert_eq!(cfg.tls.threads_mode, TlsMode::Handshake);
     }
 
@@ -377,7 +399,10 @@ mod tests {
     fn unknown_fields_and_values_are_named() {
         for (text, named) in [
             (r#"{"liste": []}"#, "liste"),
-            (r#"{"listen": [{"proto": "sctp", "addr": "::1", "port": 1}]}"#, "sctp"),
+            (
+                r#"{"listen": [{"proto": "sctp", "addr": "::1", "port": 1}]}"#,
+                "sctp",
+            ),
             (r#"{"tls": {"threads_mode": 3}}"#, "not 3"),
         ] {
             let error = EngineConfig::from_json(text).unwrap_err();

@@ -45,7 +45,10 @@ pub struct OrderedMutex<T> {
 impl<T> OrderedMutex<T> {
     /// A lock of that rank around `value`.
     pub const fn new(rank: u8, value: T) -> Self {
-        Self { rank, inner: Mutex::new(value) }
+        Self {
+            rank,
+            inner: Mutex::new(value),
+        }
     }
 
     /// Takes the lock.
@@ -55,7 +58,10 @@ impl<T> OrderedMutex<T> {
     pub fn lock(&self) -> OrderedGuard<'_, T> {
         held::enter(self.rank);
         let guard = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        OrderedGuard { guard, rank: self.rank }
+        OrderedGuard {
+            guard,
+            rank: self.rank,
+        }
     }
 }
 

@@ -7,9 +7,7 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::time::Duration;
 
 use bytes::Bytes;
-use net_support::{
-    LIMIT, Server, config, connect, read_exact, read_to_end, request, tag, until,
-};
+use net_support::{LIMIT, Server, config, connect, read_exact, read_to_end, request, tag, until};
 use sipwright_engine::config::EngineConfig;
 use sipwright_engine::net::SendError;
 use sipwright_sip::types::Proto;
@@ -23,7 +21,11 @@ fn messages_are_found_wherever_the_stream_is_cut() {
     let server = Server::start(&tcp());
     let mut client = connect(server.addr(0));
     client.set_nodelay(true).unwrap();
-    let mut sent = vec![request("a", "hello"), request("b", ""), request("c", "x\r\n\r\ny")];
+    let mut sent = vec![
+        request("a", "hello"),
+        request("b", ""),
+        request("c", "x\r\n\r\ny"),
+    ];
     for byte in sent.concat() {
         client.write_all(&[byte]).unwrap();
     }
@@ -45,14 +47,26 @@ fn replies_take_the_connection_by_id_and_by_address() {
     let mut client = connect(server.addr(0));
     client.write_all(&request("r", "")).unwrap();
     let (_, flow) = server.sink.messages(1).remove(0);
-    server.net.send(&flow, Bytes::from_static(b"by id."), tag(1)).unwrap();
+    server
+        .net
+        .send(&flow, Bytes::from_static(b"by id."), tag(1))
+        .unwrap();
     let mut by_address = flow;
     by_address.conn = 0;
-    server.net.send(&by_address, Bytes::from_static(b"by address."), tag(2)).unwrap();
+    server
+        .net
+        .send(&by_address, Bytes::from_static(b"by address."), tag(2))
+        .unwrap();
     let mut unknown = flow;
     unknown.conn = 999_999;
-    server.net.send(&unknown, Bytes::from_static(b"by address again."), tag(3)).unwrap();
-    assert_eq!(read_exact(&mut client, 34), b"by id.by address.by address again.");
+    server
+        .net
+        .send(&unknown, Bytes::from_static(b"by address again."), tag(3))
+        .unwrap();
+    assert_eq!(
+        read_exact(&mut client, 34),
+        b"by id.by address.by address again."
+    );
     server.until_stat("sent_tcp", 3);
     assert_eq!(server.stat("connections_opened"), 0);
     assert!(server.sink.look(|s| s.failed.is_empty()));
@@ -105,7 +119,9 @@ fn a_message_above_the_limit_ends_the_stream() {
 fn garbage_is_closed_without_an_answer() {
     let server = Server::start(&tcp());
     let mut client = connect(server.addr(0));
-    client.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+    client
+        .write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        .unwrap();
     assert_eq!(read_to_end(&mut client), b"");
     server.until_stat("malformed_streams", 1);
 }
@@ -127,7 +143,13 @@ fn a_silent_connection_is_closed_and_a_live_one_is_not() {
     });
     assert_eq!(read_to_end(&mut silent), b"");
     assert!(pings > 1);
-    assert_eq!(server.sink.wait("the end", |s| s.closed.first().copied()).remote, silent.local_addr().unwrap());
+    assert_eq!(
+        server
+            .sink
+            .wait("the end", |s| s.closed.first().copied())
+            .remote,
+        silent.local_addr().unwrap()
+    );
 }
 
 #[test]
@@ -137,7 +159,9 @@ fn a_message_that_never_ends_is_not_kept_alive_by_its_bytes() {
     let server = Server::start(&cfg);
     let mut client = connect(server.addr(0));
     client.set_nodelay(true).unwrap();
-    client.write_all(b"INVITE sip:bob@example.org SIP/2.0\r\nSubject: ").unwrap();
+    client
+        .write_all(b"INVITE sip:bob@example.org SIP/2.0\r\nSubject: ")
+        .unwrap();
     until("it is closed", || {
         let _ = client.write_all(b"x");
         server.stat("timeouts_message") == 1
@@ -167,7 +191,11 @@ fn connections_are_limited_per_source_and_in_all() {
     server.until_stat("connections_open", 1);
     assert_eq!(read_to_end(&mut connect(server.addr(0))), b"");
     server.until_stat("refused_connections_max", 1);
-    let out = server.net.send(&server.flow(0, "127.0.0.1:9".parse().unwrap()), Bytes::from_static(b"x"), None);
+    let out = server.net.send(
+        &server.flow(0, "127.0.0.1:9".parse().unwrap()),
+        Bytes::from_static(b"x"),
+        None,
+    );
     assert!(matches!(out, Err(SendError::TooManyConnections)), "{out:?}");
 }
 
@@ -192,14 +220,24 @@ fn what_waits_in_one_connection_is_bounded_and_fails_with_it() {
     });
     assert!(server.only_conn().queued <= 100_000);
     drop(client);
-    let failed = server.sink.wait("the failures", |s| (!s.closed.is_empty()).then(|| s.failed.clone()));
+    let failed = server.sink.wait("the failures", |s| {
+        (!s.closed.is_empty()).then(|| s.failed.clone())
+    });
     let sent = server.stat("sent_tcp");
-    assert_eq!(sent + failed.len() as u64, u64::from(accepted), "each is sent or failed, none both");
+    assert_eq!(
+        sent + failed.len() as u64,
+        u64::from(accepted),
+        "each is sent or failed, none both"
+    );
     let mut tags: Vec<_> = failed.iter().map(|(_, tx)| tx.unwrap().0.slot).collect();
     let count = tags.len();
     tags.dedup();
     assert_eq!(tags.len(), count, "none fails twice");
-    assert_eq!(tags.last(), Some(&(accepted - 1)), "what came last is what was not sent");
+    assert_eq!(
+        tags.last(),
+        Some(&(accepted - 1)),
+        "what came last is what was not sent"
+    );
 }
 
 fn accept(listener: &TcpListener) -> TcpStream {
@@ -216,14 +254,20 @@ fn an_outgoing_connection_is_opened_once_and_used_again() {
     // All queued before the connection can be up; none is lost, order is kept.
     let texts: Vec<_> = (0..100).map(|i| format!("message {i};")).collect();
     for (i, text) in texts.iter().enumerate() {
-        server.net.send(&flow, Bytes::from(text.clone()), tag(i as u32)).unwrap();
+        server
+            .net
+            .send(&flow, Bytes::from(text.clone()), tag(i as u32))
+            .unwrap();
     }
     let mut stream = accept(&peer);
     let expected = texts.concat().into_bytes();
     assert_eq!(read_exact(&mut stream, expected.len()), expected);
     assert_eq!(server.stat("connections_opened"), 1);
     let conn = server.only_conn();
-    assert!(conn.outbound && conn.local == Some(stream.peer_addr().unwrap()), "{conn:?}");
+    assert!(
+        conn.outbound && conn.local == Some(stream.peer_addr().unwrap()),
+        "{conn:?}"
+    );
     // The other side may answer, and ask, on it.
     stream.write_all(&request("back", "")).unwrap();
     let (_, back) = server.sink.messages(1).remove(0);
@@ -237,12 +281,20 @@ fn an_outgoing_connection_is_opened_once_and_used_again() {
 #[test]
 fn a_refused_connection_fails_every_message_that_waits() {
     let server = Server::start(&tcp());
-    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let nobody = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
     let flow = server.flow(0, nobody);
     for i in 0..3 {
-        server.net.send(&flow, Bytes::from_static(b"x"), tag(i)).unwrap();
+        server
+            .net
+            .send(&flow, Bytes::from_static(b"x"), tag(i))
+            .unwrap();
     }
-    let failed = server.sink.wait("3 failures", |s| (s.failed.len() >= 3).then(|| s.failed.clone()));
+    let failed = server.sink.wait("3 failures", |s| {
+        (s.failed.len() >= 3).then(|| s.failed.clone())
+    });
     assert!(failed.iter().all(|(f, _)| f.remote == nobody));
     server.until_stat("connections_open", 0);
     assert_eq!(server.sink.look(|s| s.failed.len()), 3);
@@ -257,8 +309,13 @@ fn a_connection_that_is_not_answered_times_out() {
     // A listener whose backlog is full drops further SYNs.
     let full = listener_with_a_full_backlog();
     let flow = server.flow(0, full.addr);
-    server.net.send(&flow, Bytes::from_static(b"x"), tag(7)).unwrap();
-    let failed = server.sink.wait("the failure", |s| s.failed.first().copied());
+    server
+        .net
+        .send(&flow, Bytes::from_static(b"x"), tag(7))
+        .unwrap();
+    let failed = server
+        .sink
+        .wait("the failure", |s| s.failed.first().copied());
     assert_eq!(failed.1, tag(7));
     assert_eq!(server.stat("timeouts_connect"), 1);
 }
@@ -278,7 +335,11 @@ fn listener_with_a_full_backlog() -> FullListener {
     while let Ok(stream) = TcpStream::connect_timeout(&addr, Duration::from_millis(100)) {
         waiting.push(stream);
     }
-    FullListener { addr, _listener: listener, _waiting: waiting }
+    FullListener {
+        addr,
+        _listener: listener,
+        _waiting: waiting,
+    }
 }
 
 #[test]
@@ -287,7 +348,10 @@ fn after_the_other_side_has_closed_a_new_connection_is_opened() {
     let peer = TcpListener::bind("127.0.0.1:0").unwrap();
     let flow = server.flow(0, peer.local_addr().unwrap());
     for round in 1..=3 {
-        server.net.send(&flow, Bytes::from_static(b"hello"), tag(round)).unwrap();
+        server
+            .net
+            .send(&flow, Bytes::from_static(b"hello"), tag(round))
+            .unwrap();
         let mut stream = accept(&peer);
         assert_eq!(read_exact(&mut stream, 5), b"hello");
         drop(stream);
@@ -310,7 +374,9 @@ fn closing_writes_what_waits_first() {
     let late = server.net.send(&flow, Bytes::from_static(b"late"), tag(2));
     // Either refused, or tried on a new connection that nobody accepts.
     if late.is_ok() {
-        server.sink.wait("the failure", |s| s.failed.iter().any(|f| f.1 == tag(2)).then_some(()));
+        server.sink.wait("the failure", |s| {
+            s.failed.iter().any(|f| f.1 == tag(2)).then_some(())
+        });
     }
 }
 

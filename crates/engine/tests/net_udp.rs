@@ -25,13 +25,19 @@ fn every_datagram_is_delivered_once_with_its_source() {
     let server = Server::start(&config(&[Proto::Udp]));
     let client = client();
     for i in 0..200 {
-        client.send_to(&request(&format!("u{i}"), ""), server.addr(0)).unwrap();
+        client
+            .send_to(&request(&format!("u{i}"), ""), server.addr(0))
+            .unwrap();
     }
     let messages = server.sink.messages(200);
     let distinct: HashSet<_> = messages.iter().map(|(bytes, _)| bytes.clone()).collect();
     assert_eq!((messages.len(), distinct.len()), (200, 200));
     let from = client.local_addr().unwrap();
-    assert!(messages.iter().all(|(_, flow)| flow.remote == from && flow.conn == 0));
+    assert!(
+        messages
+            .iter()
+            .all(|(_, flow)| flow.remote == from && flow.conn == 0)
+    );
     assert_eq!(server.stat("received_udp"), 200);
 }
 
@@ -44,7 +50,9 @@ fn one_wait_reads_a_batch() {
     let mut port = net.worker(0).unwrap();
     let client = client();
     for i in 0..10 {
-        client.send_to(&request(&format!("b{i}"), ""), net.sockets()[0].addr).unwrap();
+        client
+            .send_to(&request(&format!("b{i}"), ""), net.sockets()[0].addr)
+            .unwrap();
     }
     assert_eq!(port.wait(Some(LIMIT)).messages, 8);
     assert_eq!(port.wait(Some(LIMIT)).messages, 2);
@@ -73,10 +81,16 @@ fn a_reply_leaves_from_the_socket_that_is_named() {
     let remote = client.local_addr().unwrap();
     for index in [1, 0] {
         let text = Bytes::from_static(b"SIP/2.0 200 OK\r\n\r\n");
-        server.net.send(&server.flow(index, remote), text, None).unwrap();
+        server
+            .net
+            .send(&server.flow(index, remote), text, None)
+            .unwrap();
         let mut buf = [0; 100];
         let (len, from) = client.recv_from(&mut buf).unwrap();
-        assert_eq!((&buf[..len], from), (&b"SIP/2.0 200 OK\r\n\r\n"[..], server.addr(index)));
+        assert_eq!(
+            (&buf[..len], from),
+            (&b"SIP/2.0 200 OK\r\n\r\n"[..], server.addr(index))
+        );
     }
     assert_eq!(server.stat("sent_udp"), 2);
 }
@@ -87,16 +101,26 @@ fn ipv6_has_its_own_socket_on_the_same_port() {
     cfg.listen[0].addr = "0.0.0.0".parse().unwrap();
     let first = Server::start(&cfg);
     let port = first.addr(0).port();
-    let mut cfg = EngineConfig { workers: 1, ..EngineConfig::default() };
+    let mut cfg = EngineConfig {
+        workers: 1,
+        ..EngineConfig::default()
+    };
     cfg.listen = vec![Listen::new(Proto::Udp, Ipv6Addr::UNSPECIFIED.into(), port)];
     let second = Server::start(&cfg);
     let client = UdpSocket::bind("[::1]:0").unwrap();
-    client.send_to(&request("v6", ""), SocketAddr::new(Ipv6Addr::LOCALHOST.into(), port)).unwrap();
+    client
+        .send_to(
+            &request("v6", ""),
+            SocketAddr::new(Ipv6Addr::LOCALHOST.into(), port),
+        )
+        .unwrap();
     let (_, flow) = second.sink.messages(1).remove(0);
     assert_eq!(flow.remote, client.local_addr().unwrap());
     assert!(first.sink.look(|s| s.messages.is_empty()));
     let remote = "[::1]:9".parse().unwrap();
-    let none = first.net.send(&first.flow(0, remote), Bytes::from_static(b"x"), None);
+    let none = first
+        .net
+        .send(&first.flow(0, remote), Bytes::from_static(b"x"), None);
     assert!(matches!(none, Err(SendError::NoSocket)), "{none:?}");
 }
 
@@ -105,8 +129,14 @@ fn a_bind_error_names_protocol_address_and_cause() {
     let taken = client();
     let mut cfg = config(&[Proto::Udp]);
     cfg.listen[0].port = taken.local_addr().unwrap().port();
-    let error = Net::bind(&cfg, Arc::new(Recorder::default())).err().unwrap().to_string();
-    assert!(error.contains(&format!("udp:{}", taken.local_addr().unwrap())), "{error}");
+    let error = Net::bind(&cfg, Arc::new(Recorder::default()))
+        .err()
+        .unwrap()
+        .to_string();
+    assert!(
+        error.contains(&format!("udp:{}", taken.local_addr().unwrap())),
+        "{error}"
+    );
     assert!(error.contains("Address already in use"), "{error}");
 }
 
@@ -114,7 +144,9 @@ fn a_bind_error_names_protocol_address_and_cause() {
 fn what_the_kernel_refuses_is_an_error_at_once() {
     let server = Server::start(&config(&[Proto::Udp]));
     let flow = server.flow(0, "127.0.0.1:9".parse().unwrap());
-    let result = server.net.send(&flow, Bytes::from(vec![b'x'; 70_000]), None);
+    let result = server
+        .net
+        .send(&flow, Bytes::from(vec![b'x'; 70_000]), None);
     assert!(matches!(result, Err(SendError::Io(_))), "{result:?}");
     assert_eq!(server.stat("udp_send_errors"), 1);
 }
@@ -151,21 +183,29 @@ fn the_relief_reader_steps_in_while_no_worker_waits_and_back_out() {
     let server = Server::start_with(&cfg, 0);
     let mut port = server.net.worker(0).unwrap();
     let client = client();
-    client.send_to(&request("stuck", ""), server.addr(0)).unwrap();
+    client
+        .send_to(&request("stuck", ""), server.addr(0))
+        .unwrap();
     server.sink.messages(1);
     assert_eq!(server.stat("udp_relief_read"), 1);
 
     // The worker is back: it reads, the relief reader does not.
     for i in 0..50 {
         until("a worker has read it", || {
-            client.send_to(&request(&format!("back{i}"), ""), server.addr(0)).unwrap();
+            client
+                .send_to(&request(&format!("back{i}"), ""), server.addr(0))
+                .unwrap();
             port.wait(Some(Duration::from_millis(5))).messages > 0
         });
     }
     // Stuck again.
     let before = server.stat("udp_relief_read");
-    client.send_to(&request("again", ""), server.addr(0)).unwrap();
-    until("the relief reader reads again", || server.stat("udp_relief_read") > before);
+    client
+        .send_to(&request("again", ""), server.addr(0))
+        .unwrap();
+    until("the relief reader reads again", || {
+        server.stat("udp_relief_read") > before
+    });
 }
 
 #[test]
@@ -175,7 +215,9 @@ fn the_relief_reader_keeps_out_while_a_worker_waits() {
     let activations = server.stat("relief_activations");
     let client = client();
     for i in 0..100 {
-        client.send_to(&request(&format!("w{i}"), ""), server.addr(0)).unwrap();
+        client
+            .send_to(&request(&format!("w{i}"), ""), server.addr(0))
+            .unwrap();
         server.sink.messages(i + 1);
     }
     assert_eq!(server.stat("udp_relief_read"), 0);

@@ -32,7 +32,9 @@ impl Reactor {
             if let Some(listener) = listener {
                 let token = Token::Listener(index).pack();
                 // Fails only if it is watched already.
-                let _ = self.epoll.add(listener, token, sys::READABLE | sys::EXCLUSIVE);
+                let _ = self
+                    .epoll
+                    .add(listener, token, sys::READABLE | sys::EXCLUSIVE);
             }
         }
     }
@@ -66,7 +68,9 @@ impl Reactor {
                     self.cx.shared.stats.accept_errors.inc();
                     if lacks_resources(&e) {
                         self.stop_accepting();
-                        self.paused = Some(Pause { until: self.cx.now + PAUSE_MS });
+                        self.paused = Some(Pause {
+                            until: self.cx.now + PAUSE_MS,
+                        });
                         return;
                     }
                 }
@@ -123,7 +127,11 @@ impl Reactor {
 }
 
 const fn first_state(proto: Proto) -> ConnState {
-    if proto.is_secure() { ConnState::Handshake } else { ConnState::Open }
+    if proto.is_secure() {
+        ConnState::Handshake
+    } else {
+        ConnState::Open
+    }
 }
 
 fn lacks_resources(e: &io::Error) -> bool {

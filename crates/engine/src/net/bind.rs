@@ -45,11 +45,19 @@ fn bind_one(listen: &Listen, udp: &UdpConfig) -> std::io::Result<Bound> {
         Proto::Udp => {
             let fd = sys::udp_socket(&addr, udp.receive_buffer, udp.send_buffer)?;
             let socket = UdpSocket::from(fd);
-            Ok(Bound { addr: socket.local_addr()?, udp: Some(socket), tcp: None })
+            Ok(Bound {
+                addr: socket.local_addr()?,
+                udp: Some(socket),
+                tcp: None,
+            })
         }
         Proto::Tcp | Proto::Tls => {
             let listener = TcpListener::from(sys::tcp_listener(&addr)?);
-            Ok(Bound { addr: listener.local_addr()?, udp: None, tcp: Some(listener) })
+            Ok(Bound {
+                addr: listener.local_addr()?,
+                udp: None,
+                tcp: Some(listener),
+            })
         }
         Proto::Ws | Proto::Wss => {
             let text = "WebSocket is an upgrade of a TCP or TLS listener";

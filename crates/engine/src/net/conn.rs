@@ -99,13 +99,21 @@ impl Conn {
     ) -> Self {
         let state = handle.state();
         let secure = handle.proto.is_secure();
-        let stream = if secure { Stream::server(sock) } else { Stream::plain(sock) };
+        let stream = if secure {
+            Stream::server(sock)
+        } else {
+            Stream::plain(sock)
+        };
         Self::new(handle, stream, state, slot, cx)
     }
 
     /// An outgoing connection; it is up, or not, at its first event.
     pub fn connect(handle: Arc<ConnHandle>, cx: &Cx) -> io::Result<Self> {
-        let from = cx.shared.infos.get(usize::from(handle.socket)).map(|s| s.addr.ip());
+        let from = cx
+            .shared
+            .infos
+            .get(usize::from(handle.socket))
+            .map(|s| s.addr.ip());
         let from = from.filter(|ip| !ip.is_unspecified());
         let sock = sys::tcp_connect(from, &handle.remote)?;
         let stream = Stream::plain(sock);
@@ -229,8 +237,14 @@ impl Conn {
 
     fn handshake(&mut self, cx: &Cx) -> Fate {
         let shared = &cx.shared;
-        let listener = shared.infos.get(usize::from(self.handle.socket)).map(|s| s.addr);
-        match self.stream.handshake(|hello| shared.tls.server_for(listener, hello.server_name())) {
+        let listener = shared
+            .infos
+            .get(usize::from(self.handle.socket))
+            .map(|s| s.addr);
+        match self
+            .stream
+            .handshake(|hello| shared.tls.server_for(listener, hello.server_name()))
+        {
             Ok(false) => Fate::Keep,
             Ok(true) => {
                 shared.stats.handshakes_ok.inc();
@@ -242,7 +256,11 @@ impl Conn {
                 }
                 self.opened(cx);
                 let moves = shared.cfg.tls.threads_mode == TlsMode::Handshake;
-                if moves && cx.in_net_thread() { Fate::Move } else { Fate::Keep }
+                if moves && cx.in_net_thread() {
+                    Fate::Move
+                } else {
+                    Fate::Keep
+                }
             }
             Err(HandshakeError::Closed) => {
                 shared.stats.handshakes_failed_closed.inc();
@@ -316,7 +334,11 @@ impl Conn {
         }
         let bytes = Bytes::from_static(b"\r\n");
         self.handle.waiting_more(bytes.len());
-        self.out.extend([OutItem { bytes, tx: None, message: false }]);
+        self.out.extend([OutItem {
+            bytes,
+            tx: None,
+            message: false,
+        }]);
         cx.shared.stats.pings_answered.inc();
     }
 
@@ -334,7 +356,11 @@ impl Conn {
             let extra = b"Connection: close\r\n";
             let answer = build::response(request, code, b"", None, extra, b"", &fix);
             self.handle.waiting_more(answer.len());
-            self.out.extend([OutItem { bytes: answer.into(), tx: None, message: true }]);
+            self.out.extend([OutItem {
+                bytes: answer.into(),
+                tx: None,
+                message: true,
+            }]);
         }
         self.close(cx)
     }
@@ -371,7 +397,11 @@ impl Conn {
             self.active(cx);
             self.note_partial(cx);
         }
-        if result.is_ok() { Fate::Keep } else { Fate::Close }
+        if result.is_ok() {
+            Fate::Keep
+        } else {
+            Fate::Close
+        }
     }
 
     fn count_sent(&mut self, cx: &Cx) -> bool {
@@ -413,7 +443,11 @@ impl Conn {
                 Err(_) => return Fate::Close,
             }
         }
-        if self.stream.discard(&mut cx.buf) { Fate::Close } else { Fate::Keep }
+        if self.stream.discard(&mut cx.buf) {
+            Fate::Close
+        } else {
+            Fate::Keep
+        }
     }
 
     /// Its deadline has passed.

@@ -21,7 +21,10 @@ pub struct Waker {
 
 impl Waker {
     fn new() -> io::Result<Self> {
-        Ok(Self { event: EventFd::new()?, raised: AtomicBool::new(false) })
+        Ok(Self {
+            event: EventFd::new()?,
+            raised: AtomicBool::new(false),
+        })
     }
 
     /// Makes the reactor return from its wait, or not enter the next one.
@@ -121,7 +124,11 @@ impl Mailbox {
 
     /// All commands that wait.
     pub fn take(&self) -> Vec<Command> {
-        self.commands.lock().as_mut().map(std::mem::take).unwrap_or_default()
+        self.commands
+            .lock()
+            .as_mut()
+            .map(std::mem::take)
+            .unwrap_or_default()
     }
 
     /// Whether no command waits.

@@ -37,9 +37,9 @@ use sipwright_sip::types::{ConnId, Flow, Proto, SocketId, SocketInfo};
 
 use self::mailbox::Command;
 use self::shared::{Phase, Shared};
-use self::table::{ConnHandle, ConnState, Found, NewConn, OutItem, PushError, Refused};
 pub use self::sys::monotonic_ms;
 pub use self::table::TlsInfo;
+use self::table::{ConnHandle, ConnState, Found, NewConn, OutItem, PushError, Refused};
 pub use self::worker::{WaitResult, WorkerPort};
 use crate::config::{EngineConfig, TlsConfig};
 use crate::stats::Stats;
@@ -116,7 +116,9 @@ impl fmt::Display for SendError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Stopped => f.write_str("the engine is stopped"),
-            Self::NoSocket => f.write_str("no listening socket of that protocol and address family"),
+            Self::NoSocket => {
+                f.write_str("no listening socket of that protocol and address family")
+            }
             Self::NoConnection => f.write_str("no connection"),
             Self::Full => f.write_str("the write buffer of the connection is full"),
             Self::TooManyConnections => f.write_str("too many connections"),
@@ -182,7 +184,9 @@ impl Net {
         }
         let shared = Arc::new(Shared::new(cfg, infos, sockets, tls, sink)?);
         let threads = OrderedMutex::new(rank::LIFECYCLE, Vec::new());
-        Ok(Self { core: Arc::new(Core { shared, threads }) })
+        Ok(Self {
+            core: Arc::new(Core { shared, threads }),
+        })
     }
 
     fn shared(&self) -> &Arc<Shared> {
@@ -238,7 +242,8 @@ impl Net {
     }
 
     /// Sends `bytes` along `flow`; never blocks. UDP leaves at once. A stream
-    /// takes the connection `flow.conn`, else one to `flow.remote`, else opens one.
+    /// takes the connection `flow.conn`, else one to `flow.remote`, else opens one,
+    /// which it does from [`Net::start`] on.
     ///
     /// # Errors
     /// See [`SendError`]; later failures are reported by [`Sink::send_failed`].
@@ -265,7 +270,11 @@ impl Net {
             _ if bytes.is_empty() => Ok(()),
             Proto::Udp => self.send_datagram(flow, &bytes),
             _ => {
-                let item = OutItem { bytes, tx, message: true };
+                let item = OutItem {
+                    bytes,
+                    tx,
+                    message: true,
+                };
                 self.send_stream(flow, item, server_name)
             }
         }
@@ -276,7 +285,10 @@ impl Net {
         let info = shared.socket_for(Proto::Udp, &flow.remote, flow.socket);
         let info = info.ok_or(SendError::NoSocket)?;
         let sockets = shared.sockets();
-        let socket = sockets.udp.get(usize::from(info.id)).and_then(Option::as_ref);
+        let socket = sockets
+            .udp
+            .get(usize::from(info.id))
+            .and_then(Option::as_ref);
         let socket = socket.ok_or(SendError::Stopped)?;
         assert_no_lock_held("sendto");
         match socket.send_to(bytes, flow.remote) {
@@ -365,15 +377,22 @@ impl Net {
         let owner = handle.owner();
         shared.count_new(owner);
         shared.stats.connections_opened.inc();
-        if shared.mailboxes[owner].post(Command::Open(Arc::clone(handle))).is_ok() {
+        if shared.mailboxes[owner]
+            .post(Command::Open(Arc::clone(handle)))
+            .is_ok()
+        {
             return Ok(());
         }
         // The worker that was to have it has just ended; network threads do not.
-        shared.mailboxes[owner].load.fetch_sub(1, std::sync::atomic::Ordering::Relaxed);
-        shared.mailboxes[0].load.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        shared.count_gone(owner);
+        shared.count_new(0);
         handle.set_owner(0);
         let again = shared.mailboxes[0].post(Command::Open(Arc::clone(handle)));
-        again.map_err(|_| SendError::Stopped)
+        again.map_err(|_| {
+            shared.table.remove(handle);
+            shared.count_gone(0);
+            SendError::Stopped
+        })
     }
 
     /// Flushes and closes a connection.
@@ -424,13 +443,18 @@ impl Net {
         }
         let now = monotonic_ms();
         let all = self.shared().table.all();
-        all.iter().map(|handle| self.describe(handle, now)).collect()
+        all.iter()
+            .map(|handle| self.describe(handle, now))
+            .collect()
     }
 
     /// One connection.
     #[must_use]
     pub fn conn(&self, id: ConnId) -> Option<ConnInfo> {
-        let handle = self.shared().alive().then(|| self.shared().table.get(id))??;
+        let handle = self
+            .shared()
+            .alive()
+            .then(|| self.shared().table.get(id))??;
         Some(self.describe(&handle, monotonic_ms()))
     }
 

@@ -13,13 +13,13 @@ use std::sync::atomic::Ordering;
 use bytes::Bytes;
 use sipwright_sip::types::{ConnId, Flow, Millis, Proto};
 
+use super::NetError;
 use super::accept::Pause;
 use super::conn::{Conn, Cx, Fate};
 use super::mailbox::{Command, Mailbox};
 use super::shared::{HandshakeSlot, Shared, Sockets};
 use super::sys::{self, Epoll, Event, RecvBatch};
 use super::table::ConnHandle;
-use super::NetError;
 use crate::sync::assert_no_lock_held;
 
 const EVENTS_PER_TURN: usize = 64;
@@ -122,7 +122,11 @@ impl Reactor {
     /// wakes one of them.
     pub fn watch_udp(&mut self, on: bool, relief: bool) {
         self.relief = relief;
-        let bits = if relief { sys::READABLE } else { sys::READABLE | sys::EXCLUSIVE };
+        let bits = if relief {
+            sys::READABLE
+        } else {
+            sys::READABLE | sys::EXCLUSIVE
+        };
         for (index, socket) in self.sockets.udp.iter().enumerate() {
             let Some(socket) = socket else { continue };
             // Fails only if it is watched, or not watched, already.
@@ -183,7 +187,8 @@ impl Reactor {
     /// Whether what [`Reactor::poll`] found may as well be served by another worker:
     /// datagrams and jobs, and nothing of this reactor's own.
     pub fn found_only_shared(&self) -> bool {
-        let shared = |(token, _): &Event| matches!(Token::unpack(*token), Token::Udp(_) | Token::Wake);
+        let shared =
+            |(token, _): &Event| matches!(Token::unpack(*token), Token::Udp(_) | Token::Wake);
         self.conns.is_empty() && self.events.iter().all(shared) && self.mailbox().is_empty()
     }
 
@@ -226,7 +231,11 @@ impl Reactor {
         let id = conn.handle.id;
         conn.timer = 0;
         conn.watched = conn.wanted();
-        if self.epoll.add(conn.socket(), Token::Conn(id).pack(), conn.watched).is_err() {
+        if self
+            .epoll
+            .add(conn.socket(), Token::Conn(id).pack(), conn.watched)
+            .is_err()
+        {
             self.bury(conn);
             return;
         }
@@ -262,7 +271,9 @@ impl Reactor {
         if wanted != conn.watched {
             conn.watched = wanted;
             // Fails only for a descriptor that is not watched, which would be a bug.
-            let _ = self.epoll.modify(conn.socket(), Token::Conn(id).pack(), wanted);
+            let _ = self
+                .epoll
+                .modify(conn.socket(), Token::Conn(id).pack(), wanted);
         }
         // Deadlines mostly move later: the entry in the heap stays until it is due.
         if conn.timer == 0 || conn.deadline < conn.timer {
@@ -299,8 +310,12 @@ impl Reactor {
 
     /// One connection more there, one less here.
     pub fn change_load(&self, up: usize, down: usize) {
-        self.cx.shared.mailboxes[up].load.fetch_add(1, Ordering::Relaxed);
-        self.cx.shared.mailboxes[down].load.fetch_sub(1, Ordering::Relaxed);
+        self.cx.shared.mailboxes[up]
+            .load
+            .fetch_add(1, Ordering::Relaxed);
+        self.cx.shared.mailboxes[down]
+            .load
+            .fetch_sub(1, Ordering::Relaxed);
     }
 
     fn flush_or_forward(&mut self, id: ConnId) {
@@ -364,9 +379,7 @@ impl Reactor {
     fn forget(&self, handle: &ConnHandle) {
         let shared = &self.cx.shared;
         shared.table.remove(handle);
-        shared.mailboxes[self.cx.index].load.fetch_sub(1, Ordering::Relaxed);
-        shared.stats.connections_open.dec();
-        shared.stats.connections_closed.inc();
+        shared.count_gone(self.cx.index);
     }
 
     fn report(&self, handle: &ConnHandle, unsent: Vec<Option<super::TxTag>>) {
@@ -401,13 +414,20 @@ impl Reactor {
             shared.stats.udp_relief_read.add(count as u64);
         }
         for i in 0..count {
-            let Some((bytes, remote)) = batch.get(i) else { continue };
+            let Some((bytes, remote)) = batch.get(i) else {
+                continue;
+            };
             if bytes.iter().all(|b| matches!(b, b'\r' | b'\n' | 0)) {
                 shared.stats.udp_keepalives.inc();
                 continue;
             }
             let socket = u16::try_from(index).unwrap_or(0);
-            let flow = Flow { proto: Proto::Udp, socket, remote, conn: 0 };
+            let flow = Flow {
+                proto: Proto::Udp,
+                socket,
+                remote,
+                conn: 0,
+            };
             shared.stats.received_udp.inc();
             self.cx.messages += 1;
             self.cx.sink.message(Bytes::copy_from_slice(bytes), flow);
@@ -446,5 +466,4 @@ impl Reactor {
             Command::Flush(_) | Command::Close(_) => {}
         }
     }
-
 }

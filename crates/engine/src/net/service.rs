@@ -18,9 +18,14 @@ const FAREWELL_MS: Millis = 500;
 
 /// Starts every network thread.
 pub fn start(shared: &Arc<Shared>) -> Result<Vec<JoinHandle<()>>, NetError> {
-    let kind = if does_tls(&shared.cfg) { ThreadKind::Tls } else { ThreadKind::Network };
-    let reactors: Result<Vec<_>, _> =
-        (0..shared.net_threads).map(|index| Reactor::new(shared, index)).collect();
+    let kind = if does_tls(&shared.cfg) {
+        ThreadKind::Tls
+    } else {
+        ThreadKind::Network
+    };
+    let reactors: Result<Vec<_>, _> = (0..shared.net_threads)
+        .map(|index| Reactor::new(shared, index))
+        .collect();
     let mut handles = Vec::new();
     for (index, reactor) in reactors?.into_iter().enumerate() {
         let name = &shared.mailboxes[index].name;
@@ -38,7 +43,11 @@ fn run(mut reactor: Reactor, mut relief: Option<Relief>) {
         let accept = shared.phase() == Phase::Running;
         if accept != accepting {
             accepting = accept;
-            if accept { reactor.start_accepting() } else { reactor.stop_accepting() }
+            if accept {
+                reactor.start_accepting()
+            } else {
+                reactor.stop_accepting()
+            }
         }
         let turn = AssertUnwindSafe(|| {
             let timeout = relief.as_mut().and_then(|r| r.watch(&mut reactor));

@@ -186,9 +186,10 @@ impl Shared {
 
     /// Lets go of the sockets and of the sink, which may well hold this transport.
     pub fn release(&self) {
-        *self.sockets.lock() = Arc::default();
+        // Taken under the locks, dropped after them: dropping closes and may stop.
+        let sockets = std::mem::take(&mut *self.sockets.lock());
         let sink = self.sink.lock().take();
-        drop(sink);
+        drop((sockets, sink));
     }
 
     /// Reactor for a connection: the least loaded of those that may have it.
@@ -201,8 +202,14 @@ impl Shared {
                 TlsMode::Full => false,
             };
         let workers = self.net_threads..self.mailboxes.len();
-        let found = if to_worker { self.least_loaded(workers, prefer) } else { None };
-        found.or_else(|| self.least_loaded(0..self.net_threads, prefer)).unwrap_or(0)
+        let found = if to_worker {
+            self.least_loaded(workers, prefer)
+        } else {
+            None
+        };
+        found
+            .or_else(|| self.least_loaded(0..self.net_threads, prefer))
+            .unwrap_or(0)
     }
 
     /// Counts a connection that reactor `owner` is to serve.
@@ -211,9 +218,23 @@ impl Shared {
         self.stats.connections_open.inc();
     }
 
+    /// Takes back what [`Shared::count_new`] counted.
+    pub fn count_gone(&self, owner: usize) {
+        self.mailboxes[owner].load.fetch_sub(1, Ordering::Relaxed);
+        self.stats.connections_open.dec();
+        self.stats.connections_closed.inc();
+    }
+
     fn least_loaded(&self, range: std::ops::Range<usize>, prefer: usize) -> Option<usize> {
-        let load = |i: &usize| (self.mailboxes[*i].load.load(Ordering::Relaxed), *i != prefer);
-        range.filter(|i| self.mailboxes[*i].is_open()).min_by_key(load)
+        let load = |i: &usize| {
+            (
+                self.mailboxes[*i].load.load(Ordering::Relaxed),
+                *i != prefer,
+            )
+        };
+        range
+            .filter(|i| self.mailboxes[*i].is_open())
+            .min_by_key(load)
     }
 
     /// First socket of that protocol and address family, `wanted` before others.
@@ -224,7 +245,10 @@ impl Shared {
         wanted: SocketId,
     ) -> Option<&SocketInfo> {
         let fits = |s: &&SocketInfo| s.proto == proto && s.addr.is_ipv4() == remote.is_ipv4();
-        self.infos.get(usize::from(wanted)).filter(fits).or_else(|| self.infos.iter().find(fits))
+        self.infos
+            .get(usize::from(wanted))
+            .filter(fits)
+            .or_else(|| self.infos.iter().find(fits))
     }
 
     /// Wakes one sleeping worker; false if none sleeps.

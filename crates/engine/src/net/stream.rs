@@ -105,12 +105,18 @@ pub struct Stream {
 impl Stream {
     /// Without TLS.
     pub const fn plain(sock: TcpStream) -> Self {
-        Self { sock, tls: Tls::Plain }
+        Self {
+            sock,
+            tls: Tls::Plain,
+        }
     }
 
     /// As TLS server; the profile is chosen in [`Stream::handshake`].
     pub fn server(sock: TcpStream) -> Self {
-        Self { sock, tls: Tls::Hello(Box::default()) }
+        Self {
+            sock,
+            tls: Tls::Hello(Box::default()),
+        }
     }
 
     /// Becomes a TLS client once TCP is up.

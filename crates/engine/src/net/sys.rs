@@ -29,7 +29,11 @@ pub fn monotonic_ms() -> Millis {
 }
 
 fn check(result: c_int) -> io::Result<c_int> {
-    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
+    if result < 0 {
+        Err(io::Error::last_os_error())
+    } else {
+        Ok(result)
+    }
 }
 
 fn own(result: c_int) -> io::Result<OwnedFd> {
@@ -52,7 +56,10 @@ impl Epoll {
     pub fn new(capacity: usize) -> io::Result<Self> {
         // SAFETY: no pointers.
         let fd = own(unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) })?;
-        Ok(Self { fd, buffer: vec![libc::epoll_event { events: 0, u64: 0 }; capacity] })
+        Ok(Self {
+            fd,
+            buffer: vec![libc::epoll_event { events: 0, u64: 0 }; capacity],
+        })
     }
 
     /// Watches a descriptor.
@@ -71,7 +78,10 @@ impl Epoll {
     }
 
     fn control(&self, op: c_int, fd: &impl AsRawFd, token: u64, bits: u32) -> io::Result<()> {
-        let mut event = libc::epoll_event { events: bits, u64: token };
+        let mut event = libc::epoll_event {
+            events: bits,
+            u64: token,
+        };
         // SAFETY: `event` lives through the call, both descriptors are open.
         check(unsafe { libc::epoll_ctl(self.fd.as_raw_fd(), op, fd.as_raw_fd(), &raw mut event) })?;
         Ok(())
@@ -113,14 +123,26 @@ impl EventFd {
     pub fn signal(&self) {
         let one = 1_u64;
         // SAFETY: eight bytes are read from a live u64.
-        unsafe { libc::write(self.0.as_raw_fd(), (&raw const one).cast(), mem::size_of::<u64>()) };
+        unsafe {
+            libc::write(
+                self.0.as_raw_fd(),
+                (&raw const one).cast(),
+                mem::size_of::<u64>(),
+            )
+        };
     }
 
     /// Takes the signal, if there is one.
     pub fn clear(&self) {
         let mut count = 0_u64;
         // SAFETY: eight bytes are written into a live u64.
-        unsafe { libc::read(self.0.as_raw_fd(), (&raw mut count).cast(), mem::size_of::<u64>()) };
+        unsafe {
+            libc::read(
+                self.0.as_raw_fd(),
+                (&raw mut count).cast(),
+                mem::size_of::<u64>(),
+            )
+        };
     }
 }
 
@@ -169,10 +191,16 @@ fn bind(fd: &OwnedFd, addr: &SocketAddr) -> io::Result<()> {
 /// No `SO_REUSEADDR`: for UDP it would let two servers share a port unnoticed.
 pub fn udp_socket(addr: &SocketAddr, receive: usize, send: usize) -> io::Result<OwnedFd> {
     let fd = socket(addr, libc::SOCK_DGRAM)?;
-    for (name, size) in [(libc::SO_RCVBUF, receive), (libc::SO_SNDBUF, send)] {
+    let buffers = [
+        (libc::SO_RCVBUFFORCE, libc::SO_RCVBUF, receive),
+        (libc::SO_SNDBUFFORCE, libc::SO_SNDBUF, send),
+    ];
+    for (forced, polite, size) in buffers {
         let size = c_int::try_from(size).unwrap_or(c_int::MAX);
-        // The kernel caps the size by itself and refuses no sensible one.
-        let _ = set_option(&fd, libc::SOL_SOCKET, name, size);
+        // Root may exceed the system's bound; for others the kernel caps the wish.
+        if set_option(&fd, libc::SOL_SOCKET, forced, size).is_err() {
+            let _ = set_option(&fd, libc::SOL_SOCKET, polite, size);
+        }
     }
     bind(&fd, addr)?;
     Ok(fd)
@@ -231,7 +259,9 @@ fn to_sockaddr(addr: &SocketAddr) -> (libc::sockaddr_storage, socklen_t) {
             let sin = libc::sockaddr_in {
                 sin_family: libc::AF_INET as libc::sa_family_t,
                 sin_port: v4.port().to_be(),
-                sin_addr: libc::in_addr { s_addr: u32::from_ne_bytes(v4.ip().octets()) },
+                sin_addr: libc::in_addr {
+                    s_addr: u32::from_ne_bytes(v4.ip().octets()),
+                },
                 sin_zero: [0; 8],
             };
             // SAFETY: sockaddr_storage is large enough and aligned for every address.
@@ -243,11 +273,18 @@ fn to_sockaddr(addr: &SocketAddr) -> (libc::sockaddr_storage, socklen_t) {
                 sin6_family: libc::AF_INET6 as libc::sa_family_t,
                 sin6_port: v6.port().to_be(),
                 sin6_flowinfo: v6.flowinfo(),
-                sin6_addr: libc::in6_addr { s6_addr: v6.ip().octets() },
+                sin6_addr: libc::in6_addr {
+                    s6_addr: v6.ip().octets(),
+                },
                 sin6_scope_id: v6.scope_id(),
             };
             // SAFETY: as above.
-            unsafe { storage.as_mut_ptr().cast::<libc::sockaddr_in6>().write(sin6) };
+            unsafe {
+                storage
+                    .as_mut_ptr()
+                    .cast::<libc::sockaddr_in6>()
+                    .write(sin6)
+            };
             mem::size_of::<libc::sockaddr_in6>()
         }
     };
@@ -302,7 +339,10 @@ impl RecvBatch {
         let mut names = vec![unsafe { mem::zeroed::<libc::sockaddr_storage>() }; count];
         let mut vectors: Vec<_> = bytes
             .chunks_exact_mut(DATAGRAM)
-            .map(|b| libc::iovec { iov_base: b.as_mut_ptr().cast::<c_void>(), iov_len: DATAGRAM })
+            .map(|b| libc::iovec {
+                iov_base: b.as_mut_ptr().cast::<c_void>(),
+                iov_len: DATAGRAM,
+            })
             .collect();
         let headers = names
             .iter_mut()
@@ -316,7 +356,12 @@ impl RecvBatch {
                 header
             })
             .collect();
-        Self { bytes, names, vectors, headers }
+        Self {
+            bytes,
+            names,
+            vectors,
+            headers,
+        }
     }
 
     /// Reads what is there without waiting; the number of datagrams.

@@ -108,7 +108,12 @@ pub struct ConnHandle {
 impl ConnHandle {
     /// The path of what it carries.
     pub const fn flow(&self) -> Flow {
-        Flow { proto: self.proto, socket: self.socket, remote: self.remote, conn: self.id }
+        Flow {
+            proto: self.proto,
+            socket: self.socket,
+            remote: self.remote,
+            conn: self.id,
+        }
     }
 
     /// Index of the mailbox of the reactor that owns it.
@@ -234,7 +239,12 @@ impl ConnTable {
     /// An empty table with these bounds.
     pub fn new(max: usize, max_per_source: usize) -> Self {
         let maps = OrderedMutex::new(rank::CONNECTIONS, Maps::default());
-        Self { maps, next_id: AtomicU64::new(1), max, max_per_source }
+        Self {
+            maps,
+            next_id: AtomicU64::new(1),
+            max,
+            max_per_source,
+        }
     }
 
     /// Enters a connection that was accepted.
@@ -251,7 +261,10 @@ impl ConnTable {
         make: impl FnOnce() -> Option<NewConn>,
     ) -> Result<Found, Refused> {
         let mut maps = self.maps.lock();
-        let known = maps.by_id.get(&flow.conn).filter(|c| c.state() != ConnState::Closing);
+        let known = maps
+            .by_id
+            .get(&flow.conn)
+            .filter(|c| c.state() != ConnState::Closing);
         let known = known.or_else(|| {
             let found = maps.by_remote.get(&(flow.proto, flow.remote))?;
             (found.state() != ConnState::Closing && fits(found, server_name)).then_some(found)
@@ -270,7 +283,10 @@ impl ConnTable {
             return Err(Refused::Max);
         }
         if !new.outbound {
-            let count = maps.per_source.entry(source_of(new.remote.ip())).or_default();
+            let count = maps
+                .per_source
+                .entry(source_of(new.remote.ip()))
+                .or_default();
             if *count >= self.max_per_source {
                 return Err(Refused::PerSource);
             }
@@ -293,7 +309,8 @@ impl ConnTable {
             queue: OrderedMutex::new(rank::CONNECTION_QUEUE, Queue::default()),
         });
         maps.by_id.insert(handle.id, Arc::clone(&handle));
-        maps.by_remote.insert((handle.proto, handle.remote), Arc::clone(&handle));
+        maps.by_remote
+            .insert((handle.proto, handle.remote), Arc::clone(&handle));
         Ok(handle)
     }
 
@@ -309,7 +326,11 @@ impl ConnTable {
             return;
         }
         let remote = (handle.proto, handle.remote);
-        if maps.by_remote.get(&remote).is_some_and(|c| c.id == handle.id) {
+        if maps
+            .by_remote
+            .get(&remote)
+            .is_some_and(|c| c.id == handle.id)
+        {
             maps.by_remote.remove(&remote);
         }
         if handle.outbound {

@@ -55,7 +55,12 @@ static THREADS: OrderedMutex<Vec<ThreadInfo>> = OrderedMutex::new(rank::THREADS,
 #[must_use]
 pub fn list() -> Vec<ThreadInfo> {
     let generation = sys::process_generation();
-    THREADS.lock().iter().filter(|t| t.generation == generation).cloned().collect()
+    THREADS
+        .lock()
+        .iter()
+        .filter(|t| t.generation == generation)
+        .cloned()
+        .collect()
 }
 
 /// Starts a listed thread that leaves all signals to others.
@@ -82,7 +87,13 @@ impl Listed {
     fn new(name: String, kind: ThreadKind) -> Self {
         let (tid, pthread) = sys::thread_ids();
         let generation = sys::process_generation();
-        THREADS.lock().push(ThreadInfo { name, kind, tid, pthread, generation });
+        THREADS.lock().push(ThreadInfo {
+            name,
+            kind,
+            tid,
+            pthread,
+            generation,
+        });
         Self(tid)
     }
 }

@@ -38,7 +38,11 @@ impl WorkerPort {
         }
         let mut reactor = Reactor::new(shared, shared.net_threads + index)?;
         reactor.watch_udp(true, false);
-        Ok(Self { shared: Arc::clone(shared), index, reactor: Some(reactor) })
+        Ok(Self {
+            shared: Arc::clone(shared),
+            index,
+            reactor: Some(reactor),
+        })
     }
 
     /// Waits for messages, jobs or the end, at most `timeout` (`None`: no limit),
@@ -46,7 +50,10 @@ impl WorkerPort {
     ///
     /// May return early with nothing, as after a timer of a connection.
     pub fn wait(&mut self, timeout: Option<Duration>) -> WaitResult {
-        let stopped = WaitResult { stopped: true, ..WaitResult::default() };
+        let stopped = WaitResult {
+            stopped: true,
+            ..WaitResult::default()
+        };
         if !self.shared.alive() {
             self.wind_up();
             return stopped;
@@ -61,7 +68,11 @@ impl WorkerPort {
         // Pairs with the fence in Shared::wake_worker.
         fence(Ordering::SeqCst);
         let jobs = reactor.cx.sink.jobs_pending();
-        let timeout = if jobs { Some(0) } else { timeout.map(sys::ceil_ms) };
+        let timeout = if jobs {
+            Some(0)
+        } else {
+            timeout.map(sys::ceil_ms)
+        };
         reactor.poll(timeout);
         asleep.store(false, Ordering::SeqCst);
         // One worker at a time is cheapest while it keeps up: two would pass the GIL
@@ -72,7 +83,11 @@ impl WorkerPort {
             }
         }
         let woken = reactor.process() | jobs;
-        WaitResult { messages: reactor.cx.messages, woken, stopped: !shared.alive() }
+        WaitResult {
+            messages: reactor.cx.messages,
+            woken,
+            stopped: !shared.alive(),
+        }
     }
 
     fn wind_up(&mut self) {

@@ -95,7 +95,9 @@ fn names(hosts: &[String]) -> Vec<String> {
 }
 
 fn now_s() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs())
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |d| d.as_secs())
 }
 
 /// Whether the first certificate of the file is for `names` and lasts long enough.
@@ -118,11 +120,15 @@ fn is_for(cert: &X509Certificate<'_>, name: &str) -> bool {
         std::net::IpAddr::V4(v4) => v4.octets().to_vec(),
         std::net::IpAddr::V6(v6) => v6.octets().to_vec(),
     });
-    alternatives.value.general_names.iter().any(|general| match (general, &octets) {
-        (GeneralName::IPAddress(bytes), Some(octets)) => *bytes == octets.as_slice(),
-        (GeneralName::DNSName(dns), None) => dns.eq_ignore_ascii_case(name),
-        _ => false,
-    })
+    alternatives
+        .value
+        .general_names
+        .iter()
+        .any(|general| match (general, &octets) {
+            (GeneralName::IPAddress(bytes), Some(octets)) => *bytes == octets.as_slice(),
+            (GeneralName::DNSName(dns), None) => dns.eq_ignore_ascii_case(name),
+            _ => false,
+        })
 }
 
 fn key_pair(kind: DevKey) -> Result<KeyPair, rcgen::Error> {
@@ -132,9 +138,15 @@ fn key_pair(kind: DevKey) -> Result<KeyPair, rcgen::Error> {
     }
 }
 
-fn params(names: Vec<String>, common_name: &str, days: u64) -> Result<CertificateParams, rcgen::Error> {
+fn params(
+    names: Vec<String>,
+    common_name: &str,
+    days: u64,
+) -> Result<CertificateParams, rcgen::Error> {
     let mut params = CertificateParams::new(names)?;
-    params.distinguished_name.push(DnType::CommonName, common_name);
+    params
+        .distinguished_name
+        .push(DnType::CommonName, common_name);
     // A clock that is a little behind must not refuse a fresh certificate.
     let now = SystemTime::now();
     params.not_before = (now - std::time::Duration::from_secs(3600)).into();
@@ -168,8 +180,10 @@ fn make_server(
         let mut params = params(names, "Sipwright development server", SERVER_DAYS)?;
         params.use_authority_key_identifier_extension = true;
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-        params.extended_key_usages =
-            vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
+        params.extended_key_usages = vec![
+            ExtendedKeyUsagePurpose::ServerAuth,
+            ExtendedKeyUsagePurpose::ClientAuth,
+        ];
         let certificate = params.signed_by(&key, issuer)?;
         Ok::<_, rcgen::Error>((certificate.pem() + ca_pem, key.serialize_pem()))
     };
@@ -183,7 +197,12 @@ fn write(path: &Path, text: &str, mode: u32) -> Result<(), NetError> {
     let temporary = path.with_extension("new");
     let attempt = || {
         let mut options = OpenOptions::new();
-        let mut file = options.write(true).create(true).truncate(true).mode(mode).open(&temporary)?;
+        let mut file = options
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(mode)
+            .open(&temporary)?;
         // The mode above does not count for a file that a crash has left behind.
         file.set_permissions(Permissions::from_mode(mode))?;
         file.write_all(text.as_bytes())?;

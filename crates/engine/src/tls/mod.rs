@@ -34,7 +34,9 @@ impl TlsStore {
     /// Names the file and the problem.
     pub fn load(cfg: &TlsConfig) -> Result<Self, NetError> {
         let profiles = Arc::new(Profiles::load(cfg)?);
-        Ok(Self { current: OrderedMutex::new(rank::TLS_PROFILES, profiles) })
+        Ok(Self {
+            current: OrderedMutex::new(rank::TLS_PROFILES, profiles),
+        })
     }
 
     /// Reads everything again and swaps on success.

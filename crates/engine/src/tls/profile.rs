@@ -83,11 +83,19 @@ impl Profiles {
     /// Reads every file that the settings name.
     pub fn load(cfg: &TlsConfig) -> Result<Self, NetError> {
         let provider = Arc::new(aws_lc_rs::default_provider());
-        let mut profiles = Self { server: Vec::new(), client: Vec::new(), warnings: Vec::new() };
+        let mut profiles = Self {
+            server: Vec::new(),
+            client: Vec::new(),
+            warnings: Vec::new(),
+        };
         for profile in &cfg.server {
             let config = Arc::new(server_config(profile, cfg, &provider)?);
             let (addr, server_name) = (profile.addr, profile.server_name.clone());
-            profiles.server.push(Entry { addr, server_name, config });
+            profiles.server.push(Entry {
+                addr,
+                server_name,
+                config,
+            });
         }
         for profile in &cfg.client {
             profiles.add_client(profile, &provider)?;
@@ -110,16 +118,24 @@ impl Profiles {
                 |a| a.to_string(),
             );
             let text = "certificates are not verified, anybody in between can read and change";
-            self.warnings.push(format!("TLS client profile for {who}: {text}"));
+            self.warnings
+                .push(format!("TLS client profile for {who}: {text}"));
         }
-        self.client.push(Entry { addr, server_name, config });
+        self.client.push(Entry {
+            addr,
+            server_name,
+            config,
+        });
         Ok(())
     }
 
     /// Whether that listener has a profile whatever name is asked for.
     pub fn covers(&self, listener: SocketAddr) -> bool {
         self.server_for(Some(listener), None).is_some()
-            || self.server.iter().any(|e| e.addr.is_none_or(|a| a == listener))
+            || self
+                .server
+                .iter()
+                .any(|e| e.addr.is_none_or(|a| a == listener))
     }
 
     /// See [`super::TlsStore::server_for`].
@@ -161,15 +177,13 @@ fn server_config(
         Some(verifier) => builder.with_client_cert_verifier(verifier),
         None => builder.with_no_client_auth(),
     };
-    let mut config = builder
-        .with_single_cert(chain, key)
-        .map_err(|e| match e {
-            rustls::Error::InconsistentKeys(_) => {
-                let text = format!("is not the key of {}", profile.certificate.display());
-                pem::file_error(&profile.private_key, text)
-            }
-            other => at(other),
-        })?;
+    let mut config = builder.with_single_cert(chain, key).map_err(|e| match e {
+        rustls::Error::InconsistentKeys(_) => {
+            let text = format!("is not the key of {}", profile.certificate.display());
+            pem::file_error(&profile.private_key, text)
+        }
+        other => at(other),
+    })?;
     if cfg.session_tickets {
         // Its keys rotate by themselves, every six hours.
         config.ticketer = aws_lc_rs::Ticketer::new().map_err(at)?;
@@ -197,7 +211,10 @@ fn client_verifier(
     if profile.verify_client == VerifyClient::Optional {
         builder = builder.allow_unauthenticated();
     }
-    builder.build().map(Some).map_err(|e| pem::file_error(path, e))
+    builder
+        .build()
+        .map(Some)
+        .map_err(|e| pem::file_error(path, e))
 }
 
 fn client_config(
@@ -220,14 +237,19 @@ fn client_config(
         }
     } else {
         let verifier = Arc::new(AcceptAny(Arc::clone(provider)));
-        builder.dangerous().with_custom_certificate_verifier(verifier)
+        builder
+            .dangerous()
+            .with_custom_certificate_verifier(verifier)
     };
     let mut config = match (&profile.certificate, &profile.private_key) {
         (Some(certificate), Some(key)) => builder
             .with_client_auth_cert(pem::chain(certificate)?, pem::key(key)?)
             .map_err(|e| pem::file_error(certificate, e))?,
         (Some(certificate), None) => {
-            return Err(pem::file_error(certificate, "no private_key is given for it"));
+            return Err(pem::file_error(
+                certificate,
+                "no private_key is given for it",
+            ));
         }
         (None, _) => builder.with_no_client_auth(),
     };

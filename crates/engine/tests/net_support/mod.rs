@@ -24,13 +24,16 @@ use sipwright_sip::types::{Flow, Proto};
 /// Longer than anything here takes on a busy machine; reached only by a failure.
 pub const LIMIT: Duration = Duration::from_secs(20);
 
+/// Between two looks at a condition.
+const PAUSE: Duration = Duration::from_micros(100);
+
 /// Waits until `condition` holds.
 #[track_caller]
 pub fn until(what: &str, mut condition: impl FnMut() -> bool) {
     let end = Instant::now() + LIMIT;
     while !condition() {
         assert!(Instant::now() < end, "waited in vain until {what}");
-        thread::sleep(Duration::from_millis(1));
+        thread::sleep(PAUSE);
     }
 }
 
@@ -104,8 +107,14 @@ impl Sink for Recorder {
 
 /// Listens on loopback, ports chosen by the system, two network threads.
 pub fn config(protos: &[Proto]) -> EngineConfig {
-    let mut cfg = EngineConfig { workers: 2, ..EngineConfig::default() };
-    cfg.listen = protos.iter().map(|p| Listen::new(*p, Ipv4Addr::LOCALHOST.into(), 0)).collect();
+    let mut cfg = EngineConfig {
+        workers: 2,
+        ..EngineConfig::default()
+    };
+    cfg.listen = protos
+        .iter()
+        .map(|p| Listen::new(*p, Ipv4Addr::LOCALHOST.into(), 0))
+        .collect();
     cfg.tls.threads = 2;
     cfg
 }
@@ -132,13 +141,20 @@ impl Server {
         let workers = (0..waiting).map(|i| {
             let mut port = net.worker(i).unwrap();
             let stop = Arc::clone(&stop);
-            thread::spawn(move || {
-                while !stop.load(Ordering::SeqCst) && !port.wait(None).stopped {}
-            })
+            thread::spawn(
+                move || {
+                    while !stop.load(Ordering::SeqCst) && !port.wait(None).stopped {}
+                },
+            )
         });
         let workers = workers.collect();
         net.start().unwrap();
-        Self { net, sink, stop, workers }
+        Self {
+            net,
+            sink,
+            stop,
+            workers,
+        }
     }
 
     pub fn addr(&self, index: usize) -> SocketAddr {
@@ -147,12 +163,20 @@ impl Server {
 
     pub fn flow(&self, index: usize, remote: SocketAddr) -> Flow {
         let info = &self.net.sockets()[index];
-        Flow { proto: info.proto, socket: info.id, remote, conn: 0 }
+        Flow {
+            proto: info.proto,
+            socket: info.id,
+            remote,
+            conn: 0,
+        }
     }
 
     pub fn stat(&self, name: &str) -> u64 {
         let all = self.net.stats().snapshot();
-        all.iter().find(|(n, _)| *n == name).unwrap_or_else(|| panic!("no counter {name}")).1
+        all.iter()
+            .find(|(n, _)| *n == name)
+            .unwrap_or_else(|| panic!("no counter {name}"))
+            .1
     }
 
     #[track_caller]
@@ -185,7 +209,14 @@ impl Drop for Server {
 }
 
 pub fn tag(slot: u32) -> Option<TxTag> {
-    Some((TxId { shard: 0, slot, generation: 0 }, 0))
+    Some((
+        TxId {
+            shard: 0,
+            slot,
+            generation: 0,
+        },
+        0,
+    ))
 }
 
 /// A request of any size that a framer accepts.
@@ -202,10 +233,14 @@ pub fn request(call_id: &str, body: &str) -> Vec<u8> {
 }
 
 pub fn connect(addr: SocketAddr) -> TcpStream {
-    let stream = TcpStream::connect(addr).unwrap();
-    stream.set_read_timeout(Some(LIMIT)).unwrap();
-    stream.set_write_timeout(Some(LIMIT)).unwrap();
-    stream
+    try_connect(addr).unwrap()
+}
+
+fn try_connect(addr: SocketAddr) -> std::io::Result<TcpStream> {
+    let stream = TcpStream::connect(addr)?;
+    stream.set_read_timeout(Some(LIMIT))?;
+    stream.set_write_timeout(Some(LIMIT))?;
+    Ok(stream)
 }
 
 /// Reads exactly `len` bytes.
@@ -251,7 +286,8 @@ pub struct Certificate {
 impl Certificate {
     pub fn new() -> Self {
         let dir = TempDir::new();
-        let files = dev_cert::ensure(&dir.0, Some("sip.example.org"), DevKey::EcdsaP256).unwrap();
+        let files =
+            dev_cert::ensure(&dir.0, &["sip.example.org".to_owned()], DevKey::EcdsaP256).unwrap();
         Self { files, dir }
     }
 
@@ -264,7 +300,10 @@ impl Certificate {
     }
 
     pub fn client_profile(&self) -> ClientProfile {
-        ClientProfile { ca: Some(self.files.ca.clone()), ..ClientProfile::default() }
+        ClientProfile {
+            ca: Some(self.files.ca.clone()),
+            ..ClientProfile::default()
+        }
     }
 
     /// A configuration with this certificate on both sides.
@@ -277,9 +316,14 @@ impl Certificate {
     }
 
     /// What a client needs that trusts it.
-    pub fn client_config(&self, versions: &[&'static rustls::SupportedProtocolVersion]) -> Arc<ClientConfig> {
+    pub fn client_config(
+        &self,
+        versions: &[&'static rustls::SupportedProtocolVersion],
+    ) -> Arc<ClientConfig> {
         let mut roots = RootCertStore::empty();
-        roots.add(CertificateDer::from_pem_file(&self.files.ca).unwrap()).unwrap();
+        roots
+            .add(CertificateDer::from_pem_file(&self.files.ca).unwrap())
+            .unwrap();
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let builder = ClientConfig::builder_with_provider(provider);
         let builder = builder.with_protocol_versions(versions).unwrap();
@@ -290,10 +334,14 @@ impl Certificate {
 pub type TlsStream = StreamOwned<ClientConnection, TcpStream>;
 
 /// A blocking TLS client; the handshake is done when this returns.
-pub fn tls_connect(addr: SocketAddr, config: &Arc<ClientConfig>, name: &str) -> std::io::Result<TlsStream> {
+pub fn tls_connect(
+    addr: SocketAddr,
+    config: &Arc<ClientConfig>,
+    name: &str,
+) -> std::io::Result<TlsStream> {
     let name = ServerName::try_from(name.to_owned()).unwrap();
     let session = ClientConnection::new(Arc::clone(config), name).unwrap();
-    let mut stream = StreamOwned::new(session, connect(addr));
+    let mut stream = StreamOwned::new(session, try_connect(addr)?);
     while stream.conn.is_handshaking() {
         stream.conn.complete_io(&mut stream.sock)?;
     }
