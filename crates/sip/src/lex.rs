@@ -185,6 +185,7 @@ fn value_len(list: &[u8]) -> usize {
 pub(crate) struct Lines<'a> {
     buf: &'a [u8],
     pos: usize,
+    crlfs: usize,
 }
 
 /// What [`Lines::next_line`] met.
@@ -197,7 +198,12 @@ pub(crate) enum Step {
 impl<'a> Lines<'a> {
     /// Starts at `pos`, the beginning of a line.
     pub(crate) const fn new(buf: &'a [u8], pos: usize) -> Self {
-        Self { buf, pos }
+        Self { buf, pos, crlfs: 0 }
+    }
+
+    /// How many of the line ends passed so far were CRLF.
+    pub(crate) const fn crlfs(&self) -> usize {
+        self.crlfs
     }
 
     /// The next header field. After a malformed line it can be called again.
@@ -205,26 +211,24 @@ impl<'a> Lines<'a> {
         let (buf, start) = (self.buf, self.pos);
         match buf[start..] {
             [b'\n', ..] => return Ok(Step::End(start, start + 1)),
-            [b'\r', b'\n', ..] => return Ok(Step::End(start, start + 2)),
+            [b'\r', b'\n', ..] => {
+                self.crlfs += 1;
+                return Ok(Step::End(start, start + 2));
+            }
             _ => {}
         }
-        // The first colon ends the name, or the line has none.
-        let hit = start + memchr2(b':', b'\n', &buf[start..]).unwrap_or(0);
-        let end = self.line_end(hit)?;
+        let name_end = start + token_len(&buf[start..]);
+        let end = self.line_end(name_end)?;
         self.pos = end;
-        let mut name_end = hit;
-        while name_end > start && matches!(buf[name_end - 1], b' ' | b'\t') {
-            name_end -= 1;
+        let mut colon = name_end;
+        while matches!(buf[colon], b' ' | b'\t') {
+            colon += 1;
         }
-        let name = &buf[start..name_end];
-        let id = HeaderId::of(name);
-        if buf[hit] != b':' || (id == HeaderId::Other && !is_token(name)) {
-            return Err(SyntaxError::new(
-                ErrorKind::HeaderLine,
-                "Malformed header line",
-            ));
+        if buf[colon] != b':' || name_end == start {
+            let reason = "Malformed header line";
+            return Err(SyntaxError::new(ErrorKind::HeaderLine, reason));
         }
-        let (mut from, mut to) = (hit + 1, end);
+        let (mut from, mut to) = (colon + 1, end);
         while from < to && is_ws(buf[to - 1]) {
             to -= 1;
         }
@@ -232,7 +236,7 @@ impl<'a> Lines<'a> {
             from += 1;
         }
         Ok(Step::Line(Header {
-            id,
+            id: HeaderId::of(&buf[start..name_end]),
             name: Span::new(start as u32, name_end as u32),
             value: Span::new(from as u32, to as u32),
             full: Span::new(start as u32, end as u32),
@@ -240,7 +244,7 @@ impl<'a> Lines<'a> {
     }
 
     /// One past the line end that no folding follows (RFC 3261 section 7.3.1).
-    fn line_end(&self, mut pos: usize) -> Result<usize, SyntaxError> {
+    fn line_end(&mut self, mut pos: usize) -> Result<usize, SyntaxError> {
         loop {
             let Some(n) = memchr(b'\n', &self.buf[pos..]) else {
                 return Err(SyntaxError::new(
@@ -249,6 +253,7 @@ impl<'a> Lines<'a> {
                 ));
             };
             pos += n + 1;
+            self.crlfs += usize::from(self.buf[..pos - 1].ends_with(b"\r"));
             if !matches!(self.buf.get(pos), Some(b' ' | b'\t')) {
                 return Ok(pos);
             }

@@ -1,6 +1,6 @@
 //! `;name=value` parameters of URIs and of header values (RFC 3261 section 7.3.1).
 
-use memchr::{memchr, memchr2};
+use memchr::memchr2;
 
 use crate::lex;
 
@@ -43,7 +43,7 @@ impl<'a> Params<'a> {
         let end = param_len(self.rest);
         let text = lex::trim(&self.rest[..end]);
         self.rest = self.rest.get(end + 1..).unwrap_or_default();
-        let (name, value) = match memchr(b'=', text) {
+        let (name, value) = match text.iter().position(|&b| b == b'=') {
             Some(eq) => (lex::trim(&text[..eq]), Some(lex::trim(&text[eq + 1..]))),
             None => (text, None),
         };

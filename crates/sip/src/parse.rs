@@ -5,7 +5,7 @@
 //! is remembered and reading goes on, so that the request can still be answered.
 
 use bytes::{Buf, Bytes};
-use memchr::memchr;
+use memchr::{memchr, memchr_iter};
 
 use crate::error::{ErrorKind, ParseError, SyntaxError};
 use crate::header::{Header, HeaderId};
@@ -192,7 +192,8 @@ impl Parser {
                 }
                 Ok(Step::End(start, end)) => {
                     self.msg.blank = Span::new(start as u32, end as u32);
-                    return;
+                    let crs = self.check_crs(lines.crlfs());
+                    return self.note(crs);
                 }
                 Err(e) => {
                     self.note(Err(e));
@@ -204,6 +205,18 @@ impl Parser {
         }
         let end = bytes.len() as u32;
         self.msg.blank = Span::new(end, end);
+    }
+
+    /// A CR without LF is no line end here, but may be one to whoever is next:
+    /// such a message would hold other header fields for them. `crlfs` is how many
+    /// CRs of the header fields are well.
+    fn check_crs(&self, crlfs: usize) -> Result<(), SyntaxError> {
+        let head = &self.msg.bytes[..self.msg.body_offset()];
+        let first = self.msg.get(self.msg.first_line).ends_with(b"\r\n");
+        if memchr_iter(b'\r', head).count() == crlfs + usize::from(first) {
+            return Ok(());
+        }
+        Err(error(ErrorKind::HeaderLine, "CR without LF"))
     }
 
     fn add(&mut self, header: Header) -> Result<(), SyntaxError> {

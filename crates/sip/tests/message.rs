@@ -339,6 +339,11 @@ const REFUSED: &[(&str, &str, ErrorKind)] = &[
         ErrorKind::HeaderLine,
     ),
     (
+        "Max-Forwards: 70",
+        "Subject: x\rRoute: <sip:evil>",
+        ErrorKind::HeaderLine,
+    ),
+    (
         "CSeq: 314159 INVITE",
         "CSeq: 1 INVITE\r\nCSeq: 1 INVITE",
         ErrorKind::Duplicate(HeaderId::CSeq),
@@ -484,6 +489,7 @@ fn malformed_responses_and_acks_are_dropped() {
         ("180 Ringing", "0180 long", ErrorKind::Status),
         ("180 Ringing", "700 high", ErrorKind::Status),
         ("SIP/2.0 180", "SIP/3.0 180", ErrorKind::Version),
+        ("180 Ringing", "180 Ring\ring", ErrorKind::HeaderLine),
         (
             "CSeq: 1 INVITE",
             "CSeq: 9292394834772304023312 INVITE",
