@@ -66,3 +66,10 @@ class Balancer:
             KSR.pv.seti("$avp(tries)", tries + 1)
             self.relay_to(KSR.pv.get("$avp(turn)") + tries)
         return 1
+
+    # Kamailio 5.6 looks for these at each reply and each send, and fails the next KSR call where one is missing.
+    def ksr_reply_route(self, msg):
+        return 1
+
+    def ksr_onsend_route(self, msg):
+        return 1

@@ -35,3 +35,10 @@ class Redirector:
         KSR.hdr.append_to_reply("Contact: <sip:" + number + "@" + gateway + ">\r\n")
         KSR.sl.sl_send_reply(302, "Moved Temporarily")
         return 1
+
+    # Kamailio 5.6 looks for these at each reply and each send, and fails the next KSR call where one is missing.
+    def ksr_reply_route(self, msg):
+        return 1
+
+    def ksr_onsend_route(self, msg):
+        return 1

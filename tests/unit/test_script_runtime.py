@@ -230,7 +230,6 @@ def test_reload_changes_to_the_new_version_between_two_messages(bench: Bench, is
         "raise RuntimeError('no')\n",
         "def mod_init(): return None\n",
         SCRIPT.replace("return 0", "return -1"),
-        SCRIPT.replace("ksr_request_route", "other"),
     ],
 )
 def test_a_version_that_does_not_load_changes_nothing(bench: Bench, text: str) -> None:
@@ -269,3 +268,10 @@ def test_a_worker_that_is_stuck_in_the_script_is_named(bench: Bench) -> None:
     assert "worker 1 does not come back" in bench.errors[0]
     assert "in stuck" in bench.errors[0]
     module.release.set()
+
+
+def test_a_script_without_request_route_is_told(bench: Bench) -> None:
+    bench.start(SCRIPT.replace("ksr_request_route", "other"))
+    assert "no method ksr_request_route(msg)" in bench.errors[0]
+    bench.run()
+    assert bench.engine.failures == [True]

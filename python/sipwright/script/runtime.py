@@ -5,7 +5,7 @@ import time
 from typing import TYPE_CHECKING
 
 from sipwright import log
-from sipwright.script.instance import ONSEND_ROUTE, RANK_MAIN, REPLY_ROUTE, Instance
+from sipwright.script.instance import ONSEND_ROUTE, RANK_MAIN, REPLY_ROUTE, REQUEST_ROUTE, Instance
 from sipwright.script.watchdog import stack_of
 from sipwright.script.worker import ScriptWorker
 from sipwright.settings.model import ScriptSettings
@@ -82,8 +82,12 @@ class Runtime:
 
     def _loaded(self) -> Instance:
         instance = Instance.load(self.settings)
-        instance.check_routes()
         instance.child_init(RANK_MAIN)
+        if not instance.has_route(REQUEST_ROUTE):
+            # As in Kamailio: it may be meant for events only. Each request is then answered with 500.
+            log.error(
+                f"{self.settings.path}: the handler has no method {REQUEST_ROUTE}(msg): no request will be routed"
+            )
         self.engine.set_routes(instance.has_route(REPLY_ROUTE), instance.has_route(ONSEND_ROUTE))
         instance.modules.publish()
         return instance
