@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use crate::edit::Edits;
 use crate::message::Message;
-use crate::types::{Flow, SocketId, SocketInfo};
+use crate::types::{Flow, SocketId, SocketInfo, Span};
 
+use super::addresses::Addresses;
 use super::avp::{AvpList, XavpList};
 use super::env::Env;
 use super::iterators::Iterators;
@@ -47,6 +48,15 @@ impl<'a> Value<'a> {
     #[must_use]
     pub fn opt(text: Option<&'a [u8]>) -> Self {
         text.map_or(Self::Null, Self::borrowed)
+    }
+
+    /// The value, or `Null` for empty text.
+    #[must_use]
+    pub fn into_nonempty(self) -> Self {
+        match self {
+            Self::Str(s) if s.is_empty() => Self::Null,
+            other => other,
+        }
     }
 
     /// Whether there is no value.
@@ -193,12 +203,16 @@ pub struct Context {
     pub msg: Arc<Message>,
     /// Where it came from and on which socket.
     pub flow: Flow,
+    /// The path a message is about to leave by, in `ksr_onsend_route`.
+    pub onsend: Option<Flow>,
     /// When it came.
     pub now: WallMicros,
     /// Number of the message in this process, `$mi`.
     pub msg_id: u64,
     /// The route that runs.
     pub route: RouteType,
+    /// New From and To; part of the edits.
+    pub addresses: Addresses,
     /// Edits to header fields and body, visible once the message is sent.
     pub edits: Edits,
     /// Rewritten request-URI.
@@ -209,6 +223,12 @@ pub struct Context {
     pub path_vec: Option<Vec<u8>>,
     /// Appended branches.
     pub branches: Vec<BranchTarget>,
+    /// Max-Forwards after `process_maxfwd`.
+    pub max_forwards: Option<u32>,
+    /// URIs of contacts that `set_contact_alias` changed, with where they were.
+    pub contact_aliases: Vec<(Span, Vec<u8>)>,
+    /// Where a registering client really is, after `fix_nated_register`.
+    pub received: Option<Vec<u8>>,
     /// Preference of the main branch in thousandths.
     pub q: Option<u16>,
     /// Flags of the main branch; in tm routes, of the branch that runs.
@@ -286,14 +306,19 @@ impl Context {
             env,
             msg,
             flow,
+            onsend: None,
             now,
             msg_id: 0,
             route,
+            addresses: Addresses::default(),
             edits: Edits::default(),
             new_uri: None,
             dst_uri: None,
             path_vec: None,
             branches: Vec::new(),
+            max_forwards: None,
+            contact_aliases: Vec::new(),
+            received: None,
             q: None,
             bflags: 0,
             binding: None,

@@ -72,9 +72,9 @@ pub struct Env {
     pub utc_offset: i32,
     /// Settings of module rr.
     pub rr: RrConfig,
-    /// `max_limit` of module maxfwd; 0 means the default of 256.
+    /// `max_limit` of module maxfwd; 0 means the default of 70.
     pub max_forwards_limit: u32,
-    /// URI that every message from a NAT is kept with (`received_avp` of nathelper), as a key.
+    /// `received_avp` of nathelper: the AVP that `fix_nated_register` sets, without `$avp()`.
     pub received_avp: Option<String>,
     /// Variables of other modules.
     pub foreign: Option<Arc<dyn ForeignVars>>,
@@ -99,26 +99,70 @@ impl Env {
             .or_else(|| self.sockets.iter().find(|s| s.id == id))
     }
 
+    /// Value of a preprocessor define.
+    #[must_use]
+    pub fn define(&self, name: &[u8]) -> Option<&[u8]> {
+        self.defines
+            .iter()
+            .find(|d| d.0.as_bytes() == name)
+            .map(|d| d.1.as_bytes())
+    }
+
+    /// The socket that `[proto:]host[:port]` names, as `$fs` takes it.
+    #[must_use]
+    pub fn find_socket(&self, text: &[u8]) -> Option<&SocketInfo> {
+        let (proto, rest) = match memchr::memchr(b':', text) {
+            Some(i) if Proto::parse(&text[..i]).is_some() => {
+                (Proto::parse(&text[..i]), &text[i + 1..])
+            }
+            _ => (None, text),
+        };
+        let (host, port) = split_port(rest)?;
+        let ip = crate::uri::host_ip(unbracket(host));
+        self.sockets.iter().find(|s| {
+            proto.is_none_or(|p| p == s.proto)
+                && port.is_none_or(|p| p == s.addr.port())
+                && ip.is_some_and(|ip| same_ip(ip, s.addr.ip()))
+        })
+    }
+
+    /// Whether a socket is bound to `host` and `port`, or advertises them; port 0
+    /// matches any.
+    #[must_use]
+    pub fn socket_is(&self, socket: &SocketInfo, host: &[u8], port: u16) -> bool {
+        let host = unbracket(host);
+        let port_ok = |p: u16| port == 0 || port == p;
+        let bound = || crate::uri::host_ip(host).is_some_and(|ip| same_ip(ip, socket.addr.ip()));
+        let advertised = |(h, p): &(String, u16)| {
+            port_ok(*p) && unbracket(h.as_bytes()).eq_ignore_ascii_case(host)
+        };
+        port_ok(socket.addr.port()) && bound() || socket.advertise.as_ref().is_some_and(advertised)
+    }
+
+    /// The socket of that name (`listen=... name "..."`).
+    #[must_use]
+    pub fn named_socket(&self, name: &[u8]) -> Option<&SocketInfo> {
+        self.sockets
+            .iter()
+            .find(|s| s.name.as_deref().is_some_and(|n| n.as_bytes() == name))
+    }
+
     /// Whether `host`, `port` and `proto` name this server: one of its sockets,
     /// what it advertises, or an alias (Kamailio's `check_self`). `port` 0 and
     /// `proto` `None` match any.
     #[must_use]
     pub fn is_self(&self, host: &[u8], port: u16, proto: Option<Proto>) -> bool {
         let host = unbracket(host);
-        let ip = crate::uri::host_ip(host);
         let port_ok = |p: u16| port == 0 || port == p;
         let proto_ok = |p: Proto| proto.is_none_or(|q| q == p);
-        self.sockets.iter().any(|s| {
-            proto_ok(s.proto)
-                && (port_ok(s.addr.port()) && ip.is_some_and(|ip| same_ip(ip, s.addr.ip()))
-                    || s.advertise.as_ref().is_some_and(|(h, p)| {
-                        port_ok(*p) && unbracket(h.as_bytes()).eq_ignore_ascii_case(host)
-                    }))
-        }) || self.aliases.iter().any(|a| {
-            unbracket(a.host.as_bytes()).eq_ignore_ascii_case(host)
-                && a.port.is_none_or(port_ok)
-                && a.proto.is_none_or(proto_ok)
-        })
+        self.sockets
+            .iter()
+            .any(|s| proto_ok(s.proto) && self.socket_is(s, host, port))
+            || self.aliases.iter().any(|a| {
+                unbracket(a.host.as_bytes()).eq_ignore_ascii_case(host)
+                    && a.port.is_none_or(port_ok)
+                    && a.proto.is_none_or(proto_ok)
+            })
     }
 }
 
@@ -131,4 +175,16 @@ pub(super) fn unbracket(host: &[u8]) -> &[u8] {
 
 fn same_ip(a: IpAddr, b: IpAddr) -> bool {
     a.to_canonical() == b.to_canonical()
+}
+
+/// `host[:port]`, with IPv6 in brackets. `None` when the port is no number.
+pub(super) fn split_port(text: &[u8]) -> Option<(&[u8], Option<u16>)> {
+    let bracket = memchr::memrchr(b']', text).unwrap_or(0);
+    match memchr::memrchr(b':', text) {
+        Some(colon) if colon >= bracket => {
+            let port = std::str::from_utf8(&text[colon + 1..]).ok()?.parse().ok()?;
+            Some((&text[..colon], Some(port)))
+        }
+        _ => Some((text, None)),
+    }
 }

@@ -1,24 +1,76 @@
 //! From a [`Context`] to the bytes that leave.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 
+use crate::build::{self, Forward, ViaFix};
+use crate::edit::Edits;
+use crate::nameaddr::parse_nameaddr;
 use crate::types::SocketInfo;
 
 use super::context::{BranchTarget, Context};
+use super::rr::record_route_lines;
 
-/// The destinations of the request: the main one, then the appended branches, those
-/// with a higher q first (serial forking is up to the caller).
+/// The destinations of the request: the main one, then the appended branches in the
+/// order of their making. [`groups_by_q`] puts them in the order of preference.
 #[must_use]
 pub fn branches(ctx: &Context) -> Vec<BranchTarget> {
-    let _ = ctx;
-    Vec::new()
+    let mut all = Vec::with_capacity(1 + ctx.branches.len());
+    all.push(main_branch(ctx));
+    all.extend(ctx.branches.iter().cloned());
+    all
+}
+
+/// The main destination: request-URI and destination URI in force.
+#[must_use]
+pub fn main_branch(ctx: &Context) -> BranchTarget {
+    let binding = ctx.binding.as_deref();
+    BranchTarget {
+        uri: ctx.uri().to_vec(),
+        dst_uri: ctx.dst_uri.clone(),
+        path: ctx.path_vec.clone(),
+        q: ctx.q,
+        flags: ctx.bflags,
+        socket: ctx.force_socket,
+        instance: binding.and_then(|b| b.instance.clone()),
+        reg_id: binding.map_or(0, |b| b.reg_id),
+        ruid: binding.and_then(|b| b.ruid.clone()),
+        location_ua: binding.and_then(|b| b.location_ua.clone()),
+    }
+}
+
+/// Destinations grouped by q, the highest first; no q counts as 1.0
+/// (RFC 3261 section 16.6: targets of equal q are tried in parallel).
+#[must_use]
+pub fn groups_by_q(mut targets: Vec<BranchTarget>) -> Vec<Vec<BranchTarget>> {
+    targets.sort_by_key(|t| std::cmp::Reverse(t.q.unwrap_or(1000)));
+    let mut groups: Vec<Vec<BranchTarget>> = Vec::new();
+    for target in targets {
+        let q = target.q.unwrap_or(1000);
+        match groups.last_mut() {
+            Some(group) if group[0].q.unwrap_or(1000) == q => group.push(target),
+            _ => groups.push(vec![target]),
+        }
+    }
+    groups
 }
 
 /// The URI to resolve for a branch: its destination URI, the first URI of its path, or
 /// its request-URI.
 #[must_use]
 pub fn next_hop(branch: &BranchTarget) -> &[u8] {
-    branch.dst_uri.as_deref().unwrap_or(&branch.uri)
+    if let Some(uri) = &branch.dst_uri {
+        return uri;
+    }
+    let path = branch.path.as_deref().and_then(first_uri);
+    path.unwrap_or(&branch.uri)
+}
+
+/// URI of the first value of a Path.
+fn first_uri(path: &[u8]) -> Option<&[u8]> {
+    let end = memchr::memchr(b'>', path).map_or(path.len(), |i| i + 1);
+    parse_nameaddr(&path[..end]).ok().map(|a| a.uri)
 }
 
 /// The request as it leaves by `out_socket` (RFC 3261 section 16.6): new Request-URI,
@@ -31,20 +83,100 @@ pub fn build_branch(
     via_branch: &str,
     branch: &BranchTarget,
 ) -> Vec<u8> {
-    let _ = (ctx, out_socket, via_branch, branch);
-    Vec::new()
+    let mut top = record_route_lines(ctx, ctx.recv_socket(), out_socket);
+    if let Some(path) = branch.path.as_deref().filter(|p| !p.is_empty()) {
+        top.extend_from_slice(b"Route: ");
+        top.extend_from_slice(path);
+        top.extend_from_slice(b"\r\n");
+    }
+    build::forward_request(
+        &ctx.msg,
+        &Forward {
+            uri: Some(&branch.uri),
+            via: &via_line(ctx, out_socket, via_branch),
+            via_fix: via_fix(ctx),
+            top: &top,
+            max_forwards: ctx.max_forwards,
+            edits: &final_edits(ctx),
+        },
+    )
+}
+
+/// Our Via with CRLF (RFC 3261 section 18.1.1; `rport` by RFC 3581 when asked for).
+#[must_use]
+pub fn via_line(ctx: &Context, socket: &SocketInfo, branch: &str) -> Vec<u8> {
+    let mut out = Vec::with_capacity(96 + branch.len());
+    out.extend_from_slice(b"Via: SIP/2.0/");
+    out.extend_from_slice(socket.proto.via_str().as_bytes());
+    out.push(b' ');
+    match &ctx.advertised_host {
+        Some(host) => out.extend_from_slice(host),
+        None => out.extend_from_slice(socket.host().as_bytes()),
+    }
+    let port = ctx.advertised_port.unwrap_or_else(|| socket.port());
+    out.extend_from_slice(format!(":{port};branch=").as_bytes());
+    out.extend_from_slice(branch.as_bytes());
+    if ctx.local_rport {
+        out.extend_from_slice(b";rport");
+    }
+    out.extend_from_slice(b"\r\n");
+    out
+}
+
+/// What goes into the Via of the sender, in requests that are forwarded and in
+/// responses that are made here.
+#[must_use]
+pub fn via_fix(ctx: &Context) -> ViaFix {
+    ViaFix::for_request(&ctx.msg, ctx.flow.remote, ctx.force_rport)
+}
+
+/// All edits of the script, those to From and To included.
+#[must_use]
+pub fn final_edits(ctx: &Context) -> Cow<'_, Edits> {
+    if ctx.addresses.is_empty() {
+        return Cow::Borrowed(&ctx.edits);
+    }
+    let mut edits = ctx.edits.clone();
+    ctx.addresses.write(&ctx.msg, &mut edits);
+    Cow::Owned(edits)
 }
 
 /// The response as it is forwarded: without our Via, with the edits of the script and
 /// the status of `change_reply_status`.
 #[must_use]
 pub fn build_reply(ctx: &Context) -> Vec<u8> {
-    let _ = ctx;
-    Vec::new()
+    build::forward_response(&ctx.msg, &reply_edits(ctx))
 }
 
-/// The message with all edits applied, as `msg_apply_changes` makes it.
+fn reply_edits(ctx: &Context) -> Cow<'_, Edits> {
+    let edits = final_edits(ctx);
+    let Some((code, reason)) = &ctx.reply_status else {
+        return edits;
+    };
+    let mut line = format!("SIP/2.0 {code} ").into_bytes();
+    line.extend_from_slice(reason);
+    line.extend_from_slice(b"\r\n");
+    let mut edits = edits.into_owned();
+    edits.replace(ctx.msg.first_line(), line);
+    Cow::Owned(edits)
+}
+
+/// The message with all edits applied, as `msg_apply_changes` makes it: no Via is added
+/// or removed.
 #[must_use]
 pub fn applied(ctx: &Context) -> Bytes {
-    ctx.msg.bytes().clone()
+    if !ctx.is_request() {
+        let mut out = Vec::with_capacity(ctx.msg.bytes().len() + 64);
+        reply_edits(ctx).apply(&ctx.msg, &mut out);
+        return out.into();
+    }
+    let how = Forward {
+        uri: ctx.new_uri.as_deref(),
+        via: b"",
+        via_fix: ViaFix::default(),
+        top: b"",
+        max_forwards: ctx.max_forwards,
+        edits: &final_edits(ctx),
+    };
+    build::forward_request(&ctx.msg, &how).into()
 }

@@ -10,6 +10,7 @@
 //! [`Context::complaints`]. What a script asks for takes effect when the caller
 //! builds the outgoing message with [`forward::build_branch`] and its siblings.
 
+mod addresses;
 mod avp;
 mod context;
 pub mod core;
@@ -19,12 +20,14 @@ pub mod forward;
 pub mod hdr;
 mod iterators;
 pub mod kx;
+mod loose;
 pub mod maxfwd;
 pub mod myself;
 pub mod nathelper;
 pub mod path;
 pub mod pv;
 pub mod pvx;
+mod regexes;
 pub mod rr;
 pub mod ruri;
 pub mod sanity;
@@ -34,11 +37,13 @@ pub mod textopsx;
 mod vars;
 pub mod xlog;
 
-pub use avp::{AvpKey, AvpList, XavpList};
+pub use addresses::{AddressEdit, Addresses};
+pub use avp::{AvpKey, AvpList, XavpKind, XavpList, XavpPath};
 pub use context::{
     Binding, BranchTarget, Context, RouteType, SendFlags, TxData, TxView, Value, WallMicros,
 };
 pub use env::{Alias, Env, ForeignVars, RrConfig};
 pub use iterators::Iterators;
+pub use regexes::Substitution;
 pub use rr::RrState;
 pub use vars::Vars;

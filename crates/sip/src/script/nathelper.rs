@@ -1,1 +1,360 @@
 //! NAT traversal of signalling (module nathelper).
+
+use std::net::{IpAddr, SocketAddr};
+
+use crate::header::HeaderId;
+use crate::nameaddr::NameAddr;
+use crate::types::{Proto, Span};
+use crate::uri::{Uri, host_ip};
+
+use super::avp::AvpKey;
+use super::context::{Context, Value};
+use super::corex::code;
+use super::env::unbracket;
+use super::pv::addr_uri;
+use super::ruri::{Part, compose, with_part};
+
+/// Bits of `nat_uac_test`.
+pub mod test {
+    /// A contact has a private address.
+    pub const CONTACT_PRIVATE: i64 = 1;
+    /// The top Via names another host than the source.
+    pub const VIA_HOST: i64 = 2;
+    /// The top Via has a private address.
+    pub const VIA_PRIVATE: i64 = 4;
+    /// The SDP has a private address.
+    pub const SDP_PRIVATE: i64 = 8;
+    /// The source port is not that of the top Via.
+    pub const VIA_PORT: i64 = 16;
+    /// The source is a private address.
+    pub const SOURCE_PRIVATE: i64 = 32;
+    /// It came over WebSocket.
+    pub const WEBSOCKET: i64 = 64;
+    /// A contact has another port than the source.
+    pub const CONTACT_PORT: i64 = 128;
+    /// The SDP has another address than the source.
+    pub const SDP_SOURCE: i64 = 256;
+}
+
+/// Whether one sign of a NAT is there.
+type Test = fn(&Context) -> bool;
+
+/// `KSR.nathelper.nat_uac_test`: 1 when one of the tests says NAT, else -1.
+#[must_use]
+pub fn nat_uac_test(ctx: &Context, tests: i64) -> i32 {
+    const TABLE: &[(i64, Test)] = &[
+        (test::VIA_PORT, via_port),
+        (test::VIA_HOST, via_host),
+        (test::CONTACT_PRIVATE, |ctx| {
+            contact_uris(ctx).any(|u| host_ip(u.host).is_some_and(is_private))
+        }),
+        (test::SDP_PRIVATE, |ctx| sdp_addresses(ctx).any(is_private)),
+        (test::VIA_PRIVATE, |ctx| {
+            host_ip(ctx.msg.get(ctx.msg.via().host)).is_some_and(is_private)
+        }),
+        (test::SOURCE_PRIVATE, |ctx| is_private(source(ctx).ip())),
+        (test::WEBSOCKET, |ctx| {
+            matches!(ctx.flow.proto, Proto::Ws | Proto::Wss)
+        }),
+        (test::CONTACT_PORT, |ctx| {
+            contact_uris(ctx).any(|u| u.port_or_default() != source(ctx).port())
+        }),
+        (test::SDP_SOURCE, |ctx| {
+            sdp_addresses(ctx).any(|ip| ip != source(ctx).ip())
+        }),
+    ];
+    code(
+        TABLE
+            .iter()
+            .any(|(bit, test)| tests & bit != 0 && test(ctx)),
+    )
+}
+
+fn source(ctx: &Context) -> SocketAddr {
+    SocketAddr::new(ctx.flow.remote.ip().to_canonical(), ctx.flow.remote.port())
+}
+
+fn via_port(ctx: &Context) -> bool {
+    ctx.msg.via().port_or_default() != source(ctx).port()
+}
+
+fn via_host(ctx: &Context) -> bool {
+    host_ip(ctx.msg.get(ctx.msg.via().host)) != Some(source(ctx).ip())
+}
+
+/// Whether an address is one that NATs hide: RFC 1918, RFC 6598 and RFC 6333 for IPv4.
+#[must_use]
+pub fn is_private(ip: IpAddr) -> bool {
+    match ip.to_canonical() {
+        IpAddr::V4(ip) => {
+            let [a, b, c, _] = ip.octets();
+            ip.is_private() || a == 100 && b & 0xc0 == 64 || (a, b, c) == (192, 0, 0)
+        }
+        IpAddr::V6(_) => false,
+    }
+}
+
+/// `KSR.nathelper.is_rfc1918`: 1 for a private IPv4 address, else -1.
+#[must_use]
+pub fn is_rfc1918(address: &[u8]) -> i32 {
+    code(host_ip(address).is_some_and(is_private))
+}
+
+/// Addresses of the `c=` lines of an SDP body (RFC 8866 section 5.7).
+fn sdp_addresses(ctx: &Context) -> impl Iterator<Item = IpAddr> + '_ {
+    ctx.msg
+        .body()
+        .split(|c| *c == b'\n')
+        .filter_map(|line| line.strip_prefix(b"c="))
+        .filter_map(|line| {
+            let address = line.trim_ascii().split(|c| *c == b' ').nth(2)?;
+            host_ip(address.split(|c| *c == b'/').next()?)
+        })
+}
+
+fn contacts(ctx: &Context) -> impl Iterator<Item = NameAddr> + '_ {
+    let msg = &ctx.msg;
+    msg.values(HeaderId::Contact)
+        .filter(|span| msg.get(*span) != b"*")
+        .filter_map(|span| NameAddr::parse(msg.bytes(), span).ok())
+}
+
+fn contact_uris(ctx: &Context) -> impl Iterator<Item = Uri<'_>> + '_ {
+    contacts(ctx).filter_map(|c| Uri::parse(ctx.msg.get(c.uri)).ok())
+}
+
+/// Where `;alias=` goes in the URI.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    First,
+    Last,
+}
+
+/// `KSR.nathelper.set_contact_alias`: adds `;alias=address~port~transport` of the source
+/// to contacts that have none. [`Context::contact_aliases`] shows the new URIs at once,
+/// to the registrar for one. -1 when there is no contact.
+pub fn set_contact_alias(ctx: &mut Context) -> i32 {
+    let source = source(ctx);
+    let proto = ctx.flow.proto;
+    let changed = add_alias(ctx, Place::Last, source, proto);
+    if let Some(changed) = changed {
+        ctx.contact_aliases.extend(changed);
+        1
+    } else {
+        -1
+    }
+}
+
+/// `KSR.nathelper.set_contact_alias_trim`: as [`set_contact_alias`]; blanks around the
+/// contact never get into the URI here.
+pub fn set_contact_alias_trim(ctx: &mut Context) -> i32 {
+    set_contact_alias(ctx)
+}
+
+/// `KSR.nathelper.add_contact_alias`: the same for the outgoing message only.
+pub fn add_contact_alias(ctx: &mut Context) -> i32 {
+    let source = source(ctx);
+    let proto = ctx.flow.proto;
+    code(add_alias(ctx, Place::First, source, proto).is_some())
+}
+
+/// `KSR.nathelper.add_contact_alias_addr`: with another address than the source's.
+pub fn add_contact_alias_addr(ctx: &mut Context, ip: &[u8], port: &[u8], proto: &[u8]) -> i32 {
+    let port = std::str::from_utf8(port).ok().and_then(|p| p.parse().ok());
+    let (Some(ip), Some(port), Some(proto)) = (host_ip(ip), port, Proto::parse(proto)) else {
+        ctx.complain("add_contact_alias: not an address, port and transport");
+        return -1;
+    };
+    code(add_alias(ctx, Place::First, SocketAddr::new(ip, port), proto).is_some())
+}
+
+/// Adds aliases; the new URIs, or `None` without a contact.
+fn add_alias(
+    ctx: &mut Context,
+    place: Place,
+    source: SocketAddr,
+    proto: Proto,
+) -> Option<Vec<(Span, Vec<u8>)>> {
+    let msg = std::sync::Arc::clone(&ctx.msg);
+    let all: Vec<NameAddr> = contacts(ctx).collect();
+    if all.is_empty() {
+        return None;
+    }
+    let alias = alias_param(source, proto);
+    let mut changed = Vec::new();
+    for contact in all {
+        let Some(uri) = Uri::parse(msg.get(contact.uri)).ok().filter(Uri::is_sip) else {
+            continue;
+        };
+        if uri.params().has(b"alias") {
+            continue;
+        }
+        let new = with_alias(uri, &alias, place);
+        let text = if contact.bracketed {
+            new.clone()
+        } else {
+            [b"<", &new[..], b">"].concat()
+        };
+        ctx.edits.replace(contact.uri, text);
+        changed.push((contact.uri, new));
+    }
+    Some(changed)
+}
+
+fn with_alias(uri: Uri<'_>, alias: &[u8], place: Place) -> Vec<u8> {
+    let params = match (uri.params, place) {
+        (b"", _) => alias.to_vec(),
+        (old, Place::First) => [alias, b";", old].concat(),
+        (old, Place::Last) => [old, b";", alias].concat(),
+    };
+    compose(&Uri {
+        params: &params,
+        ..uri
+    })
+}
+
+/// `alias=192.0.2.1~5060~1`; the transport has Kamailio's number.
+fn alias_param(source: SocketAddr, proto: Proto) -> Vec<u8> {
+    let host = match source.ip().to_canonical() {
+        IpAddr::V4(ip) => ip.to_string(),
+        IpAddr::V6(ip) => format!("[{ip}]"),
+    };
+    let proto = super::pv::proto_id(proto);
+    format!("alias={host}~{}~{proto}", source.port()).into_bytes()
+}
+
+/// `KSR.nathelper.handle_ruri_alias`: moves `;alias=` of the request-URI to the
+/// destination URI. 1 when it did, 2 when there is none, -1 when it is malformed.
+pub fn handle_ruri_alias(ctx: &mut Context) -> i32 {
+    handle_ruri_alias_mode(ctx, 0)
+}
+
+/// `KSR.nathelper.handle_ruri_alias_mode`: mode 1 takes the last alias instead of the first.
+pub fn handle_ruri_alias_mode(ctx: &mut Context, mode: i64) -> i32 {
+    let Ok(mut uri) = Uri::parse(ctx.uri()) else {
+        return -1;
+    };
+    let params: Vec<&[u8]> = uri.params.split(|c| *c == b';').collect();
+    let is_alias = |p: &&[u8]| p.starts_with(b"alias=");
+    let at = match mode {
+        0 => params.iter().position(is_alias),
+        _ => params.iter().rposition(is_alias),
+    };
+    let Some(at) = at else {
+        return 2;
+    };
+    let value = &params[at][b"alias=".len()..];
+    if memchr::memchr(b'~', value).is_none() {
+        return 2;
+    }
+    let Some(dst) = alias_uri(value) else {
+        ctx.complain("handle_ruri_alias: malformed alias");
+        return -1;
+    };
+    let mut rest = params;
+    rest.remove(at);
+    let rest = rest.join(&b";"[..]);
+    uri.params = &rest;
+    ctx.new_uri = Some(compose(&uri));
+    ctx.dst_uri = Some(dst);
+    1
+}
+
+/// The URI that `address~port~transport` stands for.
+fn alias_uri(value: &[u8]) -> Option<Vec<u8>> {
+    let mut fields = value.split(|c| *c == b'~');
+    let (ip, port, proto) = (fields.next()?, fields.next()?, fields.next()?);
+    let ip = host_ip(unbracket(ip))?;
+    let port = std::str::from_utf8(port).ok()?.parse().ok()?;
+    let proto = match proto {
+        b"1" => Proto::Udp,
+        b"2" => Proto::Tcp,
+        b"3" => Proto::Tls,
+        b"5" => Proto::Ws,
+        b"6" => Proto::Wss,
+        _ => return None,
+    };
+    fields
+        .next()
+        .is_none()
+        .then(|| addr_uri(SocketAddr::new(ip, port), proto, false).into_bytes())
+}
+
+/// `KSR.nathelper.fix_nated_contact`: puts the source address and port into the contacts.
+/// -1 when there is none.
+pub fn fix_nated_contact(ctx: &mut Context) -> i32 {
+    let source = source(ctx);
+    let msg = std::sync::Arc::clone(&ctx.msg);
+    let all: Vec<NameAddr> = contacts(ctx).collect();
+    let host = match source.ip() {
+        IpAddr::V4(ip) => ip.to_string(),
+        IpAddr::V6(ip) => format!("[{ip}]"),
+    };
+    for contact in &all {
+        let fixed = with_part(msg.get(contact.uri), Part::Host(host.as_bytes()))
+            .and_then(|uri| with_part(&uri, Part::Port(Some(source.port()))));
+        if let Some(uri) = fixed {
+            ctx.edits.replace(contact.uri, uri);
+        }
+    }
+    code(!all.is_empty())
+}
+
+/// `KSR.nathelper.fix_nated_register`: remembers the source as the address of the
+/// binding, in [`Context::received`] and in the AVP of `received_avp`.
+pub fn fix_nated_register(ctx: &mut Context) -> i32 {
+    let uri = addr_uri(source(ctx), ctx.flow.proto, false).into_bytes();
+    if let Some(name) = &ctx.env.received_avp {
+        let key = super::pv::avp_key(name.as_bytes());
+        push_avp(ctx, &key, uri.clone());
+    }
+    ctx.received = Some(uri);
+    1
+}
+
+fn push_avp(ctx: &mut Context, key: &AvpKey, text: Vec<u8>) {
+    ctx.tx_data.avps.push(key, Value::owned(text));
+}
+
+/// `KSR.nathelper.add_rcv_param`: adds `;received="sip:source"` to the contacts; with
+/// `uri_param` not 0 into the URI.
+pub fn add_rcv_param(ctx: &mut Context, uri_param: i64) -> i32 {
+    let uri = addr_uri(source(ctx), ctx.flow.proto, false);
+    let all: Vec<NameAddr> = contacts(ctx).collect();
+    for contact in &all {
+        if uri_param == 0 {
+            let text = format!(";received=\"{uri}\"");
+            ctx.edits.insert_at(contact.span.end, text);
+        } else {
+            let text = format!(";received={}", uri.replace(':', "%3a").replace(';', "%3b"));
+            ctx.edits.insert_at(contact.uri.end, text);
+        }
+    }
+    code(!all.is_empty())
+}
+
+/// `KSR.nathelper.set_alias_to_pv`: the first contact with `;alias=` as text, for the
+/// caller to put into the variable. `None` without a contact.
+#[must_use]
+pub fn contact_with_alias(ctx: &Context) -> Option<Vec<u8>> {
+    let contact = contacts(ctx).next()?;
+    let uri = Uri::parse(ctx.msg.get(contact.uri)).ok()?;
+    let alias = alias_param(source(ctx), ctx.flow.proto);
+    Some(with_alias(uri, &alias, Place::Last))
+}
+
+/// `$rr_top_count`: 2 when the two Record-Routes on top are of one proxy, 1 or 0 otherwise.
+#[must_use]
+pub(super) fn rr_top_count(ctx: &Context) -> usize {
+    let mut doubles = ctx.msg.values(HeaderId::RecordRoute).map(|span| {
+        crate::nameaddr::parse_nameaddr(ctx.msg.get(span))
+            .ok()
+            .and_then(|a| Uri::parse(a.uri).ok())
+            .is_some_and(|u| u.params().has(b"r2"))
+    });
+    match (doubles.next(), doubles.next()) {
+        (None, _) => 0,
+        (Some(true), Some(true)) => 2,
+        _ => 1,
+    }
+}

@@ -1,1 +1,136 @@
-//! `KSR.pvx`: AVPs and variables by name.
+//! `KSR.pvx`: AVPs, extended AVPs and script variables by name.
+
+use super::avp::{AvpKey, XavpKind, XavpPath};
+use super::context::{Context, Value};
+use super::corex::code;
+use super::pv::{avp_key, borrow};
+
+/// `KSR.pvx.var_get`: a script variable, 0 when it was never set.
+#[must_use]
+pub fn var_get<'a>(ctx: &'a Context, name: &[u8]) -> Value<'a> {
+    ctx.vars.get(name).map_or(Value::Int(0), borrow)
+}
+
+/// `KSR.pvx.var_sets`, `var_seti`.
+pub fn var_set(ctx: &mut Context, name: &[u8], value: Value<'_>) -> i32 {
+    ctx.vars.set(name, value.into_owned());
+    1
+}
+
+/// `KSR.pvx.avp_get`: the newest value of an AVP.
+#[must_use]
+pub fn avp_get<'a>(ctx: &'a Context, name: &[u8]) -> Value<'a> {
+    let value = ctx.tx_data.avps.first(&avp_key(name));
+    value.map_or(Value::Null, borrow)
+}
+
+/// `KSR.pvx.avp_sets`, `avp_seti`: adds a value.
+pub fn avp_set(ctx: &mut Context, name: &[u8], value: Value<'_>) -> i32 {
+    let key: AvpKey = avp_key(name);
+    ctx.tx_data.avps.push(&key, value.into_owned());
+    1
+}
+
+/// `KSR.pvx.avp_rm`: removes all values of an AVP.
+pub fn avp_rm(ctx: &mut Context, name: &[u8]) -> i32 {
+    ctx.tx_data.avps.clear(&avp_key(name));
+    1
+}
+
+/// `KSR.pvx.avp_is_null`.
+#[must_use]
+pub fn avp_is_null(ctx: &Context, name: &[u8]) -> i32 {
+    code(avp_get(ctx, name).is_null())
+}
+
+const fn root(name: &[u8]) -> XavpPath<'_> {
+    XavpPath {
+        root: (name, None),
+        field: None,
+    }
+}
+
+const fn child<'a>(name: &'a [u8], field: &'a [u8]) -> XavpPath<'a> {
+    XavpPath {
+        root: (name, None),
+        field: Some((field, None)),
+    }
+}
+
+/// `KSR.pvx.xavp_get`, `xavu_get`, `xavi_get`.
+#[must_use]
+pub fn xavp_get<'a>(ctx: &'a Context, kind: XavpKind, name: &[u8]) -> Value<'a> {
+    let value = ctx.tx_data.xavps.get(kind, &root(name));
+    value.map_or(Value::Null, borrow)
+}
+
+/// `KSR.pvx.xavp_sets`, `xavp_seti` and siblings: a new value on top.
+pub fn xavp_set(ctx: &mut Context, kind: XavpKind, name: &[u8], value: Value<'_>) -> i32 {
+    code(ctx.tx_data.xavps.set(kind, &root(name), value.into_owned()))
+}
+
+/// `KSR.pvx.xavp_is_null` and siblings.
+#[must_use]
+pub fn xavp_is_null(ctx: &Context, kind: XavpKind, name: &[u8]) -> i32 {
+    code(xavp_get(ctx, kind, name).is_null())
+}
+
+/// `KSR.pvx.xavp_rm` and siblings: the newest value of that name.
+pub fn xavp_rm(ctx: &mut Context, kind: XavpKind, name: &[u8]) -> i32 {
+    ctx.tx_data.xavps.remove(kind, &root(name));
+    1
+}
+
+/// `KSR.pvx.xavp_rm_all` and siblings: all values of that name.
+pub fn xavp_rm_all(ctx: &mut Context, kind: XavpKind, name: &[u8]) -> i32 {
+    ctx.tx_data.xavps.remove_all(kind, name);
+    1
+}
+
+/// `KSR.pvx.xavp_child_get` and siblings: a field of the newest value of that name.
+#[must_use]
+pub fn xavp_child_get<'a>(
+    ctx: &'a Context,
+    kind: XavpKind,
+    name: &[u8],
+    field: &[u8],
+) -> Value<'a> {
+    let value = ctx.tx_data.xavps.get(kind, &child(name, field));
+    value.map_or(Value::Null, borrow)
+}
+
+/// `KSR.pvx.xavp_child_sets`, `xavp_child_seti` and siblings: sets or replaces a field.
+pub fn xavp_child_set(
+    ctx: &mut Context,
+    kind: XavpKind,
+    name: &[u8],
+    field: &[u8],
+    value: Value<'_>,
+) -> i32 {
+    let xavps = &mut ctx.tx_data.xavps;
+    xavps.set_child(kind, name, field, value.into_owned());
+    1
+}
+
+/// `KSR.pvx.xavp_child_is_null` and siblings.
+#[must_use]
+pub fn xavp_child_is_null(ctx: &Context, kind: XavpKind, name: &[u8], field: &[u8]) -> i32 {
+    code(xavp_child_get(ctx, kind, name, field).is_null())
+}
+
+/// `KSR.pvx.xavp_child_rm` and siblings.
+pub fn xavp_child_rm(ctx: &mut Context, kind: XavpKind, name: &[u8], field: &[u8]) -> i32 {
+    ctx.tx_data.xavps.remove(kind, &child(name, field));
+    1
+}
+
+/// `KSR.pvx.xavp_get_keys` and siblings: names of the fields of the value at `index`.
+#[must_use]
+pub fn xavp_get_keys(ctx: &Context, kind: XavpKind, name: &[u8], index: i64) -> Vec<Vec<u8>> {
+    let index = usize::try_from(index).unwrap_or(usize::MAX);
+    let keys = ctx.tx_data.xavps.keys(kind, name, index);
+    keys.unwrap_or_default()
+        .into_iter()
+        .map(<[u8]>::to_vec)
+        .collect()
+}

@@ -3,7 +3,34 @@
 //! A name is parsed once into a [`Spec`], which the caller caches; [`get`] and [`set`]
 //! then work on a [`Context`]. Values that are in the message are borrowed from it.
 
+mod addr;
+mod auth;
+mod avps;
+mod branch;
+mod header;
+mod names;
+mod net;
+mod parse;
+mod read;
+mod time;
+mod transform;
+mod tx;
+mod write;
+
+use std::borrow::Cow;
+
 use super::context::{Context, Value};
+use names::Class;
+use parse::{Inner, Piece};
+use transform::Transform;
+
+pub(super) use auth::param as digest_param;
+pub(super) use avps::{borrow, key as avp_key};
+pub(super) use header::at;
+pub(super) use net::{addr_uri, proto_id, socket_text};
+pub use parse::Format;
+pub(super) use read::parse_number;
+pub(super) use time::strftime;
 
 /// Which of the values of a variable: `$(avp(x)[1])`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -18,7 +45,7 @@ pub enum Index {
 }
 
 /// A variable that another module owns, such as `$sht(a=>$si)`.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Foreign {
     /// Name after the `$`: `sht`, `tls_peer_subject`.
     pub class: String,
@@ -28,11 +55,31 @@ pub struct Foreign {
 
 /// A parsed variable name.
 #[derive(Clone, Debug)]
-pub struct Spec {}
+pub struct Spec {
+    var: Var,
+    index: Index,
+    transforms: Box<[Transform]>,
+}
+
+#[derive(Clone, Debug)]
+enum Var {
+    Plain(Class),
+    Inner(Class, Inner),
+    Nested(Class, Box<Spec>),
+    Foreign(Foreign, Option<Inner>),
+}
 
 /// Why a name is no pseudo-variable.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct PvError(pub String);
+
+impl std::fmt::Display for PvError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "invalid pseudo-variable {}", self.0)
+    }
+}
+
+impl std::error::Error for PvError {}
 
 impl Spec {
     /// Parses `$ru`, `$hdr(X-A)`, `$(avp(x)[1])`, `$(ru{uri.host}{s.len})`.
@@ -40,21 +87,88 @@ impl Spec {
     /// # Errors
     /// When the syntax is wrong. A name that is not known here is [`Spec::foreign`].
     pub fn parse(name: &[u8]) -> Result<Self, PvError> {
-        Err(PvError(String::from_utf8_lossy(name).into_owned()))
+        parse::whole(name)
     }
 
     /// The variable, if another module owns it.
     #[must_use]
-    pub fn foreign(&self) -> Option<&Foreign> {
-        None
+    pub const fn foreign(&self) -> Option<&Foreign> {
+        match &self.var {
+            Var::Foreign(foreign, _) => Some(foreign),
+            _ => None,
+        }
     }
+
+    fn new(var: Var) -> Self {
+        Self {
+            var,
+            index: Index::None,
+            transforms: Box::default(),
+        }
+    }
+}
+
+impl Inner {
+    fn eval<'a>(&'a self, ctx: &Context) -> Cow<'a, [u8]> {
+        match self {
+            Self::Fixed(text) => Cow::Borrowed(text),
+            Self::Format(format) => Cow::Owned(format.eval(ctx)),
+        }
+    }
+}
+
+impl Format {
+    /// The text with all variables replaced; null ones are `<null>`.
+    #[must_use]
+    pub fn eval(&self, ctx: &Context) -> Vec<u8> {
+        let mut out = Vec::with_capacity(64);
+        for part in &self.parts {
+            match part {
+                Piece::Text(text) => out.extend_from_slice(text),
+                Piece::Var(spec) => match get(ctx, spec).text() {
+                    Some(text) => out.extend_from_slice(&text),
+                    None => out.extend_from_slice(b"<null>"),
+                },
+            }
+        }
+        out
+    }
+
+    /// The variables in the text that other modules own.
+    pub fn foreign(&self) -> impl Iterator<Item = &Foreign> {
+        self.parts.iter().filter_map(|part| match part {
+            Piece::Var(spec) => spec.foreign(),
+            Piece::Text(_) => None,
+        })
+    }
+}
+
+/// User of the credentials, `$au`.
+pub(super) fn auth_user(ctx: &Context) -> Value<'_> {
+    auth::get(&ctx.msg, Class::AuthUserAll)
 }
 
 /// The value (`KSR.pv.get`, `getl`).
 #[must_use]
 pub fn get<'a>(ctx: &'a Context, spec: &'a Spec) -> Value<'a> {
-    let _ = (ctx, spec);
-    Value::Null
+    let mut value = match &spec.var {
+        Var::Plain(class) => read::plain(ctx, *class, spec.index),
+        Var::Inner(class, inner) => read::with_inner(ctx, *class, inner.eval(ctx), spec.index),
+        Var::Nested(class, nested) => tx::nested(ctx, *class, nested),
+        Var::Foreign(foreign, inner) => foreign_value(ctx, foreign, inner.as_ref()),
+    };
+    for transform in &spec.transforms {
+        value = transform.apply(ctx, value);
+    }
+    value
+}
+
+fn foreign_value(ctx: &Context, foreign: &Foreign, inner: Option<&Inner>) -> Value<'static> {
+    let Some(vars) = ctx.env.foreign.as_ref() else {
+        return Value::Null;
+    };
+    let inner = inner.map(|i| i.eval(ctx)).unwrap_or_default();
+    vars.get(ctx, foreign, &inner)
 }
 
 /// `KSR.pv.gete`: null is the empty string.
@@ -93,6 +207,22 @@ pub fn is_null(ctx: &Context, spec: &Spec) -> bool {
 /// `KSR.pv.sets`, `seti`, `setl` and, with [`Value::Null`], `unset`. False when the
 /// variable is read-only or refuses the value.
 pub fn set(ctx: &mut Context, spec: &Spec, value: Value<'_>) -> bool {
-    let _ = (ctx, spec, value);
-    false
+    if !spec.transforms.is_empty() {
+        return false;
+    }
+    match &spec.var {
+        Var::Plain(class) => write::plain(ctx, *class, value),
+        Var::Inner(class, inner) => {
+            let inner = inner.eval(ctx);
+            write::with_inner(ctx, *class, &inner, spec.index, value)
+        }
+        Var::Nested(..) => false,
+        Var::Foreign(foreign, inner) => {
+            let inner = inner.as_ref().map(|i| i.eval(ctx)).unwrap_or_default();
+            let Some(vars) = ctx.env.foreign.clone() else {
+                return false;
+            };
+            vars.set(ctx, foreign, &inner, value)
+        }
+    }
 }

@@ -1,0 +1,199 @@
+//! Names of pseudo-variables.
+
+macro_rules! classes {
+    ($($class:ident = $($name:literal)|+ $(, $inner:ident)?;)*) => {
+        /// What a pseudo-variable stands for.
+        #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+        pub(super) enum Class {
+            $(#[doc = concat!($("`$", $name, "` "),+)] $class,)*
+        }
+
+        /// The class of a name, and whether it needs an inner name.
+        pub(super) fn lookup(name: &[u8]) -> Option<(Class, bool)> {
+            Some(match std::str::from_utf8(name).ok()? {
+                $($($name)|+ => (Class::$class, classes!(@inner $($inner)?)),)*
+                _ => return None,
+            })
+        }
+    };
+    (@inner) => { false };
+    (@inner inner) => { true };
+}
+
+classes! {
+    Null = "null";
+    RetCode = "rc" | "retcode" | "?";
+    Def = "def" | "defv", inner;
+    Defn = "defn", inner;
+    Defs = "defs", inner;
+    True = "true";
+    Pid = "pp";
+    MsgId = "mi";
+    MsgLen = "ml";
+    MsgType = "mt";
+    MsgTypeText = "mts";
+    Buffer = "mb";
+    BufferUpdated = "mbu";
+    MsgPart = "msg", inner;
+    Method = "rm";
+    MethodId = "rmid";
+    Version = "rv";
+    Status = "rs";
+    ReasonPhrase = "rr";
+    Ruri = "ru" | "ruri";
+    RuriLen = "rul";
+    RuriUser = "rU" | "ruri.user";
+    RuriUserLen = "rUl";
+    RuriDomain = "rd" | "ruri.domain";
+    RuriPort = "rp";
+    RuriProto = "rP";
+    RuriScheme = "rz";
+    OrigUri = "ou" | "ouri";
+    OrigUser = "oU";
+    OrigUserLen = "oUl";
+    OrigDomain = "od";
+    OrigPort = "op";
+    OrigProto = "oP";
+    DstUri = "du" | "duri";
+    DstDomain = "dd";
+    DstPort = "dp";
+    DstProto = "dP";
+    DstSet = "ds";
+    NextHop = "nh", inner;
+    From = "fu" | "from";
+    FromLen = "ful";
+    FromUser = "fU" | "from.user";
+    FromUserLen = "fUl";
+    FromDomain = "fd" | "from.domain";
+    FromName = "fn";
+    FromTag = "ft";
+    To = "tu" | "to";
+    ToUser = "tU" | "to.user";
+    ToUserLen = "tUl";
+    ToDomain = "td" | "to.domain";
+    ToName = "tn";
+    ToTag = "tt";
+    InitFromTag = "fti";
+    InitToTag = "tti";
+    CallId = "ci";
+    CSeq = "cs";
+    CSeqBody = "csb";
+    Contact = "ct";
+    ContactUri = "ctu";
+    ContactStar = "cts";
+    ContentType = "cT";
+    ContentLen = "cl";
+    Body = "rb";
+    BodySize = "bs";
+    UserAgent = "ua";
+    Hdr = "hdr", inner;
+    HdrCount = "hdrc", inner;
+    Hfl = "hfl", inner;
+    HflCount = "hflc", inner;
+    Expires = "expires", inner;
+    Via0 = "via0", inner;
+    Via1 = "via1", inner;
+    ViaZ = "viaZ", inner;
+    ReferTo = "rt";
+    RemotePartyId = "re";
+    DiversionUri = "di";
+    DiversionReason = "dir";
+    DiversionCounter = "dic";
+    DiversionPrivacy = "dip";
+    Ppi = "pu";
+    PpiUser = "pU";
+    PpiDomain = "pd";
+    PpiName = "pn";
+    Pai = "ai";
+    AuthUserAll = "au";
+    AuthUser = "aU";
+    AuthDomain = "ad";
+    AuthRealm = "ar";
+    AuthAlgorithm = "aa";
+    AuthNonce = "adn";
+    AuthResponse = "adr";
+    AuthCnonce = "adc";
+    AuthOpaque = "ado";
+    AuthUri = "adu";
+    AcctUser = "AU";
+    AcctAor = "Au";
+    SrcIp = "si" | "src_ip";
+    SrcIpRef = "siz";
+    SrcPort = "sp";
+    SrcUri = "su";
+    SrcUriProto = "sut";
+    SrcAddr = "sas";
+    Proto = "pr" | "proto";
+    ProtoId = "prid";
+    RcvIp = "Ri";
+    RcvPort = "Rp";
+    RcvName = "Rn";
+    RcvUri = "Ru";
+    RcvUriProto = "Rut";
+    AdvIp = "RAi";
+    AdvPort = "RAp";
+    AdvUri = "RAu";
+    AdvUriProto = "RAut";
+    AdvAddr = "Ras";
+    ConnId = "conid";
+    ServerId = "sid" | "rsi";
+    SendSocket = "fs";
+    SendSocketName = "fsn";
+    SendSocketPort = "fsp";
+    Onsend = "snd" | "sndto", inner;
+    OnsendFrom = "sndfrom", inner;
+    RouteUri = "route_uri";
+    RouteDirection = "rdir", inner;
+    RrCount = "rr_count";
+    RrTopCount = "rr_top_count";
+    MsgFlags = "mf";
+    MsgFlagsHex = "mF";
+    MsgFlag = "Mf", inner;
+    ScriptFlags = "sf";
+    ScriptFlagsHex = "sF";
+    ScriptFlag = "Sf", inner;
+    BranchFlags = "bf";
+    BranchFlagsHex = "bF";
+    BranchFlag = "Bf", inner;
+    BranchUri = "br";
+    BranchAll = "bR";
+    Branch = "branch", inner;
+    Ruid = "ruid";
+    LocationUa = "location_ua";
+    TimeNow = "TS";
+    TimeNowText = "TF";
+    TimeMsg = "Ts";
+    TimeMsgText = "Tf";
+    TimeStart = "Tb";
+    TimeValue = "TV", inner;
+    TimePart = "time", inner;
+    TimeFormat = "timef", inner;
+    UtcPart = "utime", inner;
+    UtcFormat = "utimef", inner;
+    Avp = "avp", inner;
+    Xavp = "xavp", inner;
+    Xavu = "xavu", inner;
+    Xavi = "xavi", inner;
+    Var = "var", inner;
+    VarNull = "vn", inner;
+    VarZero = "vz", inner;
+    Count = "cnt", inner;
+    Text = "_s", inner;
+    Konst = "K", inner;
+    Color = "C", inner;
+    ServerVersion = "version", inner;
+    Ksr = "ksr", inner;
+    Err = "err.class" | "err.level" | "err.info" | "err.rcode" | "err.rreason";
+    TxBranchIdx = "T_branch_idx";
+    TxReplyCode = "T_reply_code";
+    TxReplyReason = "T_reply_reason";
+    TxReplyLast = "T_reply_last";
+    TxReplyRuid = "T_reply_ruid";
+    Tx = "T", inner;
+    TxBranch = "T_branch", inner;
+    TxReq = "T_req" | "T_inv", inner;
+    TxRpl = "T_rpl", inner;
+    HfItName = "hfitname", inner;
+    HfItBody = "hfitbody", inner;
+    BlItVal = "blitval", inner;
+}

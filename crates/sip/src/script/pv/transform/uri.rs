@@ -1,0 +1,124 @@
+//! `{uri.*}`: parts of a URI.
+
+use std::borrow::Cow;
+
+use crate::uri::Uri;
+
+use super::super::super::context::Value;
+use super::{argument, slice};
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Op {
+    User,
+    Password,
+    Host,
+    Port,
+    Params,
+    Param,
+    Headers,
+    Scheme,
+    /// A parameter of that name.
+    Named(&'static str),
+    /// Scheme, host, port, transport.
+    Destination,
+    /// Scheme, user, host.
+    Aor,
+    /// Scheme, user, host, port, transport.
+    Short,
+    /// `transport:host:port`.
+    Socket,
+}
+
+impl Op {
+    pub(super) fn parse(name: &str) -> Option<Self> {
+        Some(match name {
+            "user" => Self::User,
+            "passwd" => Self::Password,
+            "host" => Self::Host,
+            "port" => Self::Port,
+            "params" => Self::Params,
+            "param" => Self::Param,
+            "headers" => Self::Headers,
+            "scheme" => Self::Scheme,
+            "transport" => Self::Named("transport"),
+            "ttl" => Self::Named("ttl"),
+            "uparam" => Self::Named("user"),
+            "maddr" => Self::Named("maddr"),
+            "method" => Self::Named("method"),
+            "lr" => Self::Named("lr"),
+            "r2" => Self::Named("r2"),
+            "duri" => Self::Destination,
+            "saor" => Self::Aor,
+            "suri" => Self::Short,
+            "tosocket" => Self::Socket,
+            _ => return None,
+        })
+    }
+
+    pub(super) const fn needs(self) -> usize {
+        matches!(self, Self::Param) as usize
+    }
+
+    /// Null when the text is no URI; empty text when it has no such part.
+    pub(super) fn apply<'a>(self, text: Cow<'a, [u8]>, args: &[Cow<'_, [u8]>]) -> Value<'a> {
+        let Ok(uri) = Uri::parse(&text) else {
+            return Value::Null;
+        };
+        match self {
+            Self::Port => return Value::Int(i64::from(uri.port.unwrap_or(0))),
+            Self::Destination | Self::Aor | Self::Short | Self::Socket => {
+                return Value::owned(self.compose(&uri));
+            }
+            _ => {}
+        }
+        let name = argument(args, 0);
+        slice(text, |t| {
+            Uri::parse(t).map_or(b"", |uri| self.part(&uri, name))
+        })
+    }
+
+    fn part<'u>(self, uri: &Uri<'u>, name: &[u8]) -> &'u [u8] {
+        match self {
+            Self::User => uri.user.unwrap_or_default(),
+            Self::Password => uri.password.unwrap_or_default(),
+            Self::Host => uri.host,
+            Self::Params => uri.params,
+            Self::Param => uri.param(name).unwrap_or_default(),
+            Self::Headers => uri.headers,
+            Self::Scheme => uri.scheme_name,
+            Self::Named(name) => uri.param(name.as_bytes()).unwrap_or_default(),
+            _ => b"",
+        }
+    }
+
+    fn compose(self, uri: &Uri<'_>) -> Vec<u8> {
+        let mut out = Vec::new();
+        if self == Self::Socket {
+            out.extend_from_slice(uri.param(b"transport").unwrap_or(b"udp"));
+            out.push(b':');
+            out.extend_from_slice(uri.host);
+            out.push(b':');
+            out.extend_from_slice(uri.port_or_default().to_string().as_bytes());
+            return out;
+        }
+        out.extend_from_slice(uri.scheme_name);
+        out.push(b':');
+        if let Some(user) = uri.user.filter(|_| self != Self::Destination) {
+            out.extend_from_slice(user);
+            out.push(b'@');
+        }
+        out.extend_from_slice(uri.host);
+        if self == Self::Aor {
+            return out;
+        }
+        if let Some(port) = uri.port {
+            out.push(b':');
+            out.extend_from_slice(port.to_string().as_bytes());
+        }
+        if let Some(transport) = uri.param(b"transport") {
+            out.extend_from_slice(b";transport=");
+            out.extend_from_slice(transport);
+        }
+        out
+    }
+}
