@@ -17,16 +17,17 @@ pub fn current() -> Message {
     scope::with(|c| Message::new(scope::serial(), c))
 }
 
-/// Starts code that runs outside of any message, such as `mod_init`.
+/// Starts code that runs outside of any message, such as `mod_init`; a message
+/// that is in work is laid aside until `end_fake`.
 #[pyfunction]
 pub fn begin_fake() {
-    let _ = scope::leave();
+    scope::suspend();
 }
 
 /// Ends what `begin_fake` started.
 #[pyfunction]
 pub fn end_fake() {
-    let _ = scope::leave();
+    scope::resume();
 }
 
 /// Where the main branch goes: request-URI, next hop, Route (path of the

@@ -21,6 +21,8 @@ static BARE: OnceLock<Arc<Core>> = OnceLock::new();
 thread_local! {
     static CURRENT: RefCell<Option<Current>> = const { RefCell::new(None) };
     static SERIAL: Cell<u64> = const { Cell::new(0) };
+    static SUSPENDED: RefCell<Vec<(Option<Current>, u64)>> = const { RefCell::new(Vec::new()) };
+    static LAST_SERIAL: Cell<u64> = const { Cell::new(0) };
     static HANDLER: RefCell<Option<Py<PyAny>>> = const { RefCell::new(None) };
 }
 
@@ -38,16 +40,39 @@ pub fn core() -> Arc<Core> {
 /// Puts a message into work; gives the serial that its Python object carries.
 pub fn enter(current: Current) -> u64 {
     CURRENT.with(|c| *c.borrow_mut() = Some(current));
-    SERIAL.with(|s| {
-        s.set(s.get() + 1);
-        s.get()
-    })
+    next_serial()
 }
 
 /// Takes the message out of work; its Python object is invalid from here on.
 pub fn leave() -> Option<Current> {
-    SERIAL.with(|s| s.set(s.get() + 1));
+    next_serial();
     CURRENT.with(|c| c.borrow_mut().take())
+}
+
+/// Lays the message in work aside, for code that runs outside of any message:
+/// a worker that changes to a reloaded script has taken up a message already.
+pub fn suspend() {
+    let current = CURRENT.with(|c| c.borrow_mut().take());
+    SUSPENDED.with(|s| s.borrow_mut().push((current, serial())));
+    next_serial();
+}
+
+/// Takes up again what `suspend` laid aside; its Python object is valid again.
+pub fn resume() {
+    let laid_aside = SUSPENDED.with(|s| s.borrow_mut().pop());
+    let (current, serial) = laid_aside.unwrap_or_else(|| (None, next_serial()));
+    CURRENT.with(|c| *c.borrow_mut() = current);
+    SERIAL.with(|s| s.set(serial));
+}
+
+/// A serial that no message of this thread has had.
+fn next_serial() -> u64 {
+    let next = LAST_SERIAL.with(|s| {
+        s.set(s.get() + 1);
+        s.get()
+    });
+    SERIAL.with(|s| s.set(next));
+    next
 }
 
 /// Serial of the message in work.
