@@ -238,6 +238,14 @@ impl Message {
         Ok(Flow::new(&self.flow, socket.unwrap_or_default()))
     }
 
+    /// URI of where a registering client really is, after `fix_nated_register`; else None.
+    #[getter]
+    fn received<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        self.valid()?;
+        let uri = scope::with(|c| c.ctx.received.clone());
+        uri.map(|uri| decode(py, &uri)).transpose()
+    }
+
     /// The whole message as it came.
     fn raw<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, pyo3::types::PyBytes>> {
         Ok(pyo3::types::PyBytes::new(py, self.valid()?.bytes()))

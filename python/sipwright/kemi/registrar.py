@@ -161,7 +161,7 @@ def _registration(message: "Message", aor: str) -> Registration:
         methods=frozenset(_words(allowed)) if allowed else None,
         path=",".join(message.headers("Path")),
         supported=frozenset(word.lower() for word in _words(supported)),
-        received=_received(),
+        received=message.received or _received_variable(),
         socket=message.source.socket,
         connection=message.source.conn,
         flags=_branch_flags(),
@@ -249,8 +249,9 @@ def _uri() -> str:
     return str(_part("pv").gete("$ru"))
 
 
-def _received() -> str:
-    value = _part("pv").get(_state.settings.received_avp)
+def _received_variable() -> str:
+    variable = _state.settings.received_avp
+    value = _part("pv").get(variable) if variable else None
     return value if isinstance(value, str) else ""
 
 

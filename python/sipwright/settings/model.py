@@ -202,7 +202,9 @@ class RegistrarSettings(Section):
         "2 refused with 420.",
     )
     received_avp: str = Field(
-        "$avp(RECEIVED)", description="Where `fix_nated_register()` leaves the URI that a registration came from."
+        "",
+        description="Variable in which a script itself leaves the URI that a registration came from, such as "
+        "`$avp(RECEIVED)`; `fix_nated_register()` needs none.",
     )
     sweep_s: Positive = Field(60, description="Seconds between sweeps for expired bindings.")
     max_bindings: Positive = Field(1_000_000, description="Bindings kept in all; registrations beyond get 503.")
