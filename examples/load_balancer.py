@@ -48,10 +48,10 @@ class Balancer:
         turn = next(self.turns)
         KSR.pv.seti("$avp(turn)", turn)
         KSR.pv.seti("$avp(tries)", 1)
-        return self.relay_to(turn)
-
-    def relay_to(self, turn):
         KSR.setdsturi(BACKENDS[turn % len(BACKENDS)])
+        return self.relay()
+
+    def relay(self):
         KSR.tm.t_on_failure("ksr_failure_backend")
         if KSR.tm.t_relay() < 0:
             KSR.sl.sl_reply_error()
@@ -64,7 +64,10 @@ class Balancer:
         tries = KSR.pv.get("$avp(tries)")
         if tries < len(BACKENDS):
             KSR.pv.seti("$avp(tries)", tries + 1)
-            self.relay_to(KSR.pv.get("$avp(turn)") + tries)
+            KSR.setdsturi(BACKENDS[(KSR.pv.get("$avp(turn)") + tries) % len(BACKENDS)])
+            # In a failure route nothing is relayed but new branches.
+            KSR.corex.append_branch()
+            self.relay()
         return 1
 
     # Kamailio 5.6 looks for these at each reply and each send, and fails the next KSR call where one is missing.
