@@ -54,7 +54,7 @@ def test_help_lists_every_target() -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=ids)
 def test_commands_of_the_cli(page: Path) -> None:
-    named = set(re.findall(r"(?:^\s*|`|/)sipwright ([a-z]+)\b", page.read_text(), re.MULTILINE))
+    named = set(re.findall(r"(?:^\s*|`|bin/)sipwright ([a-z]+)\b", page.read_text(), re.MULTILINE))
     for command in named:
         done = subprocess.run(
             [str(SIPWRIGHT), command, "--help"], capture_output=True, text=True, timeout=20, check=False
