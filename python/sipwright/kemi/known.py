@@ -4,10 +4,11 @@ Facts from Kamailio's KEMI exports, in `known.tsv` beside this file. They tell a
 implemented yet, and let `sipwright check` know how many arguments a function takes.
 """
 
-import difflib
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+
+from sipwright.nearest import nearest
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +39,9 @@ def modules() -> frozenset[str]:
 
 def near_names(name: str, implemented: list[str]) -> list[str]:
     """Up to three names like `name`, implemented ones first, then others that Kamailio knows."""
-    found = difflib.get_close_matches(name, implemented, n=3, cutoff=0.7)
-    if found and difflib.SequenceMatcher(None, name, found[0]).ratio() > 0.9:
-        return found[:1]
     last = name.rpartition(".")[2]
-    found += [other for other in implemented if other.rpartition(".")[2] == last and other not in found]
-    return found[:3] or difflib.get_close_matches(name, functions(), n=3, cutoff=0.8)
+    found = [other for other in implemented if other.rpartition(".")[2] == last]
+    return (found or nearest(name, implemented) or nearest(name, functions(), 0.8))[:3]
 
 
 def why_missing(name: str, implemented: list[str]) -> str:

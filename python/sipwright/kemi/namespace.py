@@ -1,8 +1,8 @@
 """Builds the module `KSR` that routing scripts import.
 
 `KSR` and its parts, such as `KSR.tm`, are real modules: `dir`, `hasattr`, `vars` and `import KSR.pv` work. Builtins
-of the engine are found by their prefix (`tm_t_relay` is `KSR.tm.t_relay`, `core_info` is `KSR.info`); the functions
-that are written in Python are those in `__all__` of the module of that name beside this file.
+are those that the engine lists (its `tm_t_relay` is `KSR.tm.t_relay`, `core_info` is `KSR.info`); the functions that
+are written in Python are those in `__all__` of the module of that name beside this file.
 """
 
 import importlib
@@ -46,12 +46,10 @@ def build(*sources: Functions) -> ModuleType:
 
 
 def builtins_of(engine: ModuleType) -> Functions:
-    """The engine's KSR functions, by module and name."""
+    """The engine's KSR functions, by module ("" for the core) and name; `KSR.tm.t_relay` is its `tm_t_relay`."""
     found: Functions = {}
-    for flat, function in vars(engine).items():
-        if place := _place(flat):
-            module, name = place
-            found.setdefault(module, {})[name] = function
+    for module, name, *_ in engine.ksr_functions():
+        found.setdefault("" if module == "core" else module, {})[name] = getattr(engine, f"{module}_{name}")
     return found
 
 
@@ -74,19 +72,6 @@ def implemented(module: ModuleType) -> list[str]:
         elif not name.startswith("__"):
             names.append(name)
     return names
-
-
-def _place(flat: str) -> tuple[str, str] | None:
-    """`("tm", "t_relay")` of `tm_t_relay`; None for what is no KSR function."""
-    head, _, rest = flat.partition("_")
-    if head == "core" and rest in known.functions():
-        return "", rest
-    parts = flat.split("_")
-    for count in range(len(parts) - 1, 0, -1):
-        module, name = "_".join(parts[:count]), "_".join(parts[count:])
-        if f"{module}.{name}" in known.functions():
-            return module, name
-    return None
 
 
 def _module(name: str, prefix: str, functions: dict[str, Callable[..., Any]], names: list[str]) -> ModuleType:

@@ -4,13 +4,13 @@ The script's syntax tree is walked, and that of every helper module beside it th
 """
 
 import ast
-import difflib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from sipwright.kemi import known
+from sipwright.nearest import nearest
 
 # KSR functions whose argument is the name of a method of the handler.
 _CALLBACKS: Final = ("tm.t_on_failure", "tm.t_on_reply", "tm.t_on_branch", "tm.t_on_branch_failure")
@@ -159,8 +159,8 @@ class _Checker(ast.NodeVisitor):
             return
         name = str(node.args[0].value)
         if name not in self.methods:
-            near = difflib.get_close_matches(name, sorted(self.methods), n=1)
-            hint = f"; did you mean {near[0]}?" if near else ""
+            near = nearest(name, sorted(self.methods))
+            hint = f"; did you mean {' or '.join(near)}?" if near else ""
             self._add(node.args[0], f"KSR.{dotted}: the script has no method {name}{hint}")
 
     def _add(self, node: ast.expr, text: str) -> None:

@@ -1,10 +1,11 @@
 """What is wrong with a setting, said so that it can be put right: where it stands, its key, what is allowed."""
 
-import difflib
 from dataclasses import dataclass
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
+
+from sipwright.nearest import nearest
 
 Path = tuple[str | int, ...]
 
@@ -34,9 +35,7 @@ def dotted(path: Path) -> str:
 
 def near(name: str, candidates: list[str]) -> str:
     """`; did you mean a or b?`, or nothing when no candidate is near."""
-    found = difflib.get_close_matches(name, candidates, n=3, cutoff=0.7)
-    if found and difflib.SequenceMatcher(None, name, found[0]).ratio() > 0.9:
-        found = found[:1]
+    found = nearest(name, candidates)
     return f"; did you mean {' or '.join(found)}?" if found else ""
 
 
