@@ -208,16 +208,8 @@ fn what_waits_in_one_connection_is_bounded_and_fails_with_it() {
     client.write_all(&request("w", "")).unwrap();
     let (_, flow) = server.sink.messages(1).remove(0);
     let chunk = Bytes::from(vec![b'x'; 10_000]);
-    let mut accepted = 0;
-    // The client does not read: once the kernel's buffers are full, ours fill up.
-    until("the write buffer is full", || {
-        match server.net.send(&flow, chunk.clone(), tag(accepted)) {
-            Ok(()) => accepted += 1,
-            Err(SendError::Full) => return server.only_conn().queued > 90_000,
-            Err(e) => panic!("{e}"),
-        }
-        false
-    });
+    let accepted = server.fill(&flow, &chunk);
+    assert!(server.stat("write_buffer_full") > 0);
     assert!(server.only_conn().queued <= 100_000);
     drop(client);
     let failed = server.sink.wait("the failures", |s| {

@@ -46,6 +46,10 @@ use crate::stats::Stats;
 use crate::sync::{OrderedMutex, assert_no_lock_held, rank};
 use crate::tls::TlsStore;
 
+/// A connection may close between being found and being used; so often another one
+/// is tried. Each try needs another connection that ends in just that moment.
+const CLOSING_TRIES: usize = 8;
+
 /// The transaction and branch that wait for what becomes of a sent message.
 pub type TxTag = (TxId, u16);
 
@@ -310,12 +314,16 @@ impl Net {
         server_name: Option<&str>,
     ) -> Result<(), SendError> {
         let bound = self.shared().cfg.limits.write_buffer;
-        // A connection may close between being found and being used: then one more try.
-        for _ in 0..2 {
-            let handle = self.connection(flow, server_name)?;
-            match handle.push(item, bound) {
+        for _ in 0..CLOSING_TRIES {
+            let (handle, new) = self.connection(flow, server_name)?;
+            let pushed = handle.push(item, bound);
+            if new {
+                // Only now, so that a connect that fails at once fails this item too.
+                self.open(&handle)?;
+            }
+            match pushed {
                 Ok(notify) => {
-                    if notify {
+                    if notify && !new {
                         self.tell_owner(&handle, Command::Flush(handle.id));
                     }
                     return Ok(());
@@ -336,11 +344,12 @@ impl Net {
         let _ = self.shared().mailboxes[handle.owner()].post(command);
     }
 
+    /// The connection to use, and whether it is new and has to be opened.
     fn connection(
         &self,
         flow: &Flow,
         server_name: Option<&str>,
-    ) -> Result<Arc<ConnHandle>, SendError> {
+    ) -> Result<(Arc<ConnHandle>, bool), SendError> {
         let shared = self.shared();
         let found = shared.table.find_or_insert(flow, server_name, || {
             if matches!(flow.proto, Proto::Ws | Proto::Wss) || shared.phase() == Phase::Bound {
@@ -359,11 +368,8 @@ impl Net {
             })
         });
         match found {
-            Ok(Found::Known(handle)) => Ok(handle),
-            Ok(Found::New(handle)) => {
-                self.open(&handle)?;
-                Ok(handle)
-            }
+            Ok(Found::Known(handle)) => Ok((handle, false)),
+            Ok(Found::New(handle)) => Ok((handle, true)),
             Ok(Found::Nothing) => Err(SendError::NoConnection),
             Err(Refused::Max | Refused::PerSource) => {
                 shared.stats.refused_connections_max.inc();

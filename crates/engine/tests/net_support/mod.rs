@@ -16,7 +16,7 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, ServerName};
 use sipwright_engine::config::{ClientProfile, EngineConfig, Listen, ServerProfile, TlsMode};
-use sipwright_engine::net::{ConnInfo, Net, Sink, TxTag};
+use sipwright_engine::net::{ConnInfo, Net, SendError, Sink, TxTag};
 use sipwright_engine::tls::dev_cert::{self, DevCert, DevKey};
 use sipwright_sip::tx::TxId;
 use sipwright_sip::types::{Flow, Proto};
@@ -190,6 +190,25 @@ impl Server {
         let conns = self.net.conns();
         assert_eq!(conns.len(), 1, "{conns:?}");
         conns[0].clone()
+    }
+
+    /// Sends to who does not read until the kernel takes nothing more and the write
+    /// buffer is full; how many sends were accepted, tagged from 0.
+    #[track_caller]
+    pub fn fill(&self, flow: &Flow, chunk: &Bytes) -> u32 {
+        let (mut accepted, mut still_full, mut queued) = (0, 0, 0);
+        until("the write buffer is full for good", || {
+            let now = self.net.conn(flow.conn).unwrap().queued;
+            match self.net.send(flow, chunk.clone(), tag(accepted)) {
+                Ok(()) => accepted += 1,
+                Err(SendError::Full) if now == queued => still_full += 1,
+                Err(SendError::Full) => still_full = 0,
+                Err(e) => panic!("{e}"),
+            }
+            queued = now;
+            still_full == 1000
+        });
+        accepted
     }
 
     /// Stops the transport and everything that waits on it.
