@@ -224,6 +224,14 @@ fn rport_is_filled_and_brings_received() {
 fn what_the_sender_made_up_is_replaced() {
     assert_eq!(
         fixed(
+            "SIP/2.0/UDP 192.0.2.1;received=6.6.6.6",
+            "192.0.2.1:1",
+            false
+        ),
+        "SIP/2.0/UDP 192.0.2.1;received=192.0.2.1"
+    );
+    assert_eq!(
+        fixed(
             "SIP/2.0/UDP 192.0.2.1;received=6.6.6.6;rport=666",
             "192.0.2.1:5060",
             false

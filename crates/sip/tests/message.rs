@@ -273,6 +273,14 @@ fn via_without_parameters_or_port() {
 }
 
 #[test]
+fn the_first_of_repeated_via_parameters_counts() {
+    let (msg, via) =
+        via("SIP/2.0/UDP h;branch=;branch=one;branch=two;rport=1;rport=2").expect("valid");
+    assert_eq!(via.branch.map(|s| text(msg.get(s))).as_deref(), Some("one"));
+    assert_eq!(via.rport, Rport::Port(1));
+}
+
+#[test]
 fn malformed_via_is_refused() {
     for bad in [
         "SIP/2.0/UDP",
