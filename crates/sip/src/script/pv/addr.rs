@@ -10,15 +10,15 @@ use super::Index;
 use super::read::{host, nonempty, user};
 
 fn first(msg: &Message, id: HeaderId) -> Option<NameAddrRef<'_>> {
-    parse_nameaddr(msg.value(id)?).ok()
+    parse_nameaddr(msg.get(msg.values(id).next()?)).ok()
 }
 
-/// URI of the first header field of that name.
+/// URI of the first value of that name.
 pub(super) fn uri_of(msg: &Message, id: HeaderId) -> Value<'_> {
     Value::opt(first(msg, id).map(|a| a.uri))
 }
 
-/// Parameter of the first header field of that name.
+/// Parameter of the first value of that name.
 pub(super) fn param_of<'a>(msg: &'a Message, id: HeaderId, name: &[u8]) -> Value<'a> {
     Value::opt(first(msg, id).and_then(|a| a.param(name)))
 }

@@ -120,7 +120,7 @@ impl Op {
 
     /// Null when the text is no address.
     fn address(self, text: Cow<'_, [u8]>) -> Value<'_> {
-        let Ok(parsed) = parse_nameaddr(&text) else {
+        let Ok(parsed) = parse_nameaddr(first_value(&text)) else {
             return Value::Null;
         };
         if self == Self::AddrLen {
@@ -130,7 +130,7 @@ impl Op {
             return length(&text[..end + bracket]);
         }
         slice(text, |t| {
-            parse_nameaddr(t).map_or(b"", |addr| self.part(&addr))
+            parse_nameaddr(first_value(t)).map_or(b"", |addr| self.part(&addr))
         })
     }
 
@@ -146,6 +146,23 @@ impl Op {
             _ => b"",
         }
     }
+}
+
+/// The text up to the first comma outside of quotes and angle brackets.
+fn first_value(text: &[u8]) -> &[u8] {
+    let (mut quoted, mut angle, mut escaped) = (false, false, false);
+    for (i, c) in text.iter().enumerate() {
+        match c {
+            _ if escaped => escaped = false,
+            b'\\' if quoted => escaped = true,
+            b'"' => quoted = !quoted,
+            b'<' if !quoted => angle = true,
+            b'>' if !quoted => angle = false,
+            b',' if !quoted && !angle => return &text[..i],
+            _ => {}
+        }
+    }
+    text
 }
 
 /// Names and values, values without quotes; another separator than `;` may be given.
