@@ -14,8 +14,8 @@ fn write_log<'py>(level: i32, text: &str) -> Out<'py> {
 }
 
 /// Levels by the names that `KSR.log` knows.
-fn level_of(name: &str) -> i32 {
-    match name {
+pub fn level_of(name: &str) -> i32 {
+    match name.trim_start_matches("L_").to_ascii_lowercase().as_str() {
         "alert" => level::ALERT,
         "crit" => level::CRIT,
         "err" | "error" => level::ERR,

@@ -23,11 +23,24 @@ use sipwright_sip::script::{Context, Value};
 use crate::scope;
 
 mod core;
+mod corex;
+mod hdr;
+mod kx;
+mod maxfwd;
+mod nathelper;
+mod path;
 mod pv;
+mod pvx;
+mod rr;
+mod sanity;
+mod siputils;
 mod sl;
 mod table;
+mod textops;
+mod textopsx;
 mod tm;
 mod tmx;
+mod xlog;
 pub use table::{all, register};
 
 /// Type of a parameter.
@@ -338,6 +351,11 @@ pub fn on_context<'py, T: Into<Out<'py>>>(call: &Call<'_, 'py>, f: impl FnOnce(&
         }
     }
     out
+}
+
+/// Runs a function that only looks at the context of the message in work.
+pub fn read<'py>(f: impl FnOnce(&Context) -> Out<'py>) -> Out<'py> {
+    scope::with(|c| f(&c.ctx))
 }
 
 /// Declares a table of KSR functions of one Kamailio module.

@@ -6,12 +6,25 @@ use super::{Function, builtin};
 
 /// Every function, module by module.
 pub fn all() -> impl Iterator<Item = &'static Function> {
-    let tables: [&'static [Function]; 5] = [
+    let tables: [&'static [Function]; 18] = [
         super::core::FUNCTIONS,
+        super::corex::FUNCTIONS,
+        super::hdr::FUNCTIONS,
+        super::kx::FUNCTIONS,
+        super::maxfwd::FUNCTIONS,
+        super::nathelper::FUNCTIONS,
+        super::path::FUNCTIONS,
         super::pv::FUNCTIONS,
+        super::pvx::FUNCTIONS,
+        super::rr::FUNCTIONS,
+        super::sanity::FUNCTIONS,
+        super::siputils::FUNCTIONS,
         super::sl::FUNCTIONS,
+        super::textops::FUNCTIONS,
+        super::textopsx::FUNCTIONS,
         super::tm::FUNCTIONS,
         super::tmx::FUNCTIONS,
+        super::xlog::FUNCTIONS,
     ];
     tables.into_iter().flatten()
 }

@@ -1,0 +1,40 @@
+//! `KSR.corex`: more of the core (Kamailio's module corex).
+
+use sipwright_sip::script::corex;
+
+use super::{ksr_table, on_context, read};
+
+ksr_table! { "corex";
+    /// Whether the request-URI has a user part.
+    has_ruri_user() -> Int = |_| read(|x| corex::has_ruri_user(x).into());
+    /// Whether there is a User-Agent with a value.
+    has_user_agent() -> Int = |_| read(|x| corex::has_user_agent(x).into());
+    /// Whether the message is none of the network.
+    is_faked_msg() -> Int = |_| read(|x| corex::is_faked_msg(x).into());
+    /// The request-URI in force as a further destination.
+    append_branch() -> Int = |c| on_context(c, |x| corex::append_branch(x));
+    /// A further destination.
+    append_branch_uri(uri: Str) -> Int = |c| on_context(c, |x| corex::append_branch_uri(x, c.bytes(0)));
+    /// A further destination with a q of `0` to `1`.
+    append_branch_uri_q(uri: Str, q: Str) -> Int = |c| {
+        on_context(c, |x| corex::append_branch_uri_q(x, c.bytes(0), c.bytes(1)))
+    };
+    /// Sets one of 64 extended message flags.
+    setxflag(flag: Int) -> Int = |c| on_context(c, |x| corex::setxflag(x, c.int(0)));
+    /// Resetxflag.
+    resetxflag(flag: Int) -> Int = |c| on_context(c, |x| corex::resetxflag(x, c.int(0)));
+    /// Isxflagset.
+    isxflagset(flag: Int) -> Int = |c| read(|x| corex::isxflagset(x, c.int(0)).into());
+    /// Whether a listening socket has that name.
+    is_socket_name(name: Str) -> Int = |c| read(|x| corex::is_socket_name(x, c.bytes(0)).into());
+    /// `proto:host:port` of the socket to send from. As in Kamailio one that does not exist is logged and no error.
+    set_send_socket(socket: Str) -> Int = |c| on_context(c, |x| corex::set_send_socket(x, c.bytes(0)));
+    /// Set send socket name.
+    set_send_socket_name(name: Str) -> Int = |c| on_context(c, |x| corex::set_send_socket_name(x, c.bytes(0)));
+    /// The socket that the message is to count as received on.
+    set_recv_socket(socket: Str) -> Int = |c| on_context(c, |x| corex::set_recv_socket(x, c.bytes(0)));
+    /// Set recv socket name.
+    set_recv_socket_name(name: Str) -> Int = |c| on_context(c, |x| corex::set_recv_socket_name(x, c.bytes(0)));
+    /// `proto:address:port` that the message is to count as received from.
+    set_source_address(address: Str) -> Int = |c| on_context(c, |x| corex::set_source_address(x, c.bytes(0)));
+}
