@@ -14,25 +14,29 @@ use sipwright_engine::config::TlsMode;
 use sipwright_engine::net::{Net, SendError};
 use sipwright_sip::types::{Flow, Proto};
 
-/// Sends `each` messages from every one of four threads; how many were accepted.
-fn send_from_four(net: &Net, flow: Flow, each: u32) -> u64 {
-    let accepted = AtomicU64::new(0);
+/// Sends from four threads, each while `more` says so of its count; how many
+/// messages of each thread were accepted.
+fn send_from_four(net: &Net, flow: Flow, more: impl Fn(u32) -> bool + Sync) -> [u32; 4] {
     thread::scope(|scope| {
-        for thread in 0..4 {
-            let accepted = &accepted;
-            scope.spawn(move || {
-                for i in 0..each {
-                    let text = request(&format!("r{thread}x{i}"), "");
-                    match net.send(&flow, text.into(), tag(thread * each + i)) {
-                        Ok(()) => accepted.fetch_add(1, Ordering::SeqCst),
-                        Err(SendError::NoConnection | SendError::Full) => 0,
+        let more = &more;
+        let send = |thread: u32| {
+            move || {
+                let (mut count, mut accepted) = (0, 0);
+                while more(count) {
+                    let text = request(&format!("r{thread}x{count}"), "");
+                    match net.send(&flow, text.into(), tag(thread << 24 | count)) {
+                        Ok(()) => accepted += 1,
+                        Err(SendError::NoConnection | SendError::Full) => {}
                         Err(e) => panic!("{e}"),
-                    };
+                    }
+                    count += 1;
                 }
-            });
-        }
-    });
-    accepted.into_inner()
+                accepted
+            }
+        };
+        let threads = [0, 1, 2, 3].map(|thread| scope.spawn(send(thread)));
+        threads.map(|t| t.join().unwrap())
+    })
 }
 
 #[test]
@@ -53,7 +57,8 @@ fn each_message_is_sent_or_fails_however_connections_end() {
             }
         })
     };
-    let accepted = send_from_four(&server.net, server.flow(0, addr), 5000);
+    let accepted = send_from_four(&server.net, server.flow(0, addr), |count| count < 5000);
+    let accepted = accepted.iter().copied().map(u64::from).sum();
     until("every message is sent or has failed", || {
         let failed = server.sink.look(|s| s.failed.len() as u64);
         assert!(server.stat("sent_tcp") + failed <= accepted, "none is both");
@@ -88,18 +93,22 @@ fn nothing_is_lost_doubled_or_reordered_while_a_connection_moves() {
     let certificate = Certificate::new();
     for round in 0..20 {
         let peer = Server::start(&certificate.config(&[Proto::Tls], TlsMode::Full));
-        let caller = Server::start(&certificate.config(&[Proto::Tls], TlsMode::Handshake));
+        let mut cfg = certificate.config(&[Proto::Tls], TlsMode::Handshake);
+        cfg.limits.write_buffer = usize::MAX;
+        let caller = Server::start(&cfg);
         let to: SocketAddr = peer.addr(0);
-        let accepted = send_from_four(&caller.net, caller.flow(0, to), 200);
-        assert_eq!(accepted, 800, "round {round}");
-        peer.sink.messages(800);
-        assert_eq!(caller.stat("connections_moved"), 1, "round {round}");
+        // Goes on past the move, however long the handshake takes.
+        let moved = || caller.stat("connections_moved") > 0;
+        let past = AtomicU64::new(0);
+        let accepted = send_from_four(&caller.net, caller.flow(0, to), |_| {
+            !moved() || past.fetch_add(1, Ordering::Relaxed) < 200
+        });
+        peer.sink.messages(accepted.iter().sum::<u32>() as usize);
         let ids = call_ids(&peer);
-        assert_eq!(ids.len(), 800, "round {round}");
-        for thread in 0..4 {
+        for (thread, count) in accepted.into_iter().enumerate() {
             let prefix = format!("r{thread}x");
             let of_thread = ids.iter().filter(|id| id.starts_with(prefix.as_bytes()));
-            let expected = (0..200).map(|i| Bytes::from(format!("{prefix}{i}")));
+            let expected = (0..count).map(|i| Bytes::from(format!("{prefix}{i}")));
             assert!(
                 of_thread.cloned().eq(expected),
                 "round {round} thread {thread}"
@@ -121,7 +130,10 @@ fn no_wake_up_is_lost() {
             for _ in 0..20_000 {
                 sink.jobs.store(true, Ordering::SeqCst);
                 net.wake_worker();
-                until("the job is taken", || !sink.jobs.load(Ordering::SeqCst));
+                // Spinning puts the next job into the moment of falling asleep.
+                while sink.jobs.load(Ordering::SeqCst) {
+                    std::hint::spin_loop();
+                }
             }
         })
     };
