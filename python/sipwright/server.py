@@ -29,6 +29,11 @@ WATCH_S: Final = 0.1
 SWEEP_HTABLES_S: Final = 10.0
 # A worker that is blocked in the script gets that long to come back once the engine has stopped.
 WORKER_STOP_S: Final = 2.0
+_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1)
+
+
+class _Stopped(BaseException):
+    """A signal asks to stop while the server is still starting."""
 
 
 class Server:
@@ -45,6 +50,7 @@ class Server:
             self.engine.busy, self.runtime.workers, settings.script.slow_call_ms, settings.script.stall_after_ms
         )
         self._stop_requested = asyncio.Event()
+        self._is_starting = True
 
     def run(self, announce: Callable[["Server"], None]) -> int:
         """Runs until a signal stops it; calls `announce` once it accepts. Returns the exit status.
@@ -52,10 +58,16 @@ class Server:
         Raises DataDirInUse, EngineError, ScriptError or OSError when it cannot start.
         """
         lock = DataDirLock(self.data_dir)
+        handlers = {number: signal.getsignal(number) for number in _SIGNALS}
+        self._handle_early_signals()
         try:
             self._prepare()
             status = asyncio.run(self._control(announce))
+        except _Stopped:
+            status = 0
         finally:
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
             lock.release()
             _engine.flush_log(500)
         return status
@@ -85,6 +97,7 @@ class Server:
         except BaseException:
             self._stop_threads()
             raise
+        self._is_starting = False
         self.runtime.release()
 
     async def _control(self, announce: Callable[["Server"], None]) -> int:
@@ -110,6 +123,20 @@ class Server:
             status = 0 if await asyncio.to_thread(self._drain_and_stop) else 1
             await control.close()
         return status
+
+    def _handle_early_signals(self) -> None:
+        """Until the control loop runs: a stop ends the start, or the loop as soon as it is there; others wait."""
+
+        def stop(_number: int, _frame: object) -> None:
+            self._stop_requested.set()
+            if self._is_starting:
+                raise _Stopped
+
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, stop)
+        for number in (signal.SIGHUP, signal.SIGUSR1):
+            # Not SIG_IGN, which programs that the script starts would inherit.
+            signal.signal(number, lambda _number, _frame: None)
 
     def _handle_signals(self, loop: asyncio.AbstractEventLoop) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
