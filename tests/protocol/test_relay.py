@@ -82,7 +82,7 @@ def play(start: Start, kind: str, story: Callable[[Ladder], Awaitable[None]]) ->
 
 @in_both
 def test_forwarded_request(start: Start, kind: str) -> None:
-    """RFC 3261 section 16.6: Via added, Max-Forwards counted down, the rest as it came."""
+    """RFC 3261 section 16.6: Via added, the rest as it came."""
 
     async def story(steps: Ladder) -> None:
         sent = steps.request("MESSAGE")
@@ -92,8 +92,8 @@ def test_forwarded_request(start: Start, kind: str) -> None:
         assert seen.first_line == sent.first_line
         assert len(seen.all("Via")) == 2
         assert seen.all("Via")[0].startswith(f"SIP/2.0/UDP 127.0.0.1:{steps.address[1]};branch=z9hG4bK")
-        assert seen["Max-Forwards"] == "69" or kind == "kamailio"
-        for name in ("From", "To", "Call-ID", "CSeq", "X-Odd", "Contact"):
+        # Counting it down is the script's work, by KSR.maxfwd; this script leaves it.
+        for name in ("Max-Forwards", "From", "To", "Call-ID", "CSeq", "X-Odd", "Contact"):
             assert seen[name] == sent[name]
         assert seen.body == sent.body
         steps.answer(seen, 202, "Accepted")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import queue
 import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import IO
 
 from support.tools import MissingTool
 
@@ -31,7 +33,8 @@ class Phone:
                 stderr=log,
                 text=True,
             )
-        threading.Thread(target=self._read, daemon=True).start()
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
 
     def _read(self) -> None:
         assert self._process.stdout is not None
@@ -39,12 +42,15 @@ class Phone:
             word, _, rest = line.strip().partition(" ")
             if word == "event":
                 self._events.put(rest)
-        self._process.stdout.close()
+
+    @property
+    def input(self) -> IO[str]:
+        assert self._process.stdin is not None
+        return self._process.stdin
 
     def tell(self, command: str) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.write(command + "\n")
-        self._process.stdin.flush()
+        self.input.write(command + "\n")
+        self.input.flush()
 
     def event(self, name: str, timeout_s: float = 15.0) -> str:
         """Wait for the next event, which must be this one; returns its words."""
@@ -63,9 +69,14 @@ class Phone:
         return self
 
     def __exit__(self, *_: object) -> None:
-        assert self._process.stdin is not None
+        # The end of its input tells the phone to quit.
+        with contextlib.suppress(BrokenPipeError):
+            self.input.close()
         try:
-            self._process.communicate("quit\n" if self._process.poll() is None else None, timeout=15)
-        except (subprocess.TimeoutExpired, ValueError):
+            self._process.wait(15)
+        except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        self._reader.join()
+        assert self._process.stdout is not None
+        self._process.stdout.close()
