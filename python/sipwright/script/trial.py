@@ -9,6 +9,7 @@ from pathlib import Path
 
 def main() -> int:
     """Tries the script named by the first argument; the process's exit status."""
+    from sipwright import _engine
     from sipwright.script.errors import ScriptError
     from sipwright.script.instance import Instance
     from sipwright.server import install_ksr
@@ -16,6 +17,9 @@ def main() -> int:
 
     settings = Settings(script=ScriptSettings(path=Path(sys.argv[1]).absolute()))
     install_ksr(settings)
+    # Without sockets; what KSR functions of mod_init work on.
+    engine = _engine.Engine("{}")
+    engine.bind()
     try:
         instance = Instance.load(settings.script)
         instance.check_routes()
