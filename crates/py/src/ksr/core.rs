@@ -110,7 +110,7 @@ ksr_table! { "core";
     is_UPDATE() -> Bool = |_| named(b"UPDATE");
     /// Whether the method is one of those named, as in `INVITE|ACK`.
     is_method(names: Str) -> Bool = |c| yes(|x| core::is_method(x, c.bytes(0)));
-    /// Whether the method is one of those with these letters: I A B C R M P S N F O D U ...
+    /// Whether the method is one of these letters: I INVITE, A ACK, C CANCEL, B BYE, O OPTIONS, R REGISTER, E PRACK, S SUBSCRIBE, N NOTIFY, P PUBLISH, F REFER, M MESSAGE, U UPDATE.
     is_method_in(letters: Str) -> Bool = |c| yes(|x| core::is_method_in(x, c.bytes(0)));
     /// Whether the message came over UDP.
     is_UDP() -> Bool = |_| yes(|x| core::is_transport(x, Proto::Udp));
@@ -142,7 +142,7 @@ ksr_table! { "core";
     is_WSX() -> Bool = |_| yes(core::is_wsx);
     /// Whether the message leaves over WebSocket, secure or not (onsend route).
     to_WSX() -> Bool = |_| yes(core::to_wsx);
-    /// Whether the message came over one of the transports with these letters.
+    /// Whether the message came over one of the transports with these letters: u UDP, t TCP, e TLS, w WS, v WSS.
     is_proto(letters: Str) -> Bool = |c| yes(|x| core::is_proto(x, c.bytes(0)));
     /// Whether the message came over IPv4.
     is_IPv4() -> Bool = |_| yes(core::is_ipv4);
@@ -212,23 +212,23 @@ ksr_table! { "core";
     force_rport() -> Bool = |c| change(c, core::force_rport);
     /// Asks for rport in our own Via.
     add_local_rport() -> Bool = |c| change(c, core::add_local_rport);
-    /// Closes the connection after the reply.
+    /// Asks to close the connection after the reply. It is noted, but has no effect yet.
     set_reply_close() -> Bool = |c| change(c, core::set_reply_close);
-    /// Opens no connection to send the reply.
+    /// Asks to open no connection for the reply. It is noted, but has no effect yet; replies use the request's connection.
     set_reply_no_connect() -> Bool = |c| change(c, core::set_reply_no_connect);
-    /// Closes the connection after the forwarded message.
+    /// Asks to close the connection after the forwarded message. It is noted, but has no effect yet.
     set_forward_close() -> Bool = |c| change(c, core::set_forward_close);
-    /// Opens no connection to forward the message.
+    /// Asks to open no connection to forward the message. It is noted, but has no effect yet.
     set_forward_no_connect() -> Bool = |c| change(c, core::set_forward_no_connect);
     /// Drops the message in reply, branch and onsend routes.
     set_drop() -> None = |c| change(c, core::set_drop);
-    /// Host to show in our Via and Record-Route for this message.
+    /// Sets the host of our Via for this message.
     set_advertised_address(host: Str) -> Int = |c| change(c, |x| core::set_advertised_address(x, c.bytes(0)));
-    /// Port to show in our Via and Record-Route for this message.
+    /// Sets the port of our Via for this message.
     set_advertised_port(port: Str) -> Int = |c| change(c, |x| core::set_advertised_port(x, c.bytes(0)));
-    /// Remembers a port as alias of the connection (RFC 5923).
+    /// Asks to use the connection for that port of the peer too (RFC 5923). It is noted, but has no effect yet.
     add_tcp_alias(port: Int) -> Int = |c| change(c, |x| core::add_tcp_alias(x, c.int(0)));
-    /// Remembers the port of the top Via as alias of the connection (RFC 5923).
+    /// As `add_tcp_alias` with the port of the top Via. It is noted, but has no effect yet.
     add_tcp_alias_via() -> Int = |c| change(c, core::add_tcp_alias_via);
     /// Forwards the message without a transaction (RFC 3261 section 16.11); 1 or -1.
     forward() -> Int = |c| forward(c, None);

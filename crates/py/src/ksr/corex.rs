@@ -9,32 +9,32 @@ ksr_table! { "corex";
     has_ruri_user() -> Int = |_| read(|x| corex::has_ruri_user(x).into());
     /// Whether there is a User-Agent with a value.
     has_user_agent() -> Int = |_| read(|x| corex::has_user_agent(x).into());
-    /// Whether the message is none of the network.
+    /// Whether the message is a made-up one, as in `mod_init` and `child_init`.
     is_faked_msg() -> Int = |_| read(|x| corex::is_faked_msg(x).into());
-    /// The request-URI in force as a further destination.
+    /// Adds the request-URI in force as a further destination.
     append_branch() -> Int = |c| on_context(c, |x| corex::append_branch(x));
-    /// A further destination.
+    /// Adds a further destination.
     append_branch_uri(uri: Str) -> Int = |c| on_context(c, |x| corex::append_branch_uri(x, c.bytes(0)));
-    /// A further destination with a q of `0` to `1`.
+    /// Adds a further destination with a q of `0` to `1`.
     append_branch_uri_q(uri: Str, q: Str) -> Int = |c| {
         on_context(c, |x| corex::append_branch_uri_q(x, c.bytes(0), c.bytes(1)))
     };
-    /// Sets one of 64 extended message flags.
+    /// Sets one of 64 extended message flags, kept by the transaction.
     setxflag(flag: Int) -> Int = |c| on_context(c, |x| corex::setxflag(x, c.int(0)));
-    /// Resetxflag.
+    /// Clears an extended message flag.
     resetxflag(flag: Int) -> Int = |c| on_context(c, |x| corex::resetxflag(x, c.int(0)));
-    /// Isxflagset.
+    /// Whether an extended message flag is set.
     isxflagset(flag: Int) -> Int = |c| read(|x| corex::isxflagset(x, c.int(0)).into());
     /// Whether a listening socket has that name.
     is_socket_name(name: Str) -> Int = |c| read(|x| corex::is_socket_name(x, c.bytes(0)).into());
-    /// `proto:host:port` of the socket to send from. As in Kamailio one that does not exist is logged and no error.
+    /// Sends from the socket `proto:host:port`. As in Kamailio one that does not exist is logged and no error.
     set_send_socket(socket: Str) -> Int = |c| on_context(c, |x| corex::set_send_socket(x, c.bytes(0)));
-    /// Set send socket name.
+    /// Sends from the socket of that name. One that does not exist is logged and no error.
     set_send_socket_name(name: Str) -> Int = |c| on_context(c, |x| corex::set_send_socket_name(x, c.bytes(0)));
-    /// The socket that the message is to count as received on.
+    /// Takes the message as received on the socket `proto:host:port`.
     set_recv_socket(socket: Str) -> Int = |c| on_context(c, |x| corex::set_recv_socket(x, c.bytes(0)));
-    /// Set recv socket name.
+    /// Takes the message as received on the socket of that name.
     set_recv_socket_name(name: Str) -> Int = |c| on_context(c, |x| corex::set_recv_socket_name(x, c.bytes(0)));
-    /// `proto:address:port` that the message is to count as received from.
+    /// Takes the message as received from `proto:address:port`.
     set_source_address(address: Str) -> Int = |c| on_context(c, |x| corex::set_source_address(x, c.bytes(0)));
 }

@@ -25,9 +25,9 @@ ksr_table! { "kx";
     get_def(name: Str) -> Xval = |c| read(|x| kx::get_def(x, c.bytes(0)).into());
     /// Value of a define as a number, 0 when it is none.
     get_defn(name: Str) -> Int = |c| read(|x| kx::get_defn(x, c.bytes(0)).into());
-    /// Ifdef.
+    /// Whether a preprocessor define of that name exists.
     ifdef(name: Str) -> Bool = |c| read(|x| kx::ifdef(x, c.bytes(0)).into());
-    /// Ifndef.
+    /// Whether no preprocessor define of that name exists.
     ifndef(name: Str) -> Bool = |c| read(|x| kx::ifndef(x, c.bytes(0)).into());
     /// The request-URI in force.
     get_ruri() -> Xval = |_| read(|x| kx::get_ruri(x).into());
@@ -39,7 +39,7 @@ ksr_table! { "kx";
     gete_duri() -> Xval = |_| read(|x| kx::e(kx::get_duri(x)).into());
     /// As `get_duri`, but `<null>` when there is none.
     getw_duri() -> Xval = |_| read(|x| kx::w(kx::get_duri(x)).into());
-    /// Destination URI or request-URI.
+    /// Destination URI, or the request-URI when there is none.
     get_nhuri() -> Xval = |_| read(|x| kx::get_nhuri(x).into());
     /// User of the request-URI.
     get_ruser() -> Xval = |_| read(|x| kx::get_ruser(x).into());
@@ -131,7 +131,7 @@ ksr_table! { "kx";
     get_rcv_sock_name() -> Xval = |_| read(|x| kx::get_rcv_sock_name(x).into());
     /// The socket to send from, if forced.
     get_send_sock() -> Xval = |_| read(|x| kx::get_send_sock(x).into());
-    /// Its name.
+    /// Name of the socket to send from, if one is forced.
     get_send_sock_name() -> Xval = |_| read(|x| kx::get_send_sock_name(x).into());
     /// User of the credentials.
     get_au() -> Xval = |_| read(|x| kx::get_au(x).into());

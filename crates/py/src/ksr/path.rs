@@ -5,19 +5,19 @@ use sipwright_sip::script::path;
 use super::{ksr_table, on_context};
 
 ksr_table! { "path";
-    /// Adds our Path header field to a REGISTER.
+    /// Adds a Path header field with our socket (RFC 3327).
     add_path() -> Int = |c| on_context(c, |x| path::add_path(x));
-    /// With a user part.
+    /// As `add_path`, with a user part.
     add_path_user(user: Str) -> Int = |c| on_context(c, |x| path::add_path_user(x, c.bytes(0)));
-    /// With a user part and `;name=value` parameters.
+    /// As `add_path`, with a user part and `;name=value` parameters.
     add_path_user_params(user: Str, params: Str) -> Int = |c| {
         on_context(c, |x| path::add_path_user_params(x, c.bytes(0), c.bytes(1)))
     };
-    /// With the source address in `;received=`.
+    /// As `add_path`, with the source address in `;received=`.
     add_path_received() -> Int = |c| on_context(c, |x| path::add_path_received(x));
-    /// Add path received user.
+    /// As `add_path_received`, with a user part.
     add_path_received_user(user: Str) -> Int = |c| on_context(c, |x| path::add_path_received_user(x, c.bytes(0)));
-    /// Add path received user params.
+    /// As `add_path_received`, with a user part and `;name=value` parameters.
     add_path_received_user_params(user: Str, params: Str) -> Int = |c| {
         on_context(c, |x| path::add_path_received_user_params(x, c.bytes(0), c.bytes(1)))
     };

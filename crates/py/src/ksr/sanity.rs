@@ -20,7 +20,7 @@ fn check<'py>(call: &Call<'_, 'py>) -> Out<'py> {
 use super::{ksr_table, on_context};
 
 ksr_table! { "sanity";
-    /// Sanity check defaults.
+    /// As `sanity_check` with Kamailio's default flags, but it leaves the answer to the script.
     sanity_check_defaults() -> Int = |c| on_context(c, |x| sanity::sanity_check_defaults(x));
     /// Checks the message (flags as in Kamailio's module sanity) and the URIs it names; 1, or -1 after the request was answered.
     sanity_check(message_flags: Int, uri_flags: Int) -> Int = |c| check(c);

@@ -5,41 +5,41 @@ use sipwright_sip::script::textopsx;
 use super::{ksr_table, on_context, read};
 
 ksr_table! { "textopsx";
-    /// The edits so far become part of the message that the script sees. Fails after `record_route`, whose lines depend on where the message goes.
+    /// Makes the edits so far part of the message that the script sees. Fails after `record_route`, whose lines depend on where the message goes.
     msg_apply_changes() -> Int = |c| on_context(c, |x| textopsx::msg_apply_changes(x));
-    /// A whole new message in place of this one.
+    /// Puts a whole new message in place of this one.
     msg_set_buffer(buffer: Str) -> Int = |c| on_context(c, |x| textopsx::msg_set_buffer(x, c.bytes(0)));
-    /// Code and reason of the response that is being forwarded. The class of a final response cannot change into a provisional one.
+    /// Changes code and reason of the response that is being forwarded; a final response cannot become a provisional one.
     change_reply_status(status: Int, reason: Str) -> Int = |c| {
         on_context(c, |x| textopsx::change_reply_status(x, c.int(0), c.bytes(1)))
     };
-    /// The same, keeping the reason.
+    /// As `change_reply_status`, keeping the reason.
     change_reply_status_code(status: Int) -> Int = |c| {
         on_context(c, |x| textopsx::change_reply_status_code(x, c.int(0)))
     };
-    /// Remove body.
+    /// Removes the body.
     remove_body() -> Int = |c| on_context(c, |x| textopsx::remove_body(x));
     /// Removes all header fields that RFC 3261 does not need.
     keep_hf() -> Int = |c| on_context(c, |x| textopsx::keep_hf(x));
-    /// The same, keeping those whose name matches too.
+    /// As `keep_hf`, keeping those whose name matches the regular expression too.
     keep_hf_re(pattern: Str) -> Int = |c| on_context(c, |x| textopsx::keep_hf_re(x, c.bytes(0)));
-    /// A text against a shell pattern; 0 when it matches, else -1.
+    /// Whether a text matches a shell pattern: 0 when it does, else -1.
     fnmatch(text: Str, pattern: Str) -> Int = |c| textopsx::fnmatch(c.bytes(0), c.bytes(1)).into();
-    /// With flag `i` in any case.
+    /// As `fnmatch`; with flag `i` in any case.
     fnmatch_ex(text: Str, pattern: Str, flags: Str) -> Int = |c| {
         textopsx::fnmatch_ex(c.bytes(0), c.bytes(1), c.bytes(2)).into()
     };
-    /// With an index after that value; otherwise a new header field below all others.
+    /// Adds a value after the one at the index of `field`; without an index, a new header field below all others.
     append_hf_value(field: Str, value: Str) -> Int = |c| {
         on_context(c, |x| textopsx::append_hf_value(x, c.bytes(0), c.bytes(1)))
     };
-    /// With an index before that value; otherwise a new header field above the first of that name, or below all others.
+    /// Adds a value before the one at the index of `field`; without an index, a new header field above the first of that name, or below all others.
     insert_hf_value(field: Str, value: Str) -> Int = |c| {
         on_context(c, |x| textopsx::insert_hf_value(x, c.bytes(0), c.bytes(1)))
     };
-    /// The value at the index, the first without one, all with `[*]`.
+    /// Removes the value at the index of `field`, the first without one, all with `[*]`.
     remove_hf_value(field: Str) -> Int = |c| on_context(c, |x| textopsx::remove_hf_value(x, c.bytes(0)));
-    /// Another value in the place of the one at the index.
+    /// Replaces the value at the index of `field`.
     assign_hf_value(field: Str, value: Str) -> Int = |c| {
         on_context(c, |x| textopsx::assign_hf_value(x, c.bytes(0), c.bytes(1)))
     };
@@ -55,13 +55,13 @@ ksr_table! { "textopsx";
     exclude_hf_value(field: Str, value: Str) -> Int = |c| {
         on_context(c, |x| textopsx::exclude_hf_value(x, c.bytes(0), c.bytes(1)))
     };
-    /// An iterator over the header fields.
+    /// Begins to go through the header fields, with an iterator of that name.
     hf_iterator_start(name: Str) -> Int = |c| on_context(c, |x| textopsx::hf_iterator_start(x, c.bytes(0)));
-    /// Hf iterator end.
+    /// Ends an iterator: 1, or -1 when there is none.
     hf_iterator_end(name: Str) -> Int = |c| on_context(c, |x| textopsx::hf_iterator_end(x, c.bytes(0)));
-    /// 1, or -1 past the last one.
+    /// Goes to the next header field: 1, or -1 past the last one.
     hf_iterator_next(name: Str) -> Int = |c| on_context(c, |x| textopsx::hf_iterator_next(x, c.bytes(0)));
-    /// 1, or -1 before the first one.
+    /// Goes to the header field before: 1, or -1 before the first one.
     hf_iterator_prev(name: Str) -> Int = |c| on_context(c, |x| textopsx::hf_iterator_prev(x, c.bytes(0)));
     /// Name of the current header field.
     hf_iterator_hname(name: Str) -> Xval = |c| read(|x| textopsx::hf_iterator_hname(x, c.bytes(0)).into());
@@ -69,19 +69,19 @@ ksr_table! { "textopsx";
     hf_iterator_hbody(name: Str) -> Xval = |c| read(|x| textopsx::hf_iterator_hbody(x, c.bytes(0)).into());
     /// Removes the current header field.
     hf_iterator_rm(name: Str) -> Int = |c| on_context(c, |x| textopsx::hf_iterator_rm(x, c.bytes(0)));
-    /// Header lines after the current one.
+    /// Adds header lines after the current header field.
     hf_iterator_append(name: Str, text: Str) -> Int = |c| {
         on_context(c, |x| textopsx::hf_iterator_append(x, c.bytes(0), c.bytes(1)))
     };
-    /// Header lines before the current one.
+    /// Adds header lines before the current header field.
     hf_iterator_insert(name: Str, text: Str) -> Int = |c| {
         on_context(c, |x| textopsx::hf_iterator_insert(x, c.bytes(0), c.bytes(1)))
     };
-    /// An iterator over the lines of the body.
+    /// Begins to go through the lines of the body, with an iterator of that name.
     bl_iterator_start(name: Str) -> Int = |c| on_context(c, |x| textopsx::bl_iterator_start(x, c.bytes(0)));
-    /// Bl iterator end.
+    /// Ends an iterator: 1, or -1 when there is none.
     bl_iterator_end(name: Str) -> Int = |c| on_context(c, |x| textopsx::bl_iterator_end(x, c.bytes(0)));
-    /// 1, or -1 past the last one.
+    /// Goes to the next line: 1, or -1 past the last one.
     bl_iterator_next(name: Str) -> Int = |c| on_context(c, |x| textopsx::bl_iterator_next(x, c.bytes(0)));
     /// The current line with its line end.
     bl_iterator_value(name: Str) -> Xval = |c| read(|x| textopsx::bl_iterator_value(x, c.bytes(0)).into());
