@@ -2,8 +2,9 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::ops::Range;
 
-use regex::bytes::{Regex, RegexBuilder};
+use regex::bytes::{Captures, Regex, RegexBuilder};
 
 use super::context::Context;
 use super::pv::{Format, Spec, get};
@@ -15,7 +16,8 @@ thread_local! {
     static COMPILED: RefCell<HashMap<Box<[u8]>, Regex>> = RefCell::default();
 }
 
-/// A pattern in any case, `^` and `$` at line ends, as Kamailio compiles them.
+/// A pattern in any case, `^` and `$` at line ends, as Kamailio compiles them; lines of
+/// SIP end in CRLF, so the dot matches neither byte of it.
 /// Complains when it is malformed.
 pub(super) fn regex(ctx: &mut Context, pattern: &[u8]) -> Option<Regex> {
     let known = COMPILED.with_borrow(|all| all.get(pattern).cloned());
@@ -44,6 +46,7 @@ fn compile(pattern: &[u8], any_case: bool) -> Result<Regex, String> {
     RegexBuilder::new(text)
         .case_insensitive(any_case)
         .multi_line(true)
+        .crlf(true)
         .size_limit(1 << 20)
         .build()
         .map_err(|why| format!("bad regular expression: {why}"))
@@ -90,30 +93,45 @@ impl Substitution {
     /// The text with matches replaced; `None` when nothing matched.
     #[must_use]
     pub fn apply(&self, ctx: &Context, text: &[u8]) -> Option<Vec<u8>> {
+        let found = self.matches(ctx, text);
+        if found.is_empty() {
+            return None;
+        }
         let mut out = Vec::with_capacity(text.len() + 32);
         let mut done = 0;
-        let most = if self.all { usize::MAX } else { 1 };
-        for found in self.regex.captures_iter(text).take(most) {
-            let Some(whole) = found.get(0) else { break };
-            out.extend_from_slice(&text[done..whole.start()]);
-            for part in &self.parts {
-                match part {
-                    Part::Text(text) => out.extend_from_slice(text),
-                    Part::Group(n) => {
-                        out.extend_from_slice(found.get(*n).map_or(b"", |m| m.as_bytes()));
-                    }
-                    Part::Var(spec) => {
-                        out.extend_from_slice(&get(ctx, spec).text().unwrap_or_default());
-                    }
-                }
-            }
-            done = whole.end();
-        }
-        if done == 0 && out.is_empty() && !self.regex.is_match(text) {
-            return None;
+        for (range, new) in found {
+            out.extend_from_slice(&text[done..range.start]);
+            out.extend_from_slice(&new);
+            done = range.end;
         }
         out.extend_from_slice(&text[done..]);
         Some(out)
+    }
+
+    /// What matches, and what is to be in its place.
+    pub(super) fn matches(&self, ctx: &Context, text: &[u8]) -> Vec<(Range<usize>, Vec<u8>)> {
+        let most = if self.all { usize::MAX } else { 1 };
+        self.regex
+            .captures_iter(text)
+            .take(most)
+            .filter_map(|found| Some((found.get(0)?.range(), self.replacement(ctx, &found))))
+            .collect()
+    }
+
+    fn replacement(&self, ctx: &Context, found: &Captures<'_>) -> Vec<u8> {
+        let mut out = Vec::new();
+        for part in &self.parts {
+            match part {
+                Part::Text(text) => out.extend_from_slice(text),
+                Part::Group(n) => {
+                    out.extend_from_slice(found.get(*n).map_or(b"", |m| m.as_bytes()));
+                }
+                Part::Var(spec) => {
+                    out.extend_from_slice(&get(ctx, spec).text().unwrap_or_default());
+                }
+            }
+        }
+        out
     }
 }
 

@@ -308,14 +308,16 @@ pub fn subst(ctx: &mut Context, expression: &[u8]) -> i32 {
         return -1;
     };
     let (start, end) = part(ctx, Part::Headers);
-    let msg = std::sync::Arc::clone(&ctx.msg);
-    match subst.apply(ctx, &msg.bytes()[start..end]) {
-        Some(new) => {
-            edit(ctx, Part::Headers, (start, end), &new);
-            1
-        }
-        None => -1,
+    let found = subst.matches(ctx, &ctx.msg.bytes()[start..end]);
+    for (range, new) in &found {
+        edit(
+            ctx,
+            Part::Headers,
+            (start + range.start, start + range.end),
+            new,
+        );
     }
+    code(!found.is_empty())
 }
 
 /// `KSR.textops.subst_body`: `/re/text/flags` on the body.
