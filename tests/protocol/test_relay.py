@@ -228,14 +228,17 @@ def test_retransmitted_2xx_and_ack_pass_end_to_end(start: Start, kind: str) -> N
     play(start, kind, story)
 
 
-def test_unreachable_callee(start: Start) -> None:
-    """No response at all: 408 once timer F (here: fr_timer) has fired."""
+def test_silent_callee(start: Start) -> None:
+    """Timer B (here: fr_timer) gives 408 to an INVITE, and nothing to another request (RFC 4320 section 4.2)."""
     server = start("relay.py", settings={"timers.fr_ms": 300})
 
     async def run() -> None:
         async with ladder(server) as steps:
             steps.send(steps.request("MESSAGE"))
-            assert (await steps.at_callee("MESSAGE")).method == "MESSAGE"
-            await steps.at_caller(408)
+            await steps.at_callee("MESSAGE")
+            sent = steps.request("INVITE")
+            steps.send(sent)
+            await steps.at_callee("INVITE")
+            assert (await steps.at_caller(408))["Call-ID"] == sent["Call-ID"]
 
     asyncio.run(run())

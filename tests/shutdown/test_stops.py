@@ -15,29 +15,35 @@ from support.flood import options_flood
 from support.messages import request
 from support.peers import StreamPeer, UdpPeer, eventually, options
 from support.process import Child, Stop, wait_until
-from support.servers import Listen, Sipwright
+from support.servers import Listen, Server, Sipwright
 
 STOPS = 100
 LIMIT_S = 2.0
 QUIET = {"log.level": "warning"}
 
 
-def assert_clean(stops: list[Stop]) -> None:
-    bad = [(number, stop) for number, stop in enumerate(stops) if stop.code != 0 or stop.seconds > LIMIT_S]
+def assert_clean(stops: list[Stop], servers: list[Server]) -> None:
+    bad = [
+        (number, stop, server.log()[-1000:])
+        for number, (stop, server) in enumerate(zip(stops, servers, strict=True))
+        if stop.code != 0 or stop.seconds > LIMIT_S
+    ]
     assert not bad, bad
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(400)
 def test_hundred_stops_under_udp_load(tmp_path: Path) -> None:
-    stops = []
+    stops: list[Stop] = []
+    servers: list[Server] = []
     for number in range(STOPS):
         server = Sipwright(SCRIPTS / "answer.py", tmp_path / str(number), settings=QUIET)
+        servers.append(server)
         with server, options_flood(server.address("udp")) as flood:
             # Answers flow before the stop; how far it got varies from stop to stop.
             wait_until(lambda flood=flood, number=number: flood.received > 50 * (number % 10 + 1), 10, "load")  # type: ignore[misc]
             stops.append(server.stop())
-    assert_clean(stops)
+    assert_clean(stops, servers)
 
 
 @pytest.mark.slow
@@ -47,12 +53,14 @@ def test_stops_during_tls_handshakes(
     tmp_path: Path, certs: Certificates, client_tls: ssl.SSLContext, mode: int
 ) -> None:
     settings = {**QUIET, **certs.settings(), "tls.threads_mode": mode}
-    stops = []
+    stops: list[Stop] = []
+    servers: list[Server] = []
     for number in range(10):
         server = Sipwright(SCRIPTS / "answer.py", tmp_path / str(number), [Listen("tls")], settings=settings)
+        servers.append(server)
         with server:
             stops.append(asyncio.run(stop_during_handshakes(server, client_tls)))
-    assert_clean(stops)
+    assert_clean(stops, servers)
 
 
 async def stop_during_handshakes(server: Sipwright, tls: ssl.SSLContext) -> Stop:
@@ -95,7 +103,7 @@ def test_stop_with_open_transactions_and_connections(start: Start) -> None:
                 pass
             return await asyncio.to_thread(server.stop)
 
-    assert_clean([asyncio.run(run())])
+    assert_clean([asyncio.run(run())], [server])
 
 
 def test_stop_while_a_script_runs(start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -113,7 +121,7 @@ def test_stop_while_a_script_runs(start: Start, tmp_path: Path, monkeypatch: pyt
             assert (await peer.final(sent["Call-ID"])).status == 200
             return stop
 
-    assert_clean([asyncio.run(run())])
+    assert_clean([asyncio.run(run())], [server])
 
 
 @pytest.mark.parametrize("after_s", [0.0, 0.05, 0.1, 0.2, 0.3, 0.5])

@@ -22,6 +22,7 @@ from support.servers import Server
 
 SECONDS = float(os.environ.get("SOAK_SECONDS", "9")) / 3
 CLIENTS = 8
+UDP_RATE = 2000
 GROWTH_LIMIT_BYTES = 40_000_000
 
 
@@ -33,7 +34,7 @@ def test_mixed_load(start: Start, certs: Certificates, client_tls: ssl.SSLContex
     server = start("answer.py", "udp", "tcp", "tls", counted=False, settings=settings)
     asyncio.run(load(server, client_tls, 1.0))
     before = rss_bytes(server.process.pid)
-    with options_flood(server.address("udp"), SECONDS):
+    with options_flood(server.address("udp"), SECONDS, UDP_RATE):
         handshakes = asyncio.run(load(server, client_tls, SECONDS))
     growth = rss_bytes(server.process.pid) - before
     assert handshakes > 10 * SECONDS

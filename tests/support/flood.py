@@ -15,11 +15,16 @@ BURST = 50
 
 
 class Flood:
-    """Sends datagrams as fast as a thread can, in bursts, for at most `seconds`, and throws the answers away."""
+    """Sends datagrams in bursts for at most `seconds`, and throws the answers away.
 
-    def __init__(self, server: tuple[str, int], datagrams: Iterator[bytes], seconds: float = 10.0) -> None:
+    `rate` is in datagrams a second; without it, as fast as a thread can.
+    """
+
+    def __init__(
+        self, server: tuple[str, int], datagrams: Iterator[bytes], seconds: float = 10.0, rate: float | None = None
+    ) -> None:
         self.sent = self.received = 0
-        self._datagrams, self._seconds = datagrams, seconds
+        self._datagrams, self._seconds, self._rate = datagrams, seconds, rate
         self._stop = threading.Event()
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.bind((server[0], 0))
@@ -33,7 +38,8 @@ class Flood:
         return host, port
 
     def _run(self) -> None:
-        deadline = time.monotonic() + self._seconds
+        begin = time.monotonic()
+        deadline = begin + self._seconds
         while not self._stop.is_set() and time.monotonic() < deadline:
             for _ in range(BURST):
                 datagram = next(self._datagrams, None)
@@ -44,6 +50,8 @@ class Flood:
                     self._socket.send(datagram)
                     self.sent += 1
             self._drain()
+            if self._rate:
+                self._stop.wait(max(0.0, begin + self.sent / self._rate - time.monotonic()))
 
     def _drain(self) -> None:
         with contextlib.suppress(ConnectionRefusedError, BlockingIOError):
@@ -66,7 +74,7 @@ class Flood:
         self._socket.close()
 
 
-def options_flood(server: tuple[str, int], seconds: float = 10.0) -> Flood:
+def options_flood(server: tuple[str, int], seconds: float = 10.0, rate: float | None = None) -> Flood:
     """OPTIONS for the server, each a new request."""
 
     def datagrams() -> Iterator[bytes]:
@@ -77,5 +85,5 @@ def options_flood(server: tuple[str, int], seconds: float = 10.0) -> Flood:
             number += 1
             yield template.replace(branch, b"z9hG4bKflood%d" % number).replace(b"@@", b"flood%d" % number)
 
-    flood = Flood(server, datagrams(), seconds)
+    flood = Flood(server, datagrams(), seconds, rate)
     return flood
