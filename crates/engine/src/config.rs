@@ -325,8 +325,6 @@ pub struct Timers {
     pub fr_ms: u64,
     /// Wait for a final response after a provisional one (`fr_inv_timer`).
     pub fr_inv_ms: u64,
-    /// Linger after the final response (`wt_timer`).
-    pub wait_ms: u64,
     /// Longest life of an INVITE transaction (`max_inv_lifetime`; timer C is within).
     pub max_inv_ms: u64,
     /// Longest life of any other (`max_noninv_lifetime`).
@@ -341,7 +339,6 @@ impl Default for Timers {
             t4_ms: 5_000,
             fr_ms: 30_000,
             fr_inv_ms: 120_000,
-            wait_ms: 5_000,
             max_inv_ms: 180_000,
             max_noninv_ms: 32_000,
         }

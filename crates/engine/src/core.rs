@@ -10,21 +10,24 @@
 //! Everything here runs in whichever thread brings the message: a script worker
 //! inside `WorkerPort::wait` or an engine thread. No lock is held while sending.
 
+use std::borrow::Cow;
 use std::collections::hash_map::RandomState;
-use std::hash::{BuildHasher, Hash, Hasher};
-use std::net::SocketAddr;
+use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
-use sipwright_sip::{Edits, build};
 use sipwright_sip::error::{ErrorKind, ParseError};
 use sipwright_sip::message::Message;
 use sipwright_sip::method::Method;
 use sipwright_sip::script::{Context, Env, TxData};
-use sipwright_sip::tx::{ClientMatch, Output, ServerMatch, Transaction, TxId, TxLayer, shard_of_request, shard_of_response};
+use sipwright_sip::tx::{
+    ClientMatch, Output, ServerMatch, Transaction, TxId, TxLayer, shard_of_request,
+    shard_of_response,
+};
 use sipwright_sip::types::{Flow, Millis};
+use sipwright_sip::{Edits, build};
 
 use crate::config::EngineConfig;
 use crate::log::{self, level};
@@ -102,7 +105,6 @@ pub struct Core {
     net: OnceLock<Net>,
     env: OnceLock<Arc<Env>>,
     shards: Vec<OrderedMutex<TxLayer<TxData>>>,
-    hasher: RandomState,
     started: Instant,
     messages: AtomicU64,
     reply_route: AtomicBool,
@@ -111,7 +113,9 @@ pub struct Core {
     /// Which worker is at work, for [`Sink::stand_back`].
     pub(crate) shift: Shift,
     /// Start of the to-tags of stateless replies; ACKs that carry it are ours to absorb.
-    sl_tag: String,
+    sl_tag: [u8; SL_TAG_PREFIX],
+    /// The Server header line of responses made here, empty for none.
+    server_line: Vec<u8>,
     counters: Counters,
 }
 
@@ -173,7 +177,12 @@ impl Core {
         };
         let timers = config.to_tx();
         let shards = (0..SHARDS)
-            .map(|s| OrderedMutex::new(rank::TRANSACTIONS, TxLayer::new(s, instance, timers.clone())))
+            .map(|s| {
+                OrderedMutex::new(
+                    rank::TRANSACTIONS,
+                    TxLayer::new(s, instance, timers.clone()),
+                )
+            })
             .collect();
         Arc::new(Self {
             pending: PendingTable::default(),
@@ -187,9 +196,9 @@ impl Core {
             onsend_route: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
             shift: Shift::default(),
-            sl_tag: format!("{:08x}-", hasher.hash_one(instance) >> 32),
+            sl_tag: sl_tag_prefix(hasher.hash_one(instance)),
+            server_line: server_line(&config.server_header),
             counters: Counters::default(),
-            hasher,
             config,
         })
     }
@@ -231,7 +240,9 @@ impl Core {
     /// Settings as scripts see them; empty before the sockets are bound.
     #[must_use]
     pub fn env(&self) -> Arc<Env> {
-        self.env.get().map_or_else(|| Arc::new(Env::default()), Arc::clone)
+        self.env
+            .get()
+            .map_or_else(|| Arc::new(Env::default()), Arc::clone)
     }
 
     /// What the core counts.
@@ -294,8 +305,15 @@ impl Core {
     /// A context for a message.
     #[must_use]
     pub fn context(&self, msg: Arc<Message>, flow: Flow) -> Context {
-        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let mut ctx = Context::new(self.env(), msg, flow, u64::try_from(wall.as_micros()).unwrap_or(0));
+        let wall = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        let mut ctx = Context::new(
+            self.env(),
+            msg,
+            flow,
+            u64::try_from(wall.as_micros()).unwrap_or(0),
+        );
         ctx.msg_id = self.messages.fetch_add(1, Ordering::Relaxed) + 1;
         ctx
     }
@@ -305,11 +323,31 @@ impl Core {
         for output in outputs.drain(..) {
             match output {
                 Output::Send { flow, bytes, tx } => self.send(&flow, bytes, tx),
-                Output::Failure { tx, branch, code, route } => {
-                    self.queue_event(Job::Failure { tx, branch, code, callback: route });
+                Output::Failure {
+                    tx,
+                    branch,
+                    code,
+                    route,
+                } => {
+                    self.queue_event(Job::Failure {
+                        tx,
+                        branch,
+                        code,
+                        callback: route,
+                    });
                 }
-                Output::BranchFailure { tx, branch, code, route } => {
-                    self.queue_event(Job::BranchFailure { tx, branch, code, callback: route });
+                Output::BranchFailure {
+                    tx,
+                    branch,
+                    code,
+                    route,
+                } => {
+                    self.queue_event(Job::BranchFailure {
+                        tx,
+                        branch,
+                        code,
+                        callback: route,
+                    });
                 }
                 Output::Local { .. } | Output::Destroyed { .. } => {}
             }
@@ -332,7 +370,10 @@ impl Core {
     fn refused(&self, flow: &Flow, tx: Option<TxTag>, error: &SendError) {
         self.counters.send_errors.inc();
         if log::enabled(level::WARN) {
-            log::log(level::WARN, &format!("cannot send to {}:{}: {error}", flow.proto, flow.remote));
+            log::log(
+                level::WARN,
+                &format!("cannot send to {}:{}: {error}", flow.proto, flow.remote),
+            );
         }
         self.send_failed(flow, tx);
     }
@@ -354,7 +395,8 @@ impl Core {
     }
 
     fn on_request(&self, msg: Message, flow: Flow) {
-        if msg.method() == Method::Ack && msg.to_tag().is_some_and(|t| t.starts_with(self.sl_tag.as_bytes())) {
+        if msg.method() == Method::Ack && msg.to_tag().is_some_and(|t| t.starts_with(&self.sl_tag))
+        {
             // The ACK of a final response that we sent without a transaction.
             self.counters.filtered_acks.inc();
             return;
@@ -374,7 +416,13 @@ impl Core {
             return;
         }
         self.counters.requests.inc();
-        let overloaded = self.queue_job(Job::Request { msg: Arc::clone(&msg), flow, key }).is_err();
+        let overloaded = self
+            .queue_job(Job::Request {
+                msg: Arc::clone(&msg),
+                flow,
+                key,
+            })
+            .is_err();
         if overloaded {
             self.pending.remove(key);
             self.refuse_overload(&msg, &flow);
@@ -389,44 +437,43 @@ impl Core {
         }
         self.counters.overload_refused.inc();
         let retry = format!("Retry-After: {}\r\n", self.config.limits.retry_after_s);
-        self.reply_stateless(msg, flow, 503, b"Server Overloaded", retry.as_bytes(), b"", false);
+        let reply = Reply {
+            headers: retry.as_bytes(),
+            ..Reply::new(503, b"Server Overloaded")
+        };
+        self.reply_stateless(msg, flow, &reply);
     }
 
     /// A tag for replies without a transaction: the same for a retransmission,
     /// another for anything else (RFC 3261 section 8.2.7).
-    #[must_use]
-    pub fn stateless_tag(&self, msg: &Message) -> String {
-        format!("{}{:016x}", self.sl_tag, self.stateless_hash(msg))
+    fn stateless_tag(&self, msg: &Message) -> [u8; SL_TAG] {
+        let mut tag = [0; SL_TAG];
+        tag[..SL_TAG_PREFIX].copy_from_slice(&self.sl_tag);
+        tag[SL_TAG_PREFIX..].copy_from_slice(&hex16(self.pending.key(msg)));
+        tag
     }
 
     /// Sends a response without a transaction (RFC 3261 section 8.2.7).
-    #[allow(clippy::too_many_arguments)]
-    pub fn reply_stateless(
-        &self,
-        msg: &Message,
-        flow: &Flow,
-        code: u16,
-        reason: &[u8],
-        extra: &[u8],
-        body: &[u8],
-        force_rport: bool,
-    ) {
-        let tag = if msg.to_tag().is_none() && code > 100 { Some(self.stateless_tag(msg)) } else { None };
-        let extra = self.with_server_header(extra);
-        let fix = route::via_fix(msg, flow, force_rport);
-        let bytes = build::response(msg, code, reason, tag.as_deref().map(str::as_bytes), &extra, body, &fix);
-        self.send(&route::reply_flow(msg, flow, force_rport), bytes.into(), None);
+    pub fn reply_stateless(&self, msg: &Message, flow: &Flow, reply: &Reply<'_>) {
+        let tag = (msg.to_tag().is_none() && reply.code > 100).then(|| self.stateless_tag(msg));
+        let extra = self.with_server_header(reply.headers);
+        let fix = route::via_fix(msg, flow, reply.force_rport);
+        let tag = tag.as_ref().map(<[u8; SL_TAG]>::as_slice);
+        let bytes = build::response(msg, reply.code, reply.reason, tag, &extra, reply.body, &fix);
+        self.send(
+            &route::reply_flow(msg, flow, reply.force_rport),
+            bytes.into(),
+            None,
+        );
     }
 
     /// Header lines of a local response: the given ones and `Server`.
-    pub(crate) fn with_server_header(&self, extra: &[u8]) -> Vec<u8> {
-        let mut lines = extra.to_vec();
-        if let Some(env) = self.env.get().filter(|e| !e.server_header.is_empty()) {
-            lines.extend_from_slice(b"Server: ");
-            lines.extend_from_slice(env.server_header.as_bytes());
-            lines.extend_from_slice(b"\r\n");
+    pub(crate) fn with_server_header<'a>(&'a self, extra: &'a [u8]) -> Cow<'a, [u8]> {
+        match (extra.is_empty(), self.server_line.is_empty()) {
+            (true, _) => Cow::Borrowed(&self.server_line),
+            (false, true) => Cow::Borrowed(extra),
+            (false, false) => Cow::Owned([extra, &self.server_line].concat()),
         }
-        lines
     }
 
     fn on_malformed(&self, error: &ParseError, flow: &Flow) {
@@ -434,19 +481,30 @@ impl Core {
             return;
         }
         let answer = error.status.zip(error.partial.as_deref());
-        let Some((code, partial)) = answer.filter(|(_, m)| m.is_request() && m.method() != Method::Ack) else {
+        let Some((code, partial)) =
+            answer.filter(|(_, m)| m.is_request() && m.method() != Method::Ack)
+        else {
             self.counters.dropped_malformed.inc();
-            log::log(level::NOTICE, &format!("dropped a message from {}:{}: {error}", flow.proto, flow.remote));
+            log::log(
+                level::NOTICE,
+                &format!(
+                    "dropped a message from {}:{}: {error}",
+                    flow.proto, flow.remote
+                ),
+            );
             return;
         };
         self.counters.answered_malformed.inc();
-        log::log(level::NOTICE, &format!("answered {code} to {}:{}: {error}", flow.proto, flow.remote));
+        log::log(
+            level::NOTICE,
+            &format!("answered {code} to {}:{}: {error}", flow.proto, flow.remote),
+        );
         let reason = match code {
             505 => "Version Not Supported".to_owned(),
             413 => "Request Entity Too Large".to_owned(),
             _ => format!("Bad Request ({})", error.reason),
         };
-        self.reply_stateless(partial, flow, code, reason.as_bytes(), b"", b"", false);
+        self.reply_stateless(partial, flow, &Reply::new(code, reason.as_bytes()));
     }
 
     fn on_response(&self, msg: Message, flow: Flow) {
@@ -484,9 +542,9 @@ impl Core {
         let mut shard = self.shards[usize::from(shard)].lock();
         let found = shard.respond(now, msg, out);
         let hooked = match found {
-            ClientMatch::Deliver { tx, branch } => {
-                shard.get(tx).is_some_and(|t| crate::session::reply_hook(t, branch).is_some())
-            }
+            ClientMatch::Deliver { tx, branch } => shard
+                .get(tx)
+                .is_some_and(|t| crate::session::reply_hook(t, branch).is_some()),
             ClientMatch::None | ClientMatch::Absorbed(_) => false,
         };
         (found, hooked)
@@ -495,7 +553,8 @@ impl Core {
     /// Passes a response that its routes are done with to its transaction.
     pub(crate) fn deliver(&self, (tx, branch): TxTag, msg: &Message, bytes: Vec<u8>) {
         let mut out = Vec::new();
-        self.shard(tx).deliver(self.now(), tx, branch, msg.status(), bytes.into(), &mut out);
+        self.shard(tx)
+            .deliver(self.now(), tx, branch, msg.status(), bytes.into(), &mut out);
         self.flush(&mut out);
     }
 
@@ -505,15 +564,27 @@ impl Core {
         self.counters.stray_responses.inc();
         let msg = &ctx.msg;
         let via = msg.via();
-        let ours = ctx.env.is_self(msg.get(via.host), via.port_or_default(), via.proto);
+        let ours = ctx
+            .env
+            .is_self(msg.get(via.host), via.port_or_default(), via.proto);
         let target = ours.then(|| build::response_target(msg)).flatten();
         let Some(target) = target else {
-            log::log(level::DBG, "dropped a response whose top Via is not ours or that has no other");
+            log::log(
+                level::DBG,
+                "dropped a response whose top Via is not ours or that has no other",
+            );
             return;
         };
         match route::response_flow(&ctx.env, &target, &ctx.flow) {
-            Ok(flow) => self.send(&flow, sipwright_sip::script::forward::build_reply(ctx).into(), None),
-            Err(error) => log::log(level::NOTICE, &format!("cannot forward a response: {error}")),
+            Ok(flow) => self.send(
+                &flow,
+                sipwright_sip::script::forward::build_reply(ctx).into(),
+                None,
+            ),
+            Err(error) => log::log(
+                level::NOTICE,
+                &format!("cannot forward a response: {error}"),
+            ),
         }
     }
 
@@ -545,7 +616,7 @@ impl Core {
         match (msg.method(), found) {
             (Method::Invite, ServerMatch::None) => {
                 self.counters.relief_trying.inc();
-                self.reply_stateless(msg, flow, 100, b"Trying", b"", b"", false);
+                self.reply_stateless(msg, flow, &Reply::new(100, b"Trying"));
             }
             (Method::Cancel, ServerMatch::Cancel { invite }) => {
                 self.counters.relief_cancel.inc();
@@ -556,7 +627,14 @@ impl Core {
     }
 
     /// Answers a CANCEL and ends the pending branches (RFC 3261 sections 9.2, 16.10).
-    pub(crate) fn cancel_transaction(&self, invite: TxId, msg: &Message, flow: &Flow, extra: &[u8], force_rport: bool) {
+    pub(crate) fn cancel_transaction(
+        &self,
+        invite: TxId,
+        msg: &Message,
+        flow: &Flow,
+        extra: &[u8],
+        force_rport: bool,
+    ) {
         let now = self.now();
         let mut out = Vec::new();
         let reason = msg
@@ -571,38 +649,46 @@ impl Core {
         let extra = self.with_server_header(extra);
         let fix = route::via_fix(msg, flow, force_rport);
         let tag = if msg.to_tag().is_some() { None } else { tag };
-        let bytes = build::response(msg, 200, b"canceling", tag.as_deref().map(str::as_bytes), &extra, b"", &fix);
-        self.send(&route::reply_flow(msg, flow, force_rport), bytes.into(), None);
+        let bytes = build::response(
+            msg,
+            200,
+            b"canceling",
+            tag.as_deref().map(str::as_bytes),
+            &extra,
+            b"",
+            &fix,
+        );
+        self.send(
+            &route::reply_flow(msg, flow, force_rport),
+            bytes.into(),
+            None,
+        );
         self.flush(&mut out);
     }
 
     /// Waits until no request is in work and nothing waits to be sent.
     pub fn drain(&self, limit: Duration) -> bool {
         let end = Instant::now() + limit;
-        while !(self.queue.is_empty() && self.pending.is_empty() && self.transactions_in_work() == 0) {
+        while !(self.queue.is_empty()
+            && self.pending.is_empty()
+            && self.transactions_in_work() == 0)
+        {
             if Instant::now() >= end {
                 return false;
             }
             std::thread::sleep(Duration::from_millis(5));
         }
-        self.net.get().is_none_or(|n| n.drain(end.saturating_duration_since(Instant::now())))
+        self.net
+            .get()
+            .is_none_or(|n| n.drain(end.saturating_duration_since(Instant::now())))
     }
 
     /// Transactions that nobody has answered yet.
     fn transactions_in_work(&self) -> usize {
-        let unanswered = |s: &OrderedMutex<TxLayer<TxData>>| s.lock().iter().filter(|t| t.final_code() == 0).count();
+        let unanswered = |s: &OrderedMutex<TxLayer<TxData>>| {
+            s.lock().iter().filter(|t| t.final_code() == 0).count()
+        };
         self.shards.iter().map(unanswered).sum()
-    }
-
-    /// What a stateless branch or tag is made of (RFC 3261 sections 8.2.7, 16.11):
-    /// the same for a retransmission, another for any other request.
-    pub(crate) fn stateless_hash(&self, msg: &Message) -> u64 {
-        let mut h = self.hasher.build_hasher();
-        msg.call_id().hash(&mut h);
-        msg.cseq().hash(&mut h);
-        msg.from_tag().hash(&mut h);
-        msg.branch().hash(&mut h);
-        h.finish()
     }
 }
 
@@ -631,8 +717,61 @@ impl Sink for Core {
     }
 }
 
-/// Address text as Kamailio writes it in logs and `received`.
-#[must_use]
-pub fn host_of(addr: SocketAddr) -> String {
-    addr.ip().to_string()
+/// A response to be made here.
+#[derive(Clone, Copy, Debug)]
+pub struct Reply<'a> {
+    /// Status code.
+    pub code: u16,
+    /// Reason phrase.
+    pub reason: &'a [u8],
+    /// Header lines, each with its CRLF.
+    pub headers: &'a [u8],
+    /// Body; its Content-Type is among the header lines.
+    pub body: &'a [u8],
+    /// Answer to the source port whatever the Via asks (RFC 3581).
+    pub force_rport: bool,
+}
+
+impl<'a> Reply<'a> {
+    /// A response without further header lines and without a body.
+    #[must_use]
+    pub const fn new(code: u16, reason: &'a [u8]) -> Self {
+        Self {
+            code,
+            reason,
+            headers: b"",
+            body: b"",
+            force_rport: false,
+        }
+    }
+}
+
+/// Eight digits of the instance and a hyphen.
+const SL_TAG_PREFIX: usize = 9;
+/// The prefix and sixteen digits of the request.
+const SL_TAG: usize = SL_TAG_PREFIX + 16;
+
+fn sl_tag_prefix(instance: u64) -> [u8; SL_TAG_PREFIX] {
+    let mut prefix = [b'-'; SL_TAG_PREFIX];
+    prefix[..8].copy_from_slice(&hex16(instance)[..8]);
+    prefix
+}
+
+fn server_line(server: &str) -> Vec<u8> {
+    if server.is_empty() {
+        Vec::new()
+    } else {
+        format!("Server: {server}\r\n").into_bytes()
+    }
+}
+
+/// A number as sixteen hexadecimal digits.
+pub(crate) fn hex16(number: u64) -> [u8; 16] {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut text = [0; 16];
+    for (i, byte) in number.to_be_bytes().into_iter().enumerate() {
+        text[2 * i] = DIGITS[usize::from(byte >> 4)];
+        text[2 * i + 1] = DIGITS[usize::from(byte & 15)];
+    }
+    text
 }

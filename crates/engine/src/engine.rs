@@ -5,8 +5,8 @@
 //! 3. [`Engine::start`] begins to accept. Down: stop accepting, drain, stop.
 
 use std::cell::Cell;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ use crate::core::Core;
 use crate::log::{self, level};
 use crate::net::threads::{self, ThreadKind};
 use crate::net::{Net, NetError, Sink, WorkerPort};
-use crate::session::Current;
+use crate::session::{Callback, Current};
 use crate::shift::Shift;
 use crate::sync::{OrderedMutex, rank};
 
@@ -45,7 +45,7 @@ pub struct Busy {
 #[derive(Debug)]
 struct Work {
     since: Millis,
-    callback: String,
+    callback: Callback,
     msg: Arc<Message>,
 }
 
@@ -67,9 +67,16 @@ impl Engine {
     /// The engine for these settings; nothing is bound.
     #[must_use]
     pub fn new(config: EngineConfig) -> Self {
-        let idle = || WorkerState { work: OrderedMutex::new(rank::WORKER, None), done: AtomicU64::new(0) };
+        let idle = || WorkerState {
+            work: OrderedMutex::new(rank::WORKER, None),
+            done: AtomicU64::new(0),
+        };
         let workers = (0..config.workers).map(|_| Arc::new(idle())).collect();
-        Self { core: Core::new(config), workers, timer: OrderedMutex::new(rank::TIMER, None) }
+        Self {
+            core: Core::new(config),
+            workers,
+            timer: OrderedMutex::new(rank::TIMER, None),
+        }
     }
 
     /// What transport and script share.
@@ -85,7 +92,10 @@ impl Engine {
     pub fn bind(&self, env: Env) -> Result<(), NetError> {
         let sink: Arc<dyn Sink> = Arc::clone(&self.core) as Arc<dyn Sink>;
         let net = Net::bind(&self.core.config, sink)?;
-        let env = Env { sockets: net.sockets().to_vec(), ..env };
+        let env = Env {
+            sockets: net.sockets().to_vec(),
+            ..env
+        };
         self.core.attach(net, env);
         Ok(())
     }
@@ -112,7 +122,12 @@ impl Engine {
             .and_then(|i| self.workers.get(i))
             .ok_or_else(|| NetError::new(format!("there is no worker {index}")))?;
         let port = self.core.net().worker(index - 1)?;
-        Ok(Worker { core: Arc::clone(&self.core), port, state: Arc::clone(state), active: Cell::new(false) })
+        Ok(Worker {
+            core: Arc::clone(&self.core),
+            port,
+            state: Arc::clone(state),
+            active: Cell::new(false),
+        })
     }
 
     /// Accepts no further connections.
@@ -155,7 +170,7 @@ impl Engine {
                 work.as_ref().map(|w| Busy {
                     worker: i + 1,
                     for_ms: now.saturating_sub(w.since),
-                    callback: w.callback.clone(),
+                    callback: w.callback.name().to_owned(),
                     msg: Arc::clone(&w.msg),
                 })
             })
@@ -165,7 +180,10 @@ impl Engine {
     /// Routes that each worker has run.
     #[must_use]
     pub fn done(&self) -> Vec<u64> {
-        self.workers.iter().map(|w| w.done.load(Ordering::Relaxed)).collect()
+        self.workers
+            .iter()
+            .map(|w| w.done.load(Ordering::Relaxed))
+            .collect()
     }
 }
 
@@ -226,7 +244,7 @@ impl Worker {
     pub fn busy(&self, current: &Current) {
         *self.state.work.lock() = Some(Work {
             since: self.core.now(),
-            callback: current.callback.name().to_owned(),
+            callback: current.callback.clone(),
             msg: Arc::clone(&current.ctx.msg),
         });
     }

@@ -3,13 +3,10 @@
 //! It never links Python and never holds a Python object: Python pulls.
 
 pub mod config;
-pub mod net;
-pub mod stats;
-pub mod sync;
-pub mod tls;
 pub mod core;
 pub mod engine;
 pub mod log;
+pub mod net;
 pub mod pending;
 pub mod queue;
 pub mod resolve;
@@ -17,5 +14,8 @@ pub mod route;
 pub mod session;
 mod settings;
 mod shift;
+pub mod stats;
+pub mod sync;
+pub mod tls;
 pub mod tm;
 mod tm_query;

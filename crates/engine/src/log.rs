@@ -118,7 +118,9 @@ pub fn flush(limit: Duration) {
 
 fn start() -> Sink {
     // The thread looks the sink up itself: it outlives every caller.
-    let spawned = threads::spawn("sw-log", ThreadKind::Other, || -> () { write_loop(SINK.wait()) });
+    let spawned = threads::spawn("sw-log", ThreadKind::Other, || -> () {
+        write_loop(SINK.wait())
+    });
     if spawned.is_err() {
         DROPPED.fetch_add(1, Ordering::Relaxed);
     }
@@ -130,7 +132,10 @@ fn write_loop(sink: &Sink) -> ! {
     loop {
         let mut buffer = sink.lock();
         while buffer.bytes.is_empty() {
-            buffer = sink.ready.wait(buffer).unwrap_or_else(PoisonError::into_inner);
+            buffer = sink
+                .ready
+                .wait(buffer)
+                .unwrap_or_else(PoisonError::into_inner);
         }
         out.clear();
         std::mem::swap(&mut out, &mut buffer.bytes);
@@ -138,7 +143,11 @@ fn write_loop(sink: &Sink) -> ! {
         buffer.writing = true;
         drop(buffer);
         if lost > 0 {
-            format_line(&mut out, level::WARN, &format!("log: {lost} lines lost, the log output is too slow"));
+            format_line(
+                &mut out,
+                level::WARN,
+                &format!("log: {lost} lines lost, the log output is too slow"),
+            );
         }
         // A closed stderr is no reason to stop a SIP server.
         let _ = std::io::stderr().write_all(&out);
@@ -162,7 +171,9 @@ const fn level_name(level: i32) -> &'static str {
 }
 
 fn format_line(out: &mut Vec<u8>, level: i32, text: &str) {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     let stamp = utc_stamp(now);
     let text = text.strip_suffix('\n').unwrap_or(text);
     let name = level_name(level);
@@ -195,11 +206,16 @@ fn civil_from_days(days: i64) -> (i64, i64, i64) {
     let z = days + 719_468;
     let era = z.div_euclid(146_097);
     let day_of_era = z.rem_euclid(146_097);
-    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let year_of_era =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let shifted_month = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
+    let month = if shifted_month < 10 {
+        shifted_month + 3
+    } else {
+        shifted_month - 9
+    };
     (year_of_era + era * 400 + i64::from(month <= 2), month, day)
 }
 

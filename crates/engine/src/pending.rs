@@ -7,11 +7,12 @@
 //! after 200 ms, and a CANCEL can be carried out without the script.
 
 use std::collections::HashMap;
-use std::collections::hash_map::{Entry, RandomState};
+use std::collections::hash_map::Entry;
 use std::hash::{BuildHasher, Hash, Hasher};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
+use ahash::RandomState;
 use sipwright_sip::message::Message;
 use sipwright_sip::method::Method;
 use sipwright_sip::types::{Flow, Millis};
@@ -39,7 +40,7 @@ pub struct Pending {
 /// All requests in work, in stripes with a short lock each.
 #[derive(Debug)]
 pub struct PendingTable {
-    stripes: [OrderedMutex<HashMap<PendingKey, Pending>>; STRIPES],
+    stripes: [OrderedMutex<HashMap<PendingKey, Pending, RandomState>>; STRIPES],
     hasher: RandomState,
     len: AtomicUsize,
 }
@@ -47,7 +48,7 @@ pub struct PendingTable {
 impl Default for PendingTable {
     fn default() -> Self {
         Self {
-            stripes: std::array::from_fn(|_| OrderedMutex::new(rank::PENDING, HashMap::new())),
+            stripes: std::array::from_fn(|_| OrderedMutex::new(rank::PENDING, HashMap::default())),
             hasher: RandomState::new(),
             len: AtomicUsize::new(0),
         }
@@ -75,7 +76,10 @@ impl PendingTable {
         h.finish()
     }
 
-    fn stripe(&self, key: PendingKey) -> OrderedGuard<'_, HashMap<PendingKey, Pending>> {
+    fn stripe(
+        &self,
+        key: PendingKey,
+    ) -> OrderedGuard<'_, HashMap<PendingKey, Pending, RandomState>> {
         let index = usize::try_from(key % STRIPES as u64).unwrap_or(0);
         self.stripes[index].lock()
     }
@@ -85,7 +89,12 @@ impl PendingTable {
         match self.stripe(key).entry(key) {
             Entry::Occupied(_) => false,
             Entry::Vacant(slot) => {
-                slot.insert(Pending { msg: Arc::clone(msg), flow, arrived: now, relieved: false });
+                slot.insert(Pending {
+                    msg: Arc::clone(msg),
+                    flow,
+                    arrived: now,
+                    relieved: false,
+                });
                 self.len.fetch_add(1, Ordering::Relaxed);
                 true
             }

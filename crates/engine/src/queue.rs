@@ -23,7 +23,11 @@ impl<T> JobQueue<T> {
     #[must_use]
     pub fn new(capacity: usize) -> Self {
         let jobs = VecDeque::with_capacity(capacity.min(1024));
-        Self { jobs: OrderedMutex::new(rank::JOBS, jobs), len: AtomicUsize::new(0), capacity }
+        Self {
+            jobs: OrderedMutex::new(rank::JOBS, jobs),
+            len: AtomicUsize::new(0),
+            capacity,
+        }
     }
 
     /// Adds a job at the end.
@@ -84,7 +88,10 @@ mod tests {
         assert_eq!(queue.push(3), Err(3));
         queue.push_unbounded(4);
         assert_eq!(queue.len(), 3);
-        assert_eq!([queue.pop(), queue.pop(), queue.pop(), queue.pop()], [Some(1), Some(2), Some(4), None]);
+        assert_eq!(
+            [queue.pop(), queue.pop(), queue.pop(), queue.pop()],
+            [Some(1), Some(2), Some(4), None]
+        );
         assert!(queue.is_empty());
     }
 }

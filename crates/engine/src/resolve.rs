@@ -24,7 +24,11 @@ type Cache = Mutex<HashMap<String, (IpAddr, Instant)>>;
 pub fn host(name: &str) -> Result<IpAddr, RouteError> {
     static CACHE: OnceLock<Cache> = OnceLock::new();
     let cache = CACHE.get_or_init(Cache::default);
-    let hit = cache.lock().unwrap_or_else(PoisonError::into_inner).get(name).copied();
+    let hit = cache
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .get(name)
+        .copied();
     if let Some((addr, _)) = hit.filter(|(_, since)| since.elapsed() < KEEP) {
         return Ok(addr);
     }
@@ -50,6 +54,9 @@ mod tests {
     fn localhost_resolves_and_invalid_does_not() {
         assert!(host("localhost").unwrap().is_loopback());
         let missing = "no-such-host.invalid";
-        assert_eq!(host(missing), Err(RouteError::Unresolved(missing.to_owned())));
+        assert_eq!(
+            host(missing),
+            Err(RouteError::Unresolved(missing.to_owned()))
+        );
     }
 }

@@ -70,13 +70,21 @@ pub fn next_hop(uri: &[u8]) -> Result<NextHop, RouteError> {
         (Some(proto), false) => proto,
         (None, false) => Proto::Udp,
     };
-    let host = uri.param(b"maddr").filter(|m| !m.is_empty()).unwrap_or(uri.host);
+    let host = uri
+        .param(b"maddr")
+        .filter(|m| !m.is_empty())
+        .unwrap_or(uri.host);
     let addr = sipwright_sip::uri::host_ip(host);
     let host = String::from_utf8(host.to_vec()).map_err(|_| RouteError::BadUri)?;
     if host.is_empty() {
         return Err(RouteError::BadUri);
     }
-    Ok(NextHop { proto, host, port: uri.port.unwrap_or(proto.default_port()), addr })
+    Ok(NextHop {
+        proto,
+        host,
+        port: uri.port.unwrap_or(proto.default_port()),
+        addr,
+    })
 }
 
 /// Our socket for sending over `proto` to an address: the forced one if it
@@ -108,14 +116,23 @@ pub fn reply_flow(msg: &Message, flow: &Flow, force_rport: bool) -> Flow {
         return *flow;
     }
     let via = msg.via();
-    if let Some(maddr) = via.maddr.and_then(|s| sipwright_sip::uri::host_ip(msg.get(s))) {
-        return Flow { remote: SocketAddr::new(maddr, via.port_or_default()), ..*flow };
+    if let Some(maddr) = via
+        .maddr
+        .and_then(|s| sipwright_sip::uri::host_ip(msg.get(s)))
+    {
+        return Flow {
+            remote: SocketAddr::new(maddr, via.port_or_default()),
+            ..*flow
+        };
     }
     let port = match via.rport {
         Rport::Absent if !force_rport => via.port_or_default(),
         _ => flow.remote.port(),
     };
-    Flow { remote: SocketAddr::new(flow.remote.ip(), port), ..*flow }
+    Flow {
+        remote: SocketAddr::new(flow.remote.ip(), port),
+        ..*flow
+    }
 }
 
 /// The `received` and `rport` that the top Via of a request gets.
@@ -128,13 +145,22 @@ pub fn via_fix(msg: &Message, flow: &Flow, force_rport: bool) -> ViaFix {
 ///
 /// # Errors
 /// When the Via names a host that is no address, or no socket fits.
-pub fn response_flow(env: &Env, target: &ViaTarget<'_>, received: &Flow) -> Result<Flow, RouteError> {
+pub fn response_flow(
+    env: &Env,
+    target: &ViaTarget<'_>,
+    received: &Flow,
+) -> Result<Flow, RouteError> {
     let proto = target.proto.ok_or(RouteError::Transport)?;
     let remote = target
         .addr()
         .ok_or_else(|| RouteError::Unresolved(String::from_utf8_lossy(target.host).into_owned()))?;
     let socket = out_socket(env, proto, remote.ip(), None, received.socket)?;
-    Ok(Flow { proto, socket: socket.id, remote, conn: 0 })
+    Ok(Flow {
+        proto,
+        socket: socket.id,
+        remote,
+        conn: 0,
+    })
 }
 
 #[cfg(test)]
@@ -149,10 +175,25 @@ mod tests {
     fn transport_and_port_follow_the_uri() {
         let cases = [
             ("sip:bob@192.0.2.1", Proto::Udp, "192.0.2.1", 5060),
-            ("sip:bob@192.0.2.1:5070;transport=tcp", Proto::Tcp, "192.0.2.1", 5070),
+            (
+                "sip:bob@192.0.2.1:5070;transport=tcp",
+                Proto::Tcp,
+                "192.0.2.1",
+                5070,
+            ),
             ("sips:bob@example.com", Proto::Tls, "example.com", 5061),
-            ("sip:bob@example.com;transport=TLS", Proto::Tls, "example.com", 5061),
-            ("sip:bob@example.com;maddr=192.0.2.9", Proto::Udp, "192.0.2.9", 5060),
+            (
+                "sip:bob@example.com;transport=TLS",
+                Proto::Tls,
+                "example.com",
+                5061,
+            ),
+            (
+                "sip:bob@example.com;maddr=192.0.2.9",
+                Proto::Udp,
+                "192.0.2.9",
+                5060,
+            ),
         ];
         for (uri, proto, host, port) in cases {
             assert_eq!(hop(uri), Ok((proto, host.to_owned(), port)), "{uri}");
@@ -162,7 +203,10 @@ mod tests {
     #[test]
     fn what_cannot_be_routed_says_why() {
         assert_eq!(hop("tel:+15551234"), Err(RouteError::Scheme));
-        assert_eq!(hop("sip:bob@example.com;transport=carrier"), Err(RouteError::Transport));
+        assert_eq!(
+            hop("sip:bob@example.com;transport=carrier"),
+            Err(RouteError::Transport)
+        );
         assert_eq!(hop("nonsense"), Err(RouteError::BadUri));
     }
 }

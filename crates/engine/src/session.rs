@@ -12,7 +12,7 @@ use sipwright_sip::script::{Context, RouteType, TxData, TxView, forward};
 use sipwright_sip::tx::{Hooks, Transaction, TxId};
 use sipwright_sip::types::{Flow, Proto};
 
-use crate::core::{Core, Job};
+use crate::core::{Core, Job, Reply};
 use crate::log::{self, level};
 use crate::net::TxTag;
 use crate::pending::PendingKey;
@@ -110,7 +110,16 @@ pub struct Current {
 
 impl Current {
     fn new(ctx: Context, kind: Kind, callback: Callback) -> Self {
-        Self { ctx: Box::new(ctx), kind, callback, tx: None, hooks: Hooks::default(), wishes: Wishes::default(), handled: false, error: None }
+        Self {
+            ctx: Box::new(ctx),
+            kind,
+            callback,
+            tx: None,
+            hooks: Hooks::default(),
+            wishes: Wishes::default(),
+            handled: false,
+            error: None,
+        }
     }
 
     /// The context of code that runs outside of any message. Kamailio shows such
@@ -128,9 +137,15 @@ impl Current {
             Call-ID: aaa-bbb-ccc-ddd\r\n\
             CSeq: 1 OPTIONS\r\n\
             Content-Length: 0\r\n\r\n";
-        let msg = Message::parse(Bytes::from_static(FAKE)).expect("a constant that the tests parse");
+        let msg =
+            Message::parse(Bytes::from_static(FAKE)).expect("a constant that the tests parse");
         let remote = std::net::SocketAddr::from(([127, 0, 0, 1], 5060));
-        let flow = Flow { proto: Proto::Udp, socket: 0, remote, conn: 0 };
+        let flow = Flow {
+            proto: Proto::Udp,
+            socket: 0,
+            remote,
+            conn: 0,
+        };
         let mut ctx = core.context(Arc::new(msg), flow);
         ctx.route = RouteType::Fake;
         Self::new(ctx, Kind::Fake, Callback::RequestRoute)
@@ -156,7 +171,11 @@ impl Core {
                     return None;
                 }
                 let ctx = self.context(msg, flow);
-                Some(Current::new(ctx, Kind::Request { key }, Callback::RequestRoute))
+                Some(Current::new(
+                    ctx,
+                    Kind::Request { key },
+                    Callback::RequestRoute,
+                ))
             }
             Job::Reply { msg, flow, target } => {
                 let ctx = self.context(msg, flow);
@@ -172,10 +191,25 @@ impl Core {
                     }
                 }
             }
-            Job::Failure { tx, branch, code, callback } => {
-                self.begin_failure(tx, branch, code, callback, Kind::Failure { branch }, RouteType::Failure)
-            }
-            Job::BranchFailure { tx, branch, code, callback } => {
+            Job::Failure {
+                tx,
+                branch,
+                code,
+                callback,
+            } => self.begin_failure(
+                tx,
+                branch,
+                code,
+                callback,
+                Kind::Failure { branch },
+                RouteType::Failure,
+            ),
+            Job::BranchFailure {
+                tx,
+                branch,
+                code,
+                callback,
+            } => {
                 let kind = Kind::BranchFailure { branch };
                 self.begin_failure(tx, branch, code, callback, kind, RouteType::BranchFailure)
             }
@@ -212,9 +246,17 @@ impl Core {
 
     /// Turns to the `t_on_reply` callback, if the transaction has one.
     fn enter_tm_reply(&self, cur: &mut Current) -> bool {
-        let Kind::Reply { target: Some((tx, branch)) } = cur.kind else { return false };
+        let Kind::Reply {
+            target: Some((tx, branch)),
+        } = cur.kind
+        else {
+            return false;
+        };
         let shard = self.shard(tx);
-        let Some((t, name)) = shard.get(tx).and_then(|t| reply_hook(t, branch).map(|name| (t, name))) else {
+        let Some((t, name)) = shard
+            .get(tx)
+            .and_then(|t| reply_hook(t, branch).map(|name| (t, name)))
+        else {
             return false;
         };
         cur.ctx.route = RouteType::TmReply;
@@ -259,7 +301,8 @@ impl Core {
                 self.save_data(&mut cur);
                 if let Some(tx) = cur.tx {
                     let mut out = Vec::new();
-                    self.shard(tx).branch_failure_done(self.now(), tx, branch, &mut out);
+                    self.shard(tx)
+                        .branch_failure_done(self.now(), tx, branch, &mut out);
                     self.flush(&mut out);
                 }
                 Next::Done
@@ -290,7 +333,9 @@ impl Core {
     }
 
     fn end_reply(&self, cur: Current) {
-        let Kind::Reply { target } = cur.kind else { return };
+        let Kind::Reply { target } = cur.kind else {
+            return;
+        };
         match target {
             Some(tag) => self.deliver(tag, &cur.ctx.msg, forward::build_reply(&cur.ctx)),
             None => self.forward_stray(&cur.ctx),
@@ -300,9 +345,15 @@ impl Core {
     /// `set_drop`: the response goes nowhere. The branch of a final one fails
     /// with 500, since it cannot be un-received.
     fn drop_reply(&self, cur: &Current) {
-        let Kind::Reply { target: Some((tx, branch)) } = cur.kind else { return };
+        let Kind::Reply {
+            target: Some((tx, branch)),
+        } = cur.kind
+        else {
+            return;
+        };
         let mut out = Vec::new();
-        self.shard(tx).discard(self.now(), tx, branch, cur.ctx.msg.status(), &mut out);
+        self.shard(tx)
+            .discard(self.now(), tx, branch, cur.ctx.msg.status(), &mut out);
         self.flush(&mut out);
     }
 
@@ -310,7 +361,10 @@ impl Core {
     /// done for (setting `script.on_error`).
     pub fn failed(&self, cur: &mut Current, answer: bool) {
         self.counters().script_errors.inc();
-        if !answer || cur.handled || !matches!(cur.kind, Kind::Request { .. } | Kind::Failure { .. }) {
+        if !answer
+            || cur.handled
+            || !matches!(cur.kind, Kind::Request { .. } | Kind::Failure { .. })
+        {
             return;
         }
         if cur.ctx.msg.method() == Method::Ack {
@@ -323,7 +377,11 @@ impl Core {
             }
             None => {
                 let (msg, flow) = (Arc::clone(&cur.ctx.msg), cur.ctx.flow);
-                self.reply_stateless(&msg, &flow, 500, reason, b"", b"", cur.ctx.force_rport);
+                let reply = Reply {
+                    force_rport: cur.ctx.force_rport,
+                    ..Reply::new(500, reason)
+                };
+                self.reply_stateless(&msg, &flow, &reply);
             }
         }
     }
@@ -340,9 +398,15 @@ impl Core {
 /// The route for the responses of a branch.
 pub(crate) fn reply_hook(t: &Transaction<TxData>, branch: u16) -> Option<Arc<str>> {
     let own = t.branch(branch).and_then(|b| b.on_reply());
-    own.or_else(|| t.hooks().and_then(|h| h.on_reply.as_ref())).cloned()
+    own.or_else(|| t.hooks().and_then(|h| h.on_reply.as_ref()))
+        .cloned()
 }
 
 fn view_of(tx: TxId, branch: u16, code: u16) -> TxView {
-    TxView { branch_idx: branch, reply_code: code, id: (tx.slot, tx.generation), ..TxView::default() }
+    TxView {
+        branch_idx: branch,
+        reply_code: code,
+        id: (tx.slot, tx.generation),
+        ..TxView::default()
+    }
 }

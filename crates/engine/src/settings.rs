@@ -15,7 +15,10 @@ impl EngineConfig {
             "" => Bytes::new(),
             server => format!("Server: {server}\r\n").into(),
         };
-        TxConfig { reply_headers, ..self.timers.to_tx() }
+        TxConfig {
+            reply_headers,
+            ..self.timers.to_tx()
+        }
     }
 }
 
@@ -54,11 +57,18 @@ fn parse_alias(text: &str) -> Alias {
         None => (None, text),
     };
     let tail = rest.rfind(']').map_or(0, |end| end + 1);
-    let (host, port) = match rest[tail..].rsplit_once(':').map(|(before, port)| (tail + before.len(), port.parse().ok())) {
+    let (host, port) = match rest[tail..]
+        .rsplit_once(':')
+        .map(|(before, port)| (tail + before.len(), port.parse().ok()))
+    {
         Some((end, Some(port))) => (&rest[..end], Some(port)),
         _ => (rest, None),
     };
-    Alias { proto, host: host.to_owned(), port }
+    Alias {
+        proto,
+        host: host.to_owned(),
+        port,
+    }
 }
 
 #[cfg(test)]
@@ -71,11 +81,22 @@ mod tests {
             ("example.com", (None, "example.com", None)),
             ("example.com:5080", (None, "example.com", Some(5080))),
             ("tls:example.com", (Some(Proto::Tls), "example.com", None)),
-            ("udp:[2001:db8::1]:5060", (Some(Proto::Udp), "[2001:db8::1]", Some(5060))),
+            (
+                "udp:[2001:db8::1]:5060",
+                (Some(Proto::Udp), "[2001:db8::1]", Some(5060)),
+            ),
             ("[2001:db8::1]", (None, "[2001:db8::1]", None)),
         ];
         for (text, (proto, host, port)) in cases {
-            assert_eq!(parse_alias(text), Alias { proto, host: host.to_owned(), port }, "{text}");
+            assert_eq!(
+                parse_alias(text),
+                Alias {
+                    proto,
+                    host: host.to_owned(),
+                    port
+                },
+                "{text}"
+            );
         }
     }
 }

@@ -51,7 +51,10 @@ impl Shift {
     pub fn may_call(&self, now_us: u64) -> bool {
         let last = self.last_called_us.load(Ordering::Relaxed);
         now_us.saturating_sub(last) >= KEEPS_UP_US
-            && self.last_called_us.compare_exchange(last, now_us, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+            && self
+                .last_called_us
+                .compare_exchange(last, now_us, Ordering::Relaxed, Ordering::Relaxed)
+                .is_ok()
     }
 
     /// Runs what reads messages in a worker's own thread.
@@ -98,7 +101,9 @@ mod tests {
         assert!(!Shift::is_own_thread_reading());
         Shift::reading(|| {
             assert!(Shift::is_own_thread_reading());
-            let other = std::thread::spawn(Shift::is_own_thread_reading).join().unwrap();
+            let other = std::thread::spawn(Shift::is_own_thread_reading)
+                .join()
+                .unwrap();
             assert!(!other);
         });
         assert!(!Shift::is_own_thread_reading());

@@ -16,7 +16,7 @@ use sipwright_sip::script::{BranchTarget, RouteType, TxView, forward};
 use sipwright_sip::tx::{BranchSpec, Hooks, ServerMatch, Transaction, TxId};
 use sipwright_sip::types::{Flow, SocketInfo};
 
-use crate::core::Core;
+use crate::core::{Core, Reply, hex16};
 use crate::log::{self, level};
 use crate::resolve;
 use crate::route::{self, NextHop, RouteError};
@@ -64,7 +64,9 @@ impl Core {
         }
         let mut out = Vec::new();
         let msg = &cur.ctx.msg;
-        let found = self.shard_of(msg).lookup(self.now(), msg, &cur.ctx.flow, &mut out);
+        let found = self
+            .shard_of(msg)
+            .lookup(self.now(), msg, &cur.ctx.flow, &mut out);
         self.flush(&mut out);
         found
     }
@@ -87,7 +89,10 @@ impl Core {
         }
         let tx = self.create_transaction(cur);
         cur.tx = Some(tx);
-        cur.ctx.tx = Some(Box::new(TxView { id: (tx.slot, tx.generation), ..TxView::default() }));
+        cur.ctx.tx = Some(Box::new(TxView {
+            id: (tx.slot, tx.generation),
+            ..TxView::default()
+        }));
         1
     }
 
@@ -96,7 +101,12 @@ impl Core {
         let mut out = Vec::new();
         let tx = {
             let mut shard = self.shard_of(&cur.ctx.msg);
-            let tx = shard.create(now, Arc::clone(&cur.ctx.msg), cur.ctx.flow, cur.ctx.tx_data.clone());
+            let tx = shard.create(
+                now,
+                Arc::clone(&cur.ctx.msg),
+                cur.ctx.flow,
+                cur.ctx.tx_data.clone(),
+            );
             if cur.ctx.force_rport {
                 shard.force_rport(tx);
             }
@@ -125,7 +135,13 @@ impl Core {
         match self.find_transaction(cur) {
             ServerMatch::None | ServerMatch::Merged(_) => -1,
             ServerMatch::Cancel { .. } => 1,
-            ServerMatch::Ack { to_2xx, .. } => if to_2xx { 1 } else { 0 },
+            ServerMatch::Ack { to_2xx, .. } => {
+                if to_2xx {
+                    1
+                } else {
+                    0
+                }
+            }
             ServerMatch::Retransmission(_) if cur.tx.is_some() => 1,
             ServerMatch::Retransmission(_) => 0,
         }
@@ -137,13 +153,16 @@ impl Core {
             return -1;
         }
         let Some(tx) = cur.tx else { return -1 };
-        let extra = self.with_server_header(&take_reply_headers(cur));
         let body = cur.ctx.reply_body.take();
+        let (extra, body) = with_body(take_reply_headers(cur), body.as_ref());
+        let extra = self.with_server_header(&extra);
         let mut out = Vec::new();
-        let (extra, body) = with_body(extra, body.as_ref());
         let result = {
             let mut shard = self.shard(tx);
-            let Some((request, tag)) = shard.get(tx).and_then(|t| Some((Arc::clone(t.request()?), t.to_tag()))) else {
+            let Some((request, tag)) = shard
+                .get(tx)
+                .and_then(|t| Some((Arc::clone(t.request()?), t.to_tag())))
+            else {
                 return -1;
             };
             let tag = (request.to_tag().is_none() && code > 100).then_some(tag.as_bytes());
@@ -172,25 +191,42 @@ impl Core {
         let extra = take_reply_headers(cur);
         let body = cur.ctx.reply_body.take();
         let (extra, body) = with_body(extra, body.as_ref());
-        self.reply_stateless(&cur.ctx.msg, &cur.ctx.flow, code, reason, &extra, body, cur.ctx.force_rport);
+        let reply = Reply {
+            code,
+            reason,
+            headers: &extra,
+            body,
+            force_rport: cur.ctx.force_rport,
+        };
+        self.reply_stateless(&cur.ctx.msg, &cur.ctx.flow, &reply);
         cur.handled = true;
         1
     }
 
     /// `sl.send_reply`: through the transaction if there is one, else without.
     pub fn send_reply(&self, cur: &mut Current, code: u16, reason: &[u8]) -> i32 {
-        if cur.tx.is_some() { self.t_reply(cur, code, reason) } else { self.sl_send_reply(cur, code, reason) }
+        if cur.tx.is_some() {
+            self.t_reply(cur, code, reason)
+        } else {
+            self.sl_send_reply(cur, code, reason)
+        }
     }
 
     /// `sl_reply_error`: answers with what the last failed function had to say.
     pub fn sl_reply_error(&self, cur: &mut Current) -> i32 {
-        let (code, reason) = cur.error.take().unwrap_or((500, "I'm terribly sorry, server error occurred (1/SL)"));
+        let (code, reason) = cur
+            .error
+            .take()
+            .unwrap_or((500, "I'm terribly sorry, server error occurred (1/SL)"));
         self.send_reply(cur, code, reason.as_bytes())
     }
 
     /// `t_reply_error`: as `sl_reply_error`, through the transaction.
     pub fn t_reply_error(&self, cur: &mut Current) -> i32 {
-        let (code, reason) = cur.error.take().unwrap_or((500, "I'm terribly sorry, server error occurred (1/TM)"));
+        let (code, reason) = cur
+            .error
+            .take()
+            .unwrap_or((500, "I'm terribly sorry, server error occurred (1/TM)"));
         self.t_reply(cur, code, reason.as_bytes())
     }
 
@@ -238,24 +274,34 @@ impl Core {
             (self.t_newtran(c), fresh)
         });
         let (1, fresh) = made else { return made.0 };
-        let Some(tx) = slot.with(|c| c.tx) else { return -1 };
+        let Some(tx) = slot.with(|c| c.tx) else {
+            return -1;
+        };
         let ready = self.prepare_branches(slot, tx, forced.as_ref());
         let sent = self.start_branches(tx, ready.0);
         if sent > 0 {
             slot.with(|c| c.handled = true);
             return 1;
         }
-        let (code, reason) = ready.1.unwrap_or((500, "I'm terribly sorry, server error occurred (TM)"));
+        let (code, reason) = ready
+            .1
+            .unwrap_or((500, "I'm terribly sorry, server error occurred (TM)"));
         slot.with(|c| {
             c.error = Some((code, reason));
             // A transaction made only for this is answered here, as Kamailio does.
-            if fresh { self.t_reply(c, code, reason.as_bytes()) } else { -1 }
+            if fresh {
+                self.t_reply(c, code, reason.as_bytes())
+            } else {
+                -1
+            }
         })
     }
 
     /// A CANCEL for a request of ours; `None` when there is no such request.
     fn relay_cancel(&self, cur: &mut Current) -> Option<i32> {
-        let ServerMatch::Cancel { invite } = self.find_transaction(cur) else { return None };
+        let ServerMatch::Cancel { invite } = self.find_transaction(cur) else {
+            return None;
+        };
         let extra = take_reply_headers(cur);
         let (msg, flow) = (Arc::clone(&cur.ctx.msg), cur.ctx.flow);
         self.cancel_transaction(invite, &msg, &flow, &extra, cur.ctx.force_rport);
@@ -266,8 +312,17 @@ impl Core {
     /// An ACK has no transaction of its own (RFC 3261 section 17.1): one for a
     /// failure ends here, one for a 2xx is passed on without state.
     fn relay_ack<S: Slot>(&self, slot: &S, forced: Option<NextHop>) -> i32 {
-        let ends_here = slot.with(|c| matches!(self.find_transaction(c), ServerMatch::Ack { to_2xx: false, .. }));
-        if ends_here { 0 } else { self.forward_stateless(slot, forced) }
+        let ends_here = slot.with(|c| {
+            matches!(
+                self.find_transaction(c),
+                ServerMatch::Ack { to_2xx: false, .. }
+            )
+        });
+        if ends_here {
+            0
+        } else {
+            self.forward_stateless(slot, forced)
+        }
     }
 
     /// Gives each target its branch route, resolves it and builds its bytes.
@@ -280,9 +335,15 @@ impl Core {
         let (hook, first, targets) = slot.with(|c| {
             let shard = self.shard(tx);
             let t = shard.get(tx);
-            let hook = t.and_then(Transaction::hooks).and_then(|h| h.on_branch.clone());
+            let hook = t
+                .and_then(Transaction::hooks)
+                .and_then(|h| h.on_branch.clone());
             let first = t.map_or(0, |t| t.branches().len());
-            (hook, u16::try_from(first).unwrap_or(u16::MAX), forward::branches(&c.ctx))
+            (
+                hook,
+                u16::try_from(first).unwrap_or(u16::MAX),
+                forward::branches(&c.ctx),
+            )
         });
         let mut ready = Vec::with_capacity(targets.len());
         let mut error = None;
@@ -318,7 +379,11 @@ impl Core {
         let aside = slot.with(|c| enter_branch(c, target, index));
         slot.run(&Callback::Named(Arc::clone(name)));
         let (target, dropped) = slot.with(|c| (branch_of(c), c.ctx.drop));
-        let built = if dropped { Ok(None) } else { self.prepare(slot, tx, index, target, forced) };
+        let built = if dropped {
+            Ok(None)
+        } else {
+            self.prepare(slot, tx, index, target, forced)
+        };
         slot.with(|c| leave_branch(c, aside));
         built
     }
@@ -333,7 +398,12 @@ impl Core {
     ) -> Result<Option<Ready>, RouteError> {
         let token = self.shard(tx).branch_token(tx, index);
         let built = self.build(slot, &target, &token, forced)?;
-        Ok(built.map(|(flow, bytes)| Ready { index, target, flow, bytes }))
+        Ok(built.map(|(flow, bytes)| Ready {
+            index,
+            target,
+            flow,
+            bytes,
+        }))
     }
 
     /// Resolves a target and builds the request as it leaves; `None` if the
@@ -357,7 +427,12 @@ impl Core {
             let socket = self.socket_for(c, target, &hop, addr)?;
             let bytes = forward::build_branch(&c.ctx, socket, via_branch, target);
             let remote = SocketAddr::new(addr, hop.port);
-            let flow = Flow { proto: hop.proto, socket: socket.id, remote, conn: 0 };
+            let flow = Flow {
+                proto: hop.proto,
+                socket: socket.id,
+                remote,
+                conn: 0,
+            };
             Ok((flow, Bytes::from(bytes)))
         })?;
         let dropped = self.has_onsend_route() && onsend_drops(slot, flow);
@@ -382,8 +457,20 @@ impl Core {
             let mut shard = self.shard(tx);
             let now = self.now();
             for branch in ready {
-                let Ready { index, target, flow, bytes } = branch;
-                let spec = BranchSpec { index, bytes, flow, uri: target.uri.into(), on_reply: None, on_failure: None };
+                let Ready {
+                    index,
+                    target,
+                    flow,
+                    bytes,
+                } = branch;
+                let spec = BranchSpec {
+                    index,
+                    bytes,
+                    flow,
+                    uri: target.uri.into(),
+                    on_reply: None,
+                    on_failure: None,
+                };
                 match shard.add_branch(now, tx, spec, &mut out) {
                     Ok(_) => sent += 1,
                     Err(error) => log::log(level::NOTICE, &format!("t_relay: {error}")),
@@ -418,7 +505,8 @@ impl Core {
 
     /// Branch of a request forwarded without state (RFC 3261 section 16.11).
     fn stateless_branch(&self, cur: &Current) -> String {
-        format!("z9hG4bKsl{:016x}", self.stateless_hash(&cur.ctx.msg))
+        let key = hex16(self.pending.key(&cur.ctx.msg));
+        format!("z9hG4bKsl{}", String::from_utf8_lossy(&key))
     }
 }
 
@@ -441,7 +529,9 @@ fn with_body(mut extra: Vec<u8>, body: Option<&(Vec<u8>, Vec<u8>)>) -> (Vec<u8>,
 /// What Kamailio answers when a request cannot be forwarded.
 const fn error_reply(why: &RouteError) -> (u16, &'static str) {
     match why {
-        RouteError::BadUri | RouteError::Scheme | RouteError::Transport => (478, "Unresolvable destination (478/TM)"),
+        RouteError::BadUri | RouteError::Scheme | RouteError::Transport => {
+            (478, "Unresolvable destination (478/TM)")
+        }
         RouteError::Unresolved(_) => (478, "Unresolvable destination (478/TM)"),
         RouteError::NoSocket(_) => (500, "I'm terribly sorry, server error occurred (7/TM)"),
     }

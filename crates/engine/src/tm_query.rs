@@ -5,8 +5,8 @@ use std::sync::Arc;
 use regex::bytes::Regex;
 use sipwright_sip::method::Method;
 use sipwright_sip::script::RouteType;
-use sipwright_sip::tx::{Branch, ServerMatch, Transaction, TxId};
 use sipwright_sip::script::TxData;
+use sipwright_sip::tx::{Branch, ServerMatch, Transaction, TxId};
 
 use crate::core::Core;
 use crate::log::{self, level};
@@ -60,7 +60,10 @@ impl Core {
             "onreply_route" => armed.on_reply,
             "branch_failure_route" => armed.on_branch_failure,
             _ => {
-                log::log(level::ERR, &format!("t_is_set: unknown kind of route {what}"));
+                log::log(
+                    level::ERR,
+                    &format!("t_is_set: unknown kind of route {what}"),
+                );
                 return -1;
             }
         };
@@ -69,7 +72,10 @@ impl Core {
 
     /// The transaction of the message in work, by lookup if need be.
     fn transaction_of(&self, cur: &mut Current) -> Option<TxId> {
-        if let Kind::Reply { target: Some((tx, _)) } = cur.kind {
+        if let Kind::Reply {
+            target: Some((tx, _)),
+        } = cur.kind
+        {
             return Some(tx);
         }
         match self.find_transaction(cur) {
@@ -99,7 +105,8 @@ impl Core {
 
     /// `t_lookup_cancel`.
     pub fn t_lookup_cancel(&self, cur: &mut Current) -> i32 {
-        let found = cur.ctx.msg.method() == Method::Cancel && matches!(self.find_transaction(cur), ServerMatch::Cancel { .. });
+        let found = cur.ctx.msg.method() == Method::Cancel
+            && matches!(self.find_transaction(cur), ServerMatch::Cancel { .. });
         code(found)
     }
 
@@ -111,7 +118,10 @@ impl Core {
     /// `t_check_status`: the code of the response at hand, or of the reply sent last.
     pub fn t_check_status(&self, cur: &mut Current, pattern: &str) -> i32 {
         let Ok(pattern) = Regex::new(pattern) else {
-            log::log(level::ERR, &format!("t_check_status: not a regular expression: {pattern}"));
+            log::log(
+                level::ERR,
+                &format!("t_check_status: not a regular expression: {pattern}"),
+            );
             return -1;
         };
         match self.status_code(cur) {
@@ -128,14 +138,18 @@ impl Core {
     fn status_code(&self, cur: &mut Current) -> Option<u16> {
         match cur.ctx.route {
             RouteType::Reply | RouteType::TmReply => Some(cur.ctx.msg.status()),
-            RouteType::Failure | RouteType::BranchFailure => cur.ctx.tx.as_ref().map(|v| v.reply_code),
+            RouteType::Failure | RouteType::BranchFailure => {
+                cur.ctx.tx.as_ref().map(|v| v.reply_code)
+            }
             _ => self.ask(cur, Transaction::last_code).filter(|c| *c != 0),
         }
     }
 
     /// `t_grep_status`: whether a branch ended with this code.
     pub fn t_grep_status(&self, cur: &mut Current, wanted: i64) -> i32 {
-        let found = self.ask(cur, |t| t.branches().iter().any(|b| i64::from(b.code()) == wanted));
+        let found = self.ask(cur, |t| {
+            t.branches().iter().any(|b| i64::from(b.code()) == wanted)
+        });
         code(found.unwrap_or(false))
     }
 
@@ -147,20 +161,30 @@ impl Core {
 
     /// `t_any_replied`.
     pub fn t_any_replied(&self, cur: &mut Current) -> i32 {
-        code(self.ask(cur, |t| t.branches().iter().any(Branch::is_replied)).unwrap_or(false))
+        code(
+            self.ask(cur, |t| t.branches().iter().any(Branch::is_replied))
+                .unwrap_or(false),
+        )
     }
 
     /// `t_branch_timeout`.
     pub fn t_branch_timeout(&self, cur: &mut Current) -> i32 {
-        let Some(index) = Self::branch_index(cur) else { return -1 };
+        let Some(index) = Self::branch_index(cur) else {
+            return -1;
+        };
         let found = self.ask(cur, |t| t.branch(index).is_some_and(Branch::is_timed_out));
         code(found.unwrap_or(false))
     }
 
     /// `t_branch_replied`.
     pub fn t_branch_replied(&self, cur: &mut Current) -> i32 {
-        let Some(index) = Self::branch_index(cur) else { return -1 };
-        code(self.ask(cur, |t| t.branch(index).is_some_and(Branch::is_replied)).unwrap_or(false))
+        let Some(index) = Self::branch_index(cur) else {
+            return -1;
+        };
+        code(
+            self.ask(cur, |t| t.branch(index).is_some_and(Branch::is_replied))
+                .unwrap_or(false),
+        )
     }
 
     /// `t_retransmit_reply`.
@@ -204,7 +228,13 @@ impl Core {
         if let Some(tx) = cur.tx {
             let config = self.config.to_tx();
             let mut out = Vec::new();
-            self.shard(tx).set_fr(self.now(), tx, config.fr_inv_timer_ms, config.fr_timer_ms, &mut out);
+            self.shard(tx).set_fr(
+                self.now(),
+                tx,
+                config.fr_inv_timer_ms,
+                config.fr_timer_ms,
+                &mut out,
+            );
             self.flush(&mut out);
         }
         1
@@ -223,7 +253,9 @@ impl Core {
 
     /// `t_cancel_branches`: `all`, `others` or `this`.
     pub fn t_cancel_branches(&self, cur: &mut Current, which: &str) -> i32 {
-        let Some(tx) = cur.tx.or_else(|| self.transaction_of(cur)) else { return -1 };
+        let Some(tx) = cur.tx.or_else(|| self.transaction_of(cur)) else {
+            return -1;
+        };
         let this = Self::branch_index(cur);
         let mut out = Vec::new();
         {

@@ -10,7 +10,16 @@ use crate::worker::Worker;
 use crate::{env, errors, scope};
 
 /// Connection as `(id, proto, remote, local, outbound, state, thread, age_ms)`.
-type Connection = (u64, &'static str, String, String, bool, &'static str, String, u64);
+type Connection = (
+    u64,
+    &'static str,
+    String,
+    String,
+    bool,
+    &'static str,
+    String,
+    u64,
+);
 
 /// Sockets, TLS threads, timers and transactions of one server.
 #[pyclass(frozen, module = "sipwright._engine")]
@@ -66,7 +75,10 @@ impl Engine {
     /// The worker of that number, from 1; to be called in its own thread.
     #[pyo3(signature = (index, /))]
     fn worker(&self, index: usize) -> PyResult<Worker> {
-        self.inner.worker(index).map(Worker::new).map_err(|e| errors::net(&e))
+        self.inner
+            .worker(index)
+            .map(Worker::new)
+            .map_err(|e| errors::net(&e))
     }
 
     /// Tells whether the script has `ksr_reply_route` and `ksr_onsend_route`.
@@ -78,7 +90,10 @@ impl Engine {
     /// Listening sockets as `(proto, address, port)`.
     fn sockets(&self) -> Vec<(&'static str, String, u16)> {
         let env = self.inner.core().env();
-        env.sockets.iter().map(|s| (s.proto.as_str(), s.addr.ip().to_string(), s.addr.port())).collect()
+        env.sockets
+            .iter()
+            .map(|s| (s.proto.as_str(), s.addr.ip().to_string(), s.addr.port()))
+            .collect()
     }
 
     /// All counters by name.
@@ -98,18 +113,32 @@ impl Engine {
     /// Engine threads as `(name, kind, tid, pthread id)`.
     #[allow(clippy::unused_self)]
     fn threads(&self) -> Vec<(String, &'static str, i32, u64)> {
-        sipwright_engine::net::threads::list().into_iter().map(|t| (t.name, t.kind.as_str(), t.tid, t.pthread)).collect()
+        sipwright_engine::net::threads::list()
+            .into_iter()
+            .map(|t| (t.name, t.kind.as_str(), t.tid, t.pthread))
+            .collect()
     }
 
     /// Open connections as `(id, proto, remote, local, outbound, state, thread, age_ms)`.
     fn connections(&self) -> Vec<Connection> {
-        let Some(net) = self.inner.core().bound() else { return Vec::new() };
+        let Some(net) = self.inner.core().bound() else {
+            return Vec::new();
+        };
         let address = |a: std::net::SocketAddr| a.to_string();
         net.conns()
             .into_iter()
             .map(|c| {
                 let local = c.local.map_or_else(String::new, address);
-                (c.id, c.proto.as_str(), address(c.remote), local, c.outbound, c.state, c.thread, c.age_ms)
+                (
+                    c.id,
+                    c.proto.as_str(),
+                    address(c.remote),
+                    local,
+                    c.outbound,
+                    c.state,
+                    c.thread,
+                    c.age_ms,
+                )
             })
             .collect()
     }
@@ -117,7 +146,11 @@ impl Engine {
     /// Workers in a route now, as `(worker, since_ms, route, call_id)`.
     fn busy(&self) -> Vec<(usize, u64, String, String)> {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        self.inner.busy().into_iter().map(|b| (b.worker, b.for_ms, b.callback, text(b.msg.call_id()))).collect()
+        self.inner
+            .busy()
+            .into_iter()
+            .map(|b| (b.worker, b.for_ms, b.callback, text(b.msg.call_id())))
+            .collect()
     }
 
     /// Routes run by each worker since the start.

@@ -21,12 +21,17 @@ static CLASSES: RwLock<Option<HashMap<String, Class>>> = RwLock::new(None);
 /// Adds or replaces a variable class.
 pub fn register_pv(cls: &str, get: Py<PyAny>, set: Option<Py<PyAny>>) {
     let mut classes = CLASSES.write().unwrap_or_else(PoisonError::into_inner);
-    classes.get_or_insert_default().insert(cls.to_owned(), Class { get, set });
+    classes
+        .get_or_insert_default()
+        .insert(cls.to_owned(), Class { get, set });
 }
 
 /// The environment of these settings; the sockets are added once they are bound.
 pub fn from_config(config: &EngineConfig) -> Env {
-    let started = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let started = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_secs();
     Env {
         aliases: config.aliases(),
         server_header: config.server_header.clone(),
@@ -45,10 +50,16 @@ impl PythonVars {
         Python::attach(|py| {
             let classes = CLASSES.read().unwrap_or_else(PoisonError::into_inner);
             let Some(class) = classes.as_ref().and_then(|c| c.get(&var.class)) else {
-                log::log(level::ERR, &format!("invalid pv [${}]: no such variable here", var.class));
+                log::log(
+                    level::ERR,
+                    &format!("invalid pv [${}]: no such variable here", var.class),
+                );
                 return None;
             };
-            let class = Class { get: class.get.clone_ref(py), set: class.set.as_ref().map(|s| s.clone_ref(py)) };
+            let class = Class {
+                get: class.get.clone_ref(py),
+                set: class.set.as_ref().map(|s| s.clone_ref(py)),
+            };
             drop(classes);
             match f(py, &class) {
                 Ok(value) => Some(value),
@@ -84,12 +95,16 @@ impl ForeignVars for PythonVars {
     fn set(&self, _ctx: &mut Context, var: &Foreign, inner: &[u8], value: Value<'_>) -> bool {
         let inner = String::from_utf8_lossy(inner);
         Self::call(var, |py, class| {
-            let Some(set) = &class.set else { return Ok(false) };
+            let Some(set) = &class.set else {
+                return Ok(false);
+            };
             let set = set.bind(py);
             let done = match value {
                 Value::Null => set.call1((inner.as_ref(), py.None()))?,
                 Value::Int(n) => set.call1((inner.as_ref(), n))?,
-                Value::Str(s) | Value::StrInt(s, _) => set.call1((inner.as_ref(), String::from_utf8_lossy(&s).as_ref()))?,
+                Value::Str(s) | Value::StrInt(s, _) => {
+                    set.call1((inner.as_ref(), String::from_utf8_lossy(&s).as_ref()))?
+                }
             };
             done.is_truthy()
         })

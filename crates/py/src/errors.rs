@@ -7,9 +7,24 @@ use pyo3::prelude::*;
 use sipwright_engine::log::{self, level};
 use sipwright_engine::net::NetError;
 
-create_exception!(sipwright._engine, EngineError, PyException, "The engine cannot do what it was asked to.");
-create_exception!(sipwright._engine, ConfigError, EngineError, "The engine's settings are wrong.");
-create_exception!(sipwright._engine, BindError, EngineError, "A socket or a certificate cannot be used; the message names it.");
+create_exception!(
+    sipwright._engine,
+    EngineError,
+    PyException,
+    "The engine cannot do what it was asked to."
+);
+create_exception!(
+    sipwright._engine,
+    ConfigError,
+    EngineError,
+    "The engine's settings are wrong."
+);
+create_exception!(
+    sipwright._engine,
+    BindError,
+    EngineError,
+    "A socket or a certificate cannot be used; the message names it."
+);
 
 /// A failure of the transport, as Python sees it.
 pub fn net(error: &NetError) -> PyErr {

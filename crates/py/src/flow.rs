@@ -23,9 +23,18 @@ impl Contact {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let params = contact
             .params()
-            .map(|(name, value)| (text(name).to_ascii_lowercase(), text(value.unwrap_or_default())))
+            .map(|(name, value)| {
+                (
+                    text(name).to_ascii_lowercase(),
+                    text(value.unwrap_or_default()),
+                )
+            })
             .collect();
-        Self { uri: text(contact.uri), display: text(contact.display), params }
+        Self {
+            uri: text(contact.uri),
+            display: text(contact.display),
+            params,
+        }
     }
 }
 
@@ -70,6 +79,9 @@ impl Flow {
 #[pymethods]
 impl Flow {
     fn __repr__(&self) -> String {
-        format!("Flow({}:{}:{} on {})", self.proto, self.ip, self.port, self.socket_name)
+        format!(
+            "Flow({}:{}:{} on {})",
+            self.proto, self.ip, self.port, self.socket_name
+        )
     }
 }

@@ -85,7 +85,10 @@ fn bytes(text: Option<&str>) -> Option<Vec<u8>> {
 }
 
 fn check_target(uri: &str, dst_uri: Option<&str>, path: Option<&str>) -> PyResult<()> {
-    [Some(uri), dst_uri, path].into_iter().flatten().try_for_each(refuse_line_breaks)
+    [Some(uri), dst_uri, path]
+        .into_iter()
+        .flatten()
+        .try_for_each(refuse_line_breaks)
 }
 
 /// Adds header lines, each with its CRLF, to the next reply built here. What
@@ -95,7 +98,9 @@ fn check_target(uri: &str, dst_uri: Option<&str>, path: Option<&str>) -> PyResul
 pub fn append_reply_header(lines: &str) -> PyResult<()> {
     for line in lines.split_inclusive("\r\n") {
         let Some(text) = line.strip_suffix("\r\n").filter(|t| t.contains(':')) else {
-            return Err(pyo3::exceptions::PyValueError::new_err(format!("not a header line: {line:?}")));
+            return Err(pyo3::exceptions::PyValueError::new_err(format!(
+                "not a header line: {line:?}"
+            )));
         };
         refuse_line_breaks(text)?;
     }
@@ -151,15 +156,29 @@ pub fn register_pv(cls: &str, get: Py<PyAny>, set: Option<Py<PyAny>>) {
 /// certificate and key.
 #[pyfunction]
 #[pyo3(signature = (directory, hosts, /))]
-pub fn make_dev_certificates(py: Python<'_>, directory: &str, hosts: Vec<String>) -> PyResult<(String, String, String)> {
+pub fn make_dev_certificates(
+    py: Python<'_>,
+    directory: &str,
+    hosts: Vec<String>,
+) -> PyResult<(String, String, String)> {
     let made = py.detach(|| dev_cert::ensure(Path::new(directory), &hosts, DevKey::default()));
     let files = made.map_err(|e| errors::BindError::new_err(e.to_string()))?;
     let text = |p: PathBuf| p.to_string_lossy().into_owned();
-    Ok((text(files.ca), text(files.certificate), text(files.private_key)))
+    Ok((
+        text(files.ca),
+        text(files.certificate),
+        text(files.private_key),
+    ))
 }
 
 /// A KSR function as `(module, name, parameters, result, description)`.
-type Described = (&'static str, &'static str, Vec<(&'static str, &'static str)>, &'static str, &'static str);
+type Described = (
+    &'static str,
+    &'static str,
+    Vec<(&'static str, &'static str)>,
+    &'static str,
+    &'static str,
+);
 
 /// The KSR functions that the extension provides, for `app_python.api_list`,
 /// `sipwright check` and the reference.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 use pyo3::types::PyString;
 use sipwright_engine::session::{Callback, Current, Kind};
 use sipwright_sip::header::HeaderId;
@@ -35,14 +36,22 @@ impl Message {
     pub fn nested(serial: u64, current: &Current, callback: Callback) -> Self {
         let msg = Arc::clone(&current.ctx.msg);
         let method_known = msg.is_request() && !matches!(current.kind, Kind::Reply { .. });
-        Self { serial, msg, flow: current.ctx.flow, callback, method_known }
+        Self {
+            serial,
+            msg,
+            flow: current.ctx.flow,
+            callback,
+            method_known,
+        }
     }
 
     fn valid(&self) -> PyResult<&SipMessage> {
         if self.serial == scope::serial() {
             Ok(&self.msg)
         } else {
-            Err(PyRuntimeError::new_err("the message is no longer valid: its route has ended"))
+            Err(PyRuntimeError::new_err(
+                "the message is no longer valid: its route has ended",
+            ))
         }
     }
 }
@@ -52,7 +61,19 @@ impl Message {
     /// Name of the route to call, such as `ksr_request_route`.
     #[getter]
     fn callback<'py>(&self, py: Python<'py>) -> Bound<'py, PyString> {
-        PyString::intern(py, self.callback.name())
+        // The two that run for every message are kept.
+        static REQUEST: PyOnceLock<Py<PyString>> = PyOnceLock::new();
+        static REPLY: PyOnceLock<Py<PyString>> = PyOnceLock::new();
+        let kept = match self.callback {
+            Callback::RequestRoute => &REQUEST,
+            Callback::ReplyRoute => &REPLY,
+            Callback::OnsendRoute | Callback::Named(_) => {
+                return PyString::intern(py, self.callback.name());
+            }
+        };
+        kept.get_or_init(py, || PyString::intern(py, self.callback.name()).unbind())
+            .bind(py)
+            .clone()
     }
 
     /// Name of the event, the second argument of event routes; None for others.
@@ -71,7 +92,11 @@ impl Message {
     /// `"SIP_REQUEST"` or `"SIP_REPLY"`.
     #[getter(Type)]
     fn kind(&self) -> PyResult<&'static str> {
-        Ok(if self.valid()?.is_request() { "SIP_REQUEST" } else { "SIP_REPLY" })
+        Ok(if self.valid()?.is_request() {
+            "SIP_REQUEST"
+        } else {
+            "SIP_REPLY"
+        })
     }
 
     /// Method of a request; RuntimeError for a response.
@@ -79,7 +104,9 @@ impl Message {
     fn method<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let msg = self.valid()?;
         if !self.method_known {
-            return Err(PyRuntimeError::new_err("Not a request message - no method available."));
+            return Err(PyRuntimeError::new_err(
+                "Not a request message - no method available.",
+            ));
         }
         decode(py, msg.method_name())
     }
@@ -89,7 +116,9 @@ impl Message {
     fn status(&self) -> PyResult<String> {
         let msg = self.valid()?;
         if msg.is_request() {
-            return Err(PyRuntimeError::new_err("Not a non-request message - no status available."));
+            return Err(PyRuntimeError::new_err(
+                "Not a non-request message - no status available.",
+            ));
         }
         Ok(msg.status().to_string())
     }
@@ -99,7 +128,9 @@ impl Message {
     fn ruri<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let msg = self.valid()?;
         if !msg.is_request() {
-            return Err(PyRuntimeError::new_err("Not a request message - RURI is not available."));
+            return Err(PyRuntimeError::new_err(
+                "Not a request message - RURI is not available.",
+            ));
         }
         decode(py, msg.uri())
     }
@@ -169,14 +200,19 @@ impl Message {
     #[pyo3(signature = (name, /))]
     fn header<'py>(&self, py: Python<'py>, name: &str) -> PyResult<Option<Bound<'py, PyAny>>> {
         let msg = self.valid()?;
-        msg.find(name.as_bytes()).next().map(|h| decode(py, msg.get(h.value))).transpose()
+        msg.find(name.as_bytes())
+            .next()
+            .map(|h| decode(py, msg.get(h.value)))
+            .transpose()
     }
 
     /// Values of all header fields of that name, in order, comma lists not split.
     #[pyo3(signature = (name, /))]
     fn headers<'py>(&self, py: Python<'py>, name: &str) -> PyResult<Vec<Bound<'py, PyAny>>> {
         let msg = self.valid()?;
-        msg.find(name.as_bytes()).map(|h| decode(py, msg.get(h.value))).collect()
+        msg.find(name.as_bytes())
+            .map(|h| decode(py, msg.get(h.value)))
+            .collect()
     }
 
     /// All Contact values, in order (RFC 3261 section 20.10). ValueError when one is malformed.
@@ -185,9 +221,14 @@ impl Message {
         msg.values(HeaderId::Contact)
             .map(|span| {
                 let value = msg.get(span);
-                parse_nameaddr(value).map(|c| Contact::new(&c)).map_err(|e| {
-                    pyo3::exceptions::PyValueError::new_err(format!("{e}: {}", String::from_utf8_lossy(value)))
-                })
+                parse_nameaddr(value)
+                    .map(|c| Contact::new(&c))
+                    .map_err(|e| {
+                        pyo3::exceptions::PyValueError::new_err(format!(
+                            "{e}: {}",
+                            String::from_utf8_lossy(value)
+                        ))
+                    })
             })
             .collect()
     }
@@ -234,7 +275,11 @@ impl Message {
     #[getter]
     fn source(&self) -> PyResult<Flow> {
         self.valid()?;
-        let socket = scope::with(|c| c.ctx.recv_socket().map(|s| format!("{}:{}", s.proto, s.addr)));
+        let socket = scope::with(|c| {
+            c.ctx
+                .recv_socket()
+                .map(|s| format!("{}:{}", s.proto, s.addr))
+        });
         Ok(Flow::new(&self.flow, socket.unwrap_or_default()))
     }
 
@@ -255,7 +300,9 @@ impl Message {
 /// Nothing that a script writes may start a header line of its own.
 pub fn refuse_line_breaks(text: &str) -> PyResult<()> {
     if text.contains(['\r', '\n', '\0']) {
-        return Err(pyo3::exceptions::PyValueError::new_err("line breaks are not allowed here"));
+        return Err(pyo3::exceptions::PyValueError::new_err(
+            "line breaks are not allowed here",
+        ));
     }
     Ok(())
 }

@@ -28,12 +28,17 @@ thread_local! {
 
 /// Makes `core` the one that KSR functions work on.
 pub fn set_core(core: &Arc<Core>) {
-    *CORE.write().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(Arc::clone(core));
+    *CORE
+        .write()
+        .unwrap_or_else(std::sync::PoisonError::into_inner) = Some(Arc::clone(core));
 }
 
 /// The core of this process.
 pub fn core() -> Arc<Core> {
-    let made = CORE.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
+    let made = CORE
+        .read()
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
+        .clone();
     made.unwrap_or_else(|| Arc::clone(BARE.get_or_init(|| Core::new(Default::default()))))
 }
 
@@ -114,18 +119,26 @@ impl Slot for ThreadSlot<'_> {
 /// Calls a route in the middle of a KSR function. `sys.exit()` ends only that
 /// route; an exception is logged and ends it too.
 fn run_callback(py: Python<'_>, callback: &Callback) -> bool {
-    let Some(handler) = HANDLER.with(|h| h.borrow().as_ref().map(|h| h.clone_ref(py))) else { return false };
+    let Some(handler) = HANDLER.with(|h| h.borrow().as_ref().map(|h| h.clone_ref(py))) else {
+        return false;
+    };
     let name = callback.name();
     let route = match handler.bind(py).getattr(PyString::intern(py, name)) {
         Ok(route) if route.is_callable() => route,
         _ => {
-            let severity = if callback.required() { level::ERR } else { level::DBG };
+            let severity = if callback.required() {
+                level::ERR
+            } else {
+                level::DBG
+            };
             log::log(severity, &format!("route {name} not found or not callable"));
             return false;
         }
     };
     let message = with(|c| Message::nested(serial(), c, callback.clone()));
-    let Ok(message) = Py::new(py, message) else { return false };
+    let Ok(message) = Py::new(py, message) else {
+        return false;
+    };
     match route.call1((message,)) {
         Ok(_) => true,
         Err(error) if error.is_instance_of::<pyo3::exceptions::PySystemExit>(py) => true,

@@ -140,7 +140,6 @@ class TimerSettings(Section):
     fr_inv_ms: Positive = Field(
         120_000, description="Wait for a final response after a provisional one (Kamailio's fr_inv_timer)."
     )
-    wait_ms: Positive = Field(5_000, description="How long a finished transaction is kept for retransmissions.")
     max_inv_ms: Positive = Field(180_000, description="Longest life of an INVITE transaction.")
     max_noninv_ms: Positive = Field(32_000, description="Longest life of any other transaction.")
 

@@ -35,7 +35,10 @@ fn yes<'py>(test: impl FnOnce(&Context) -> bool) -> Out<'py> {
 }
 
 /// Runs a function that changes the context, and logs what it complains about.
-fn change<'py, T: Into<Out<'py>>>(call: &Call<'_, 'py>, f: impl FnOnce(&mut Context) -> T) -> Out<'py> {
+fn change<'py, T: Into<Out<'py>>>(
+    call: &Call<'_, 'py>,
+    f: impl FnOnce(&mut Context) -> T,
+) -> Out<'py> {
     super::on_context(call, f)
 }
 
@@ -48,7 +51,9 @@ fn forward<'py>(call: &Call<'_, 'py>, to: Option<&str>) -> Out<'py> {
             return Out::Int(-1);
         }
     };
-    scope::core().forward_stateless(&ThreadSlot { py: call.py }, hop).into()
+    scope::core()
+        .forward_stateless(&ThreadSlot { py: call.py }, hop)
+        .into()
 }
 
 ksr_table! { "core";

@@ -173,12 +173,6 @@ impl<'a> Call<'a, '_> {
             Arg::Str(_) => 0,
         }
     }
-
-    /// Argument `index`, declared as `int`, cut to 32 bits as Kamailio's `int` is.
-    #[allow(clippy::cast_possible_truncation)]
-    pub fn int32(&self, index: usize) -> i32 {
-        self.int(index) as i32
-    }
 }
 
 static STRICT: AtomicBool = AtomicBool::new(false);
@@ -192,14 +186,25 @@ const CAPSULE: &CStr = c"sipwright.ksr";
 
 /// Makes the Python builtin of a function. Its memory lives as long as the process.
 pub fn builtin<'py>(py: Python<'py>, function: &'static Function) -> PyResult<Bound<'py, PyAny>> {
-    let names: Vec<&str> = function.params.iter().map(|(name, _)| *name).chain(["/"]).collect();
-    let signature = if function.params.is_empty() { String::new() } else { names.join(", ") };
+    let names: Vec<&str> = function
+        .params
+        .iter()
+        .map(|(name, _)| *name)
+        .chain(["/"])
+        .collect();
+    let signature = if function.params.is_empty() {
+        String::new()
+    } else {
+        names.join(", ")
+    };
     let flat = format!("{}_{}", function.module, function.name);
     let doc = format!("{flat}({signature})\n--\n\n{}", function.doc);
     let leak = |text: String| CString::new(text).map(|c| &*Box::leak(c.into_boxed_c_str()));
     let def = Box::leak(Box::new(ffi::PyMethodDef {
         ml_name: leak(flat)?.as_ptr(),
-        ml_meth: ffi::PyMethodDefPointer { PyCFunctionFast: trampoline },
+        ml_meth: ffi::PyMethodDefPointer {
+            PyCFunctionFast: trampoline,
+        },
         ml_flags: ffi::METH_FASTCALL,
         ml_doc: leak(doc)?.as_ptr(),
     }));
@@ -207,9 +212,13 @@ pub fn builtin<'py>(py: Python<'py>, function: &'static Function) -> PyResult<Bo
     // SAFETY: the GIL is held; the definition, its strings and `function` are never freed;
     // both calls return a new reference or NULL with an exception set.
     unsafe {
-        let capsule = Bound::from_owned_ptr_or_err(py, ffi::PyCapsule_New(pointer, CAPSULE.as_ptr(), None))?;
+        let capsule =
+            Bound::from_owned_ptr_or_err(py, ffi::PyCapsule_New(pointer, CAPSULE.as_ptr(), None))?;
         let module = PyString::new(py, "sipwright._engine");
-        Bound::from_owned_ptr_or_err(py, ffi::PyCFunction_NewEx(def, capsule.as_ptr(), module.as_ptr()))
+        Bound::from_owned_ptr_or_err(
+            py,
+            ffi::PyCFunction_NewEx(def, capsule.as_ptr(), module.as_ptr()),
+        )
     }
 }
 
@@ -223,7 +232,11 @@ unsafe extern "C" fn trampoline(
     let (py, function, args) = unsafe {
         let pointer = ffi::PyCapsule_GetPointer(capsule, CAPSULE.as_ptr()).cast::<Function>();
         let len = usize::try_from(count).unwrap_or(0);
-        let args = if len == 0 { &[] } else { std::slice::from_raw_parts(args, len) };
+        let args = if len == 0 {
+            &[]
+        } else {
+            std::slice::from_raw_parts(args, len)
+        };
         (Python::assume_attached(), &*pointer, args)
     };
     let result = catch_unwind(AssertUnwindSafe(|| invoke(py, function, args)));
@@ -240,7 +253,11 @@ unsafe extern "C" fn trampoline(
     }
 }
 
-fn invoke<'py>(py: Python<'py>, function: &'static Function, raw: &[*mut ffi::PyObject]) -> PyResult<Bound<'py, PyAny>> {
+fn invoke<'py>(
+    py: Python<'py>,
+    function: &'static Function,
+    raw: &[*mut ffi::PyObject],
+) -> PyResult<Bound<'py, PyAny>> {
     let expected = function.params.len();
     if raw.len() < expected {
         let what = format!("takes {expected} argument(s), {} given", raw.len());
@@ -276,7 +293,8 @@ fn utf8<'a>(text: Borrowed<'a, '_, PyString>) -> PyResult<&'a str> {
         if data.is_null() {
             return Err(PyErr::fetch(text.py()));
         }
-        let bytes = std::slice::from_raw_parts(data.cast::<u8>(), usize::try_from(len).unwrap_or(0));
+        let bytes =
+            std::slice::from_raw_parts(data.cast::<u8>(), usize::try_from(len).unwrap_or(0));
         Ok(std::str::from_utf8_unchecked(bytes))
     }
 }
@@ -307,17 +325,34 @@ fn wrong_type<'py>(
     expected: &str,
     object: &Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let got = object.get_type().name().map_or_else(|_| "?".to_owned(), |n| n.to_string());
-    refuse(py, function, &format!("argument {} ({name}) must be {expected}, not {got}", index + 1))
+    let got = object
+        .get_type()
+        .name()
+        .map_or_else(|_| "?".to_owned(), |n| n.to_string());
+    refuse(
+        py,
+        function,
+        &format!(
+            "argument {} ({name}) must be {expected}, not {got}",
+            index + 1
+        ),
+    )
 }
 
-fn refuse<'py>(py: Python<'py>, function: &'static Function, what: &str) -> PyResult<Bound<'py, PyAny>> {
+fn refuse<'py>(
+    py: Python<'py>,
+    function: &'static Function,
+    what: &str,
+) -> PyResult<Bound<'py, PyAny>> {
     let name = qualified(function);
     if STRICT.load(Ordering::Relaxed) {
         return Err(PyTypeError::new_err(format!("{name} {what}")));
     }
     let place = caller(py).map_or_else(String::new, |(file, line)| format!("{file}:{line}: "));
-    log::log(log::level::ERR, &format!("{place}{name} {what}; it returns False"));
+    log::log(
+        log::level::ERR,
+        &format!("{place}{name} {what}; it returns False"),
+    );
     Ok(PyBool::new(py, false).into_bound().into_any())
 }
 
@@ -331,23 +366,40 @@ pub fn qualified(function: &Function) -> String {
 
 /// File and line of the Python code that is calling.
 pub fn caller(py: Python<'_>) -> Option<(String, u32)> {
-    let frame = py.import("sys").ok()?.call_method1("_getframe", (0,)).ok()?;
-    let file = frame.getattr("f_code").ok()?.getattr("co_filename").ok()?.extract().ok()?;
+    let frame = py
+        .import("sys")
+        .ok()?
+        .call_method1("_getframe", (0,))
+        .ok()?;
+    let file = frame
+        .getattr("f_code")
+        .ok()?
+        .getattr("co_filename")
+        .ok()?
+        .extract()
+        .ok()?;
     let line = frame.getattr("f_lineno").ok()?.extract().ok()?;
     Some((file, line))
 }
 
 /// Runs a function over the context of the message in work; what it complains
 /// about is logged with the script's file and line.
-pub fn on_context<'py, T: Into<Out<'py>>>(call: &Call<'_, 'py>, f: impl FnOnce(&mut Context) -> T) -> Out<'py> {
+pub fn on_context<'py, T: Into<Out<'py>>>(
+    call: &Call<'_, 'py>,
+    f: impl FnOnce(&mut Context) -> T,
+) -> Out<'py> {
     let (out, complaints) = scope::with(|c| {
         let out = f(&mut c.ctx).into();
         (out, std::mem::take(&mut c.ctx.complaints))
     });
     if !complaints.is_empty() {
-        let place = caller(call.py).map_or_else(String::new, |(file, line)| format!("{file}:{line}: "));
+        let place =
+            caller(call.py).map_or_else(String::new, |(file, line)| format!("{file}:{line}: "));
         for what in complaints {
-            log::log(log::level::ERR, &format!("{place}{}: {what}", qualified(call.function)));
+            log::log(
+                log::level::ERR,
+                &format!("{place}{}: {what}", qualified(call.function)),
+            );
         }
     }
     out

@@ -25,7 +25,7 @@ ksr_table! { "nathelper";
     handle_ruri_alias_mode(mode: Int) -> Int = |c| on_context(c, |x| nathelper::handle_ruri_alias_mode(x, c.int(0)));
     /// Puts the source address and port into the contacts. -1 when there is none.
     fix_nated_contact() -> Int = |c| on_context(c, |x| nathelper::fix_nated_contact(x));
-    /// Remembers the source as the address of the binding, for `registrar.save`, and in the AVP that `received_avp` names.
+    /// Remembers the source as the address of the binding, for `registrar.save`.
     fix_nated_register() -> Int = |c| on_context(c, |x| nathelper::fix_nated_register(x));
     /// Adds `;received='sip:source'` to the contacts; with `uri_param` not 0 into the URI.
     add_rcv_param(uri_param: Int) -> Int = |c| on_context(c, |x| nathelper::add_rcv_param(x, c.int(0)));

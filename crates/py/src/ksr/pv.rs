@@ -39,8 +39,12 @@ fn spec_of(call: &Call<'_, '_>) -> Option<Rc<Spec>> {
             Some(spec)
         }
         Err(error) => {
-            let place = caller(call.py).map_or_else(String::new, |(file, line)| format!("{file}:{line}: "));
-            log::log(level::ERR, &format!("{place}invalid pv [{name}]: {}", error.0));
+            let place =
+                caller(call.py).map_or_else(String::new, |(file, line)| format!("{file}:{line}: "));
+            log::log(
+                level::ERR,
+                &format!("{place}invalid pv [{name}]: {}", error.0),
+            );
             None
         }
     }

@@ -1,8 +1,7 @@
 //! `KSR.pvx`: variables by name (Kamailio's module pvx).
 
-use sipwright_sip::script::pvx;
 use sipwright_sip::script::Value;
-
+use sipwright_sip::script::pvx;
 
 use super::{ksr_table, on_context, read};
 

@@ -9,14 +9,20 @@ pub fn status(code: i64) -> Option<u16> {
 }
 
 fn reply<'py>(call: &Call<'_, 'py>, stateless: bool) -> Out<'py> {
-    let Some(code) = status(call.int(0)) else { return Out::Int(-1) };
+    let Some(code) = status(call.int(0)) else {
+        return Out::Int(-1);
+    };
     let reason = call.bytes(1);
     if reason.iter().any(|b| matches!(b, b'\r' | b'\n' | 0)) {
         return Out::Int(-1);
     }
     let core = scope::core();
     let result = scope::with(|c| {
-        if stateless { core.sl_send_reply(c, code, reason) } else { core.send_reply(c, code, reason) }
+        if stateless {
+            core.sl_send_reply(c, code, reason)
+        } else {
+            core.send_reply(c, code, reason)
+        }
     });
     result.into()
 }

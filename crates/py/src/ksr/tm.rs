@@ -13,13 +13,17 @@ use super::sl::status;
 use super::{Call, Out, ksr_table};
 use crate::scope::{self, ThreadSlot};
 
-fn core_with<'py, T: Into<Out<'py>>>(f: impl FnOnce(&sipwright_engine::core::Core, &mut Current) -> T) -> Out<'py> {
+fn core_with<'py, T: Into<Out<'py>>>(
+    f: impl FnOnce(&sipwright_engine::core::Core, &mut Current) -> T,
+) -> Out<'py> {
     let core = scope::core();
     scope::with(|c| f(&core, c)).into()
 }
 
 fn reply<'py>(call: &Call<'_, 'py>) -> Out<'py> {
-    let Some(code) = status(call.int(0)) else { return Out::Int(-1) };
+    let Some(code) = status(call.int(0)) else {
+        return Out::Int(-1);
+    };
     let reason = call.bytes(1);
     if reason.iter().any(|b| matches!(b, b'\r' | b'\n' | 0)) {
         return Out::Int(-1);
@@ -44,7 +48,10 @@ fn relay<'py>(call: &Call<'_, 'py>, hop: Option<Result<NextHop, String>>) -> Out
         None => core.t_relay(&slot).into(),
         Some(Ok(hop)) => core.t_relay_to(&slot, hop).into(),
         Some(Err(why)) => {
-            log::log(level::ERR, &format!("{}: {why}", super::qualified(call.function)));
+            log::log(
+                level::ERR,
+                &format!("{}: {why}", super::qualified(call.function)),
+            );
             Out::Int(-1)
         }
     }
@@ -55,16 +62,27 @@ fn proxy(uri: &str) -> Result<NextHop, String> {
 }
 
 fn proto_addr(proto: &str, host: &str, port: i64) -> Result<NextHop, String> {
-    let proto = Proto::parse(proto.as_bytes()).ok_or_else(|| format!("unknown protocol {proto}"))?;
+    let proto =
+        Proto::parse(proto.as_bytes()).ok_or_else(|| format!("unknown protocol {proto}"))?;
     let port = u16::try_from(port).map_err(|_| format!("bad port {port}"))?;
     let bare = host.trim_start_matches('[').trim_end_matches(']');
-    let port = if port == 0 { proto.default_port() } else { port };
-    Ok(NextHop { proto, host: bare.to_owned(), port, addr: bare.parse::<IpAddr>().ok() })
+    let port = if port == 0 {
+        proto.default_port()
+    } else {
+        port
+    };
+    Ok(NextHop {
+        proto,
+        host: bare.to_owned(),
+        port,
+        addr: bare.parse::<IpAddr>().ok(),
+    })
 }
 
 /// The same next hop over another transport.
 fn over(call: &Call<'_, '_>) -> Result<NextHop, String> {
-    let proto = Proto::parse(call.bytes(0)).ok_or_else(|| format!("unknown protocol {}", call.str(0)))?;
+    let proto =
+        Proto::parse(call.bytes(0)).ok_or_else(|| format!("unknown protocol {}", call.str(0)))?;
     let uri = scope::with(|c| c.ctx.next_hop_uri().to_vec());
     let hop = route::next_hop(&uri).map_err(|e| e.to_string())?;
     Ok(NextHop { proto, ..hop })

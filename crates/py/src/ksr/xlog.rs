@@ -19,14 +19,15 @@ fn write<'py>(call: &Call<'_, 'py>, severity: i32, text: &[u8]) -> Out<'py> {
             Out::Int(1)
         }
         Err(error) => {
-            let place = super::caller(call.py).map_or_else(String::new, |(file, line)| format!("{file}:{line}: "));
+            let place = super::caller(call.py)
+                .map_or_else(String::new, |(file, line)| format!("{file}:{line}: "));
             log::log(level::ERR, &format!("{place}{error}"));
             Out::Int(-1)
         }
     }
 }
 
-use super::{ksr_table};
+use super::ksr_table;
 
 ksr_table! { "xlog";
     /// Logs the text, its pseudo-variables replaced by their values, at level alert.
