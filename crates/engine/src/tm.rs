@@ -277,6 +277,10 @@ impl Core {
         let Some(tx) = slot.with(|c| c.tx) else {
             return -1;
         };
+        if slot.with(|c| targets(c).is_empty()) {
+            log::log(level::ERR, "t_relay: no branches for forwarding; a failure route appends one first");
+            return -1;
+        }
         let ready = self.prepare_branches(slot, tx, forced.as_ref());
         let sent = self.start_branches(tx, ready.0);
         if sent > 0 {
@@ -342,7 +346,7 @@ impl Core {
             (
                 hook,
                 u16::try_from(first).unwrap_or(u16::MAX),
-                forward::branches(&c.ctx),
+                targets(c),
             )
         });
         let mut ready = Vec::with_capacity(targets.len());
@@ -507,6 +511,15 @@ impl Core {
     fn stateless_branch(&self, cur: &Current) -> String {
         let key = hex16(self.pending.key(&cur.ctx.msg));
         format!("z9hG4bKsl{}", String::from_utf8_lossy(&key))
+    }
+}
+
+/// Where the request goes. From a failure route only to appended branches: the
+/// main one has been tried (Kamailio says "no branches for forwarding" otherwise).
+fn targets(cur: &Current) -> Vec<BranchTarget> {
+    match cur.kind {
+        Kind::Failure { .. } | Kind::BranchFailure { .. } => cur.ctx.branches.clone(),
+        _ => forward::branches(&cur.ctx),
     }
 }
 
