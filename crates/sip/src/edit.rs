@@ -74,6 +74,19 @@ impl Edits {
         self.list().ops.push(Op { span, text });
     }
 
+    /// Puts bytes in the place of `span` and forgets earlier changes inside it, so
+    /// that the last change of a value wins and nothing is left of a removed header
+    /// field. Insertions at its ends stay.
+    pub fn overwrite(&mut self, span: Span, bytes: impl Into<Vec<u8>>) {
+        let inside = |op: &Op| {
+            let at_an_end =
+                op.span.is_empty() && (op.span.start == span.start || op.span.end == span.end);
+            span.contains(op.span) && !at_an_end
+        };
+        self.list().ops.retain(|op| !inside(op));
+        self.replace(span, bytes);
+    }
+
     /// Adds whole header lines (with CRLF) after the last header field, in call order.
     pub fn append_header(&mut self, line: impl Into<Vec<u8>>) {
         self.list().appended.append(&mut line.into());

@@ -66,11 +66,13 @@ impl AddressEdit {
         if !display.is_empty() {
             text.push(b' ');
         }
-        let brackets = addr.bracketed || !display.is_empty() || uri.contains(&b';');
+        // RFC 3261 section 20.10
+        let brackets =
+            addr.bracketed || !display.is_empty() || uri.iter().any(|c| b";,?".contains(c));
         text.extend_from_slice(if brackets { b"<" } else { b"" });
         text.extend_from_slice(&uri);
         text.extend_from_slice(if brackets { b">" } else { b"" });
-        edits.replace(crate::types::Span::new(start, end), text);
+        edits.overwrite(crate::types::Span::new(start, end), text);
     }
 
     fn new_uri(&self, old: &[u8]) -> Vec<u8> {

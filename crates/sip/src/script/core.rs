@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use crate::method::Method;
 use crate::types::Proto;
+use crate::uri::Uri;
 
 use super::context::{BranchTarget, Context};
 
@@ -309,7 +310,7 @@ pub fn add_local_rport(ctx: &mut Context) -> bool {
 
 /// `KSR.set_advertised_address`: host of our Via for this message.
 pub fn set_advertised_address(ctx: &mut Context, host: &[u8]) -> i32 {
-    if host.is_empty() || !is_token_text(host) {
+    if !is_uri_with(&[b"sip:", host], |u| u.host == host) {
         ctx.complain("set_advertised_address: not a host");
         return -1;
     }
@@ -382,4 +383,13 @@ pub fn add_tcp_alias_via(ctx: &mut Context) -> i32 {
 /// Whether a text may stand in a URI or header without ending it: no controls, no blanks.
 pub(super) fn is_token_text(text: &[u8]) -> bool {
     text.iter().all(|c| *c > b' ' && *c != 0x7f)
+}
+
+/// Whether pieces of text make a URI of which `holds` is true, with nothing in it that
+/// ends the angle brackets around it.
+pub(super) fn is_uri_with(pieces: &[&[u8]], holds: impl Fn(&Uri<'_>) -> bool) -> bool {
+    let text = pieces.concat();
+    is_token_text(&text)
+        && !text.iter().any(|c| matches!(c, b'<' | b'>' | b'"'))
+        && Uri::parse(&text).is_ok_and(|u| holds(&u))
 }

@@ -157,7 +157,7 @@ fn reply_edits(ctx: &Context) -> Cow<'_, Edits> {
     line.extend_from_slice(reason);
     line.extend_from_slice(b"\r\n");
     let mut edits = edits.into_owned();
-    edits.replace(ctx.msg.first_line(), line);
+    edits.overwrite(ctx.msg.first_line(), line);
     Cow::Owned(edits)
 }
 

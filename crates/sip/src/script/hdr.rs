@@ -167,9 +167,27 @@ pub(super) fn remove_where(ctx: &mut Context, which: impl Fn(&Context, &Header) 
         .map(|h| h.full)
         .collect();
     for span in &spans {
-        ctx.edits.remove(*span);
+        remove_field(ctx, *span);
     }
     spans.len()
+}
+
+/// Removes a whole header field with all that was changed in it.
+pub(super) fn remove_field(ctx: &mut Context, full: Span) {
+    ctx.edits.overwrite(full, Vec::new());
+}
+
+/// Whether the header field around `span` is still there, so that editing it makes sense.
+pub(super) fn is_alive(ctx: &Context, span: Span) -> bool {
+    let around = ctx.msg.headers().iter().find(|h| h.full.contains(span));
+    around.is_none_or(|h| !ctx.edits.removed(h.full))
+}
+
+/// Puts text in the place of a part of a header field that is still there.
+pub(super) fn change(ctx: &mut Context, span: Span, text: impl Into<Vec<u8>>) {
+    if is_alive(ctx, span) {
+        ctx.edits.overwrite(span, text);
+    }
 }
 
 fn with_lines(ctx: &mut Context, text: &[u8], act: impl FnOnce(&mut Context, Vec<u8>)) -> i32 {

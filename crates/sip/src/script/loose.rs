@@ -6,6 +6,7 @@ use crate::types::{Proto, SocketId, Span};
 use crate::uri::Uri;
 
 use super::context::Context;
+use super::hdr::remove_field;
 use super::myself::parsed_is_myself;
 
 /// The message was routed by its Route header fields.
@@ -214,7 +215,7 @@ fn remove_routes(ctx: &mut Context, routes: &[RouteValue], count: usize, last: O
             continue;
         }
         if gone == inside.len() {
-            ctx.edits.remove(header.full);
+            remove_field(ctx, header.full);
         } else {
             let keep = routes[inside[gone]].span.start;
             ctx.edits.remove(Span::new(header.value.start, keep));
@@ -249,6 +250,6 @@ fn remove_last(ctx: &mut Context, routes: &[RouteValue], kept_from: usize) {
         Some(p) => ctx
             .edits
             .remove(Span::new(routes[p].span.end, header.value.end)),
-        None => ctx.edits.remove(header.full),
+        None => remove_field(ctx, header.full),
     }
 }

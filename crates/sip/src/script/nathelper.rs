@@ -11,8 +11,9 @@ use super::avp::AvpKey;
 use super::context::{Context, Value};
 use super::corex::code;
 use super::env::unbracket;
+use super::hdr::change;
 use super::pv::addr_uri;
-use super::ruri::{Part, compose, with_part};
+use super::ruri::{Part, composed, with_part};
 
 /// Bits of `nat_uac_test`.
 pub mod test {
@@ -189,25 +190,27 @@ fn add_alias(
         if uri.params().has(b"alias") {
             continue;
         }
-        let new = with_alias(uri, &alias, place);
+        let Some(new) = with_alias(uri, &alias, place) else {
+            continue;
+        };
         let text = if contact.bracketed {
             new.clone()
         } else {
             [b"<", &new[..], b">"].concat()
         };
-        ctx.edits.replace(contact.uri, text);
+        change(ctx, contact.uri, text);
         changed.push((contact.uri, new));
     }
     Some(changed)
 }
 
-fn with_alias(uri: Uri<'_>, alias: &[u8], place: Place) -> Vec<u8> {
+fn with_alias(uri: Uri<'_>, alias: &[u8], place: Place) -> Option<Vec<u8>> {
     let params = match (uri.params, place) {
         (b"", _) => alias.to_vec(),
         (old, Place::First) => [alias, b";", old].concat(),
         (old, Place::Last) => [old, b";", alias].concat(),
     };
-    compose(&Uri {
+    composed(&Uri {
         params: &params,
         ..uri
     })
@@ -255,7 +258,10 @@ pub fn handle_ruri_alias_mode(ctx: &mut Context, mode: i64) -> i32 {
     rest.remove(at);
     let rest = rest.join(&b";"[..]);
     uri.params = &rest;
-    ctx.new_uri = Some(compose(&uri));
+    let Some(new) = composed(&uri) else {
+        return -1;
+    };
+    ctx.new_uri = Some(new);
     ctx.dst_uri = Some(dst);
     1
 }
@@ -294,7 +300,7 @@ pub fn fix_nated_contact(ctx: &mut Context) -> i32 {
         let fixed = with_part(msg.get(contact.uri), Part::Host(host.as_bytes()))
             .and_then(|uri| with_part(&uri, Part::Port(Some(source.port()))));
         if let Some(uri) = fixed {
-            ctx.edits.replace(contact.uri, uri);
+            change(ctx, contact.uri, uri);
         }
     }
     code(!all.is_empty())
@@ -324,13 +330,18 @@ pub fn add_rcv_param(ctx: &mut Context, uri_param: i64) -> i32 {
     for contact in &all {
         if uri_param == 0 {
             let text = format!(";received=\"{uri}\"");
-            ctx.edits.insert_at(contact.span.end, text);
+            change(ctx, end_of(contact.span), text);
         } else {
             let text = format!(";received={}", uri.replace(':', "%3a").replace(';', "%3b"));
-            ctx.edits.insert_at(contact.uri.end, text);
+            change(ctx, end_of(contact.uri), text);
         }
     }
     code(!all.is_empty())
+}
+
+/// The place right after a span.
+const fn end_of(span: Span) -> Span {
+    Span::new(span.end, span.end)
 }
 
 /// `KSR.nathelper.set_alias_to_pv`: the first contact with `;alias=` as text, for the
@@ -340,7 +351,7 @@ pub fn contact_with_alias(ctx: &Context) -> Option<Vec<u8>> {
     let contact = contacts(ctx).next()?;
     let uri = Uri::parse(ctx.msg.get(contact.uri)).ok()?;
     let alias = alias_param(source(ctx), ctx.flow.proto);
-    Some(with_alias(uri, &alias, Place::Last))
+    with_alias(uri, &alias, Place::Last)
 }
 
 /// `$rr_top_count`: 2 when the two Record-Routes on top are of one proxy, 1 or 0 otherwise.

@@ -1,7 +1,7 @@
 //! Path (module path; RFC 3327): this proxy as a hop to the registered client.
 
 use super::context::Context;
-use super::core::is_token_text;
+use super::core::is_uri_with;
 use super::corex::code;
 use super::pv::addr_uri;
 
@@ -48,8 +48,18 @@ pub fn add_path_advertised_address(
 }
 
 fn add(ctx: &mut Context, address: &[u8], user: &[u8], received: bool, params: &[u8]) -> i32 {
-    if ![address, user, params].iter().all(|t| is_token_text(t)) {
-        ctx.complain("add_path: blank or control character");
+    let host = if address.is_empty() { b"h" } else { address };
+    let at: &[u8] = if user.is_empty() { b"" } else { b"@" };
+    let separator: &[u8] = if params.is_empty() || params[0] == b';' {
+        b""
+    } else {
+        b";"
+    };
+    let pieces = [b"sip:", user, at, host, separator, params];
+    if !is_uri_with(&pieces, |u| {
+        u.user.unwrap_or_default() == user && u.headers.is_empty()
+    }) {
+        ctx.complain("add_path: not a user, host or parameters");
         return -1;
     }
     let Some(socket) = ctx.recv_socket() else {
@@ -74,12 +84,8 @@ fn add(ctx: &mut Context, address: &[u8], user: &[u8], received: bool, params: &
         let uri = addr_uri(ctx.flow.remote, ctx.flow.proto, false).replace(';', "%3b");
         line.extend_from_slice(format!(";received={uri}").as_bytes());
     }
-    if !params.is_empty() {
-        if params[0] != b';' {
-            line.push(b';');
-        }
-        line.extend_from_slice(params);
-    }
+    line.extend_from_slice(separator);
+    line.extend_from_slice(params);
     line.extend_from_slice(b">\r\n");
     insert(ctx, line);
     1

@@ -8,6 +8,7 @@ use crate::types::{Proto, SocketInfo};
 use crate::uri::Uri;
 
 use super::context::Context;
+use super::core::is_uri_with;
 use super::regexes::regex;
 
 pub use super::loose::{loose_route, loose_route_mode, loose_route_preloaded, next_hop_route};
@@ -70,13 +71,16 @@ pub fn record_route_advertised_address(ctx: &mut Context, address: &[u8]) -> i32
 }
 
 fn record(ctx: &mut Context, kind: Kind, params: &[u8]) -> i32 {
-    let texts: [&[u8]; 3] = match &kind {
-        Kind::Sockets => [params, b"", b""],
-        Kind::Preset(outer, inner) => [params, outer, inner],
-        Kind::Advertised(address) => [params, address, b""],
-    };
-    if !texts.iter().all(|t| is_uri_text(t)) {
-        ctx.complain("record_route: character that cannot stand in a URI");
+    let fits = is_params(params)
+        && match &kind {
+            Kind::Sockets => true,
+            Kind::Preset(outer, inner) => {
+                is_address(outer) && (inner.is_empty() || is_address(inner))
+            }
+            Kind::Advertised(address) => is_address(address),
+        };
+    if !fits {
+        ctx.complain("record_route: not a host with port and parameters");
         return -1;
     }
     if ctx.record_route.wish.is_some() {
@@ -106,13 +110,12 @@ pub fn remove_record_route(ctx: &mut Context) -> i32 {
 /// `KSR.rr.add_rr_param`: `;name=value` for the Record-Route, before or after
 /// `record_route`.
 pub fn add_rr_param(ctx: &mut Context, param: &[u8]) -> i32 {
-    if param.is_empty() || !is_uri_text(param) {
+    let param = param.strip_prefix(b";").unwrap_or(param);
+    if param.is_empty() || !is_params(&[b";", param].concat()) {
         ctx.complain("add_rr_param: not a parameter");
         return -1;
     }
-    if param[0] != b';' {
-        ctx.record_route.params.push(b';');
-    }
+    ctx.record_route.params.push(b';');
     ctx.record_route.params.extend_from_slice(param);
     1
 }
@@ -255,8 +258,14 @@ fn lr(ctx: &Context) -> &'static [u8] {
     }
 }
 
-/// Text that does not end the URI in its angle brackets.
-fn is_uri_text(text: &[u8]) -> bool {
-    text.iter()
-        .all(|c| *c > b' ' && *c != 0x7f && !matches!(c, b'<' | b'>' | b'"'))
+/// `host[:port]`, maybe a user before and parameters after it.
+fn is_address(text: &[u8]) -> bool {
+    is_uri_with(&[b"sip:", text], |u| u.headers.is_empty())
+}
+
+/// Nothing, or URI parameters with their semicolons.
+fn is_params(text: &[u8]) -> bool {
+    is_uri_with(&[b"sip:h", text], |u| {
+        u.host == b"h" && u.port.is_none() && u.headers.is_empty()
+    })
 }

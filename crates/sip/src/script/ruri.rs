@@ -93,11 +93,21 @@ pub(super) fn with_part(uri: &[u8], part: Part<'_>) -> Option<Vec<u8>> {
         Part::Port(port) if u.is_sip() => u.port = port,
         _ => return None,
     }
-    Some(compose(&u))
+    composed(&u)
+}
+
+/// The text of a URI, if that text means its parts.
+pub(super) fn composed(u: &Uri<'_>) -> Option<Vec<u8>> {
+    let text = compose(u);
+    let parsed = Uri::parse(&text).ok()?;
+    let same = |p: &Uri<'_>| {
+        (p.host, p.port, p.params, p.headers) == (u.host, u.port, u.params, u.headers)
+    };
+    same(&parsed).then_some(text)
 }
 
 /// The text of a URI from its parts.
-pub(super) fn compose(u: &Uri<'_>) -> Vec<u8> {
+fn compose(u: &Uri<'_>) -> Vec<u8> {
     let mut out = Vec::with_capacity(u.raw.len() + 16);
     out.extend_from_slice(u.scheme_name);
     out.push(b':');

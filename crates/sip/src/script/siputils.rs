@@ -6,7 +6,7 @@ use crate::uri::{Uri, uri_eq};
 use super::context::Context;
 use super::core::is_token_text;
 use super::corex::code;
-use super::ruri::compose;
+use super::ruri::composed;
 
 /// `KSR.siputils.has_totag`: whether To has a tag, which makes it a request within a
 /// dialog (RFC 3261 section 12.2).
@@ -179,7 +179,9 @@ fn with_params(ctx: &mut Context, change: impl FnOnce(&[u8]) -> Option<Vec<u8>>)
         return -1;
     };
     uri.params = &params;
-    let new = compose(&uri);
+    let Some(new) = composed(&uri) else {
+        return -1;
+    };
     ctx.new_uri = Some(new);
     1
 }

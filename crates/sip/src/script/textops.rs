@@ -27,7 +27,7 @@ pub fn remove_hf_idx(ctx: &mut Context, name: &[u8], index: i64) -> i32 {
         .and_then(|i| super::pv::at(spans.len(), i));
     match at {
         Some(i) => {
-            ctx.edits.remove(spans[i]);
+            hdr::remove_field(ctx, spans[i]);
             1
         }
         None => -1,
@@ -177,8 +177,7 @@ fn edit(ctx: &mut Context, at: Part, (start, end): (usize, usize), text: &[u8]) 
         return;
     }
     let span = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-    ctx.edits
-        .replace(Span::new(span(start), span(end)), text.to_vec());
+    hdr::change(ctx, Span::new(span(start), span(end)), text);
 }
 
 fn edit_matches(
@@ -351,7 +350,7 @@ pub fn subst_hf(ctx: &mut Context, name: &[u8], expression: &[u8], flags: &[u8])
     let mut changed = false;
     for header in headers {
         if let Some(new) = subst.apply(ctx, msg.get(header.value)) {
-            ctx.edits.replace(header.value, new);
+            hdr::change(ctx, header.value, new);
             changed = true;
         }
     }

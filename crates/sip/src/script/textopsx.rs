@@ -9,7 +9,7 @@ use crate::types::Span;
 use super::addresses::Addresses;
 use super::context::{Context, Value};
 use super::corex::code;
-use super::hdr::{header_lines, is_token, matches, remove_where};
+use super::hdr::{header_lines, is_token, matches, remove_field, remove_where};
 use super::pv::at;
 use super::regexes::regex;
 use super::{forward, iterators};
@@ -236,7 +236,7 @@ impl<'a> Target<'a> {
     }
 }
 
-/// A value and the header field that it is in, with its position among that field's.
+/// A value and the header field, not removed yet, that it is in, with its position among that field's.
 struct Item {
     header: Header,
     span: Span,
@@ -246,7 +246,7 @@ struct Item {
 
 fn items(ctx: &Context, name: &[u8]) -> Vec<Item> {
     let mut items = Vec::new();
-    for header in ctx.msg.find(name) {
+    for header in ctx.msg.find(name).filter(|h| !ctx.edits.removed(h.full)) {
         let siblings = split_values(&ctx.msg, header.value);
         for span in &siblings {
             items.push(Item {
@@ -372,7 +372,11 @@ fn remove_item(ctx: &mut Context, item: &Item) {
         (_, Some(next)) => Span::new(item.span.start, next.start),
         (_, None) => Span::new(item.siblings[at - 1].end, item.span.end),
     };
-    ctx.edits.remove(span);
+    if span == item.header.full {
+        remove_field(ctx, span);
+    } else {
+        ctx.edits.overwrite(span, Vec::new());
+    }
 }
 
 /// `KSR.textopsx.assign_hf_value`: another value in the place of the one at the index.
@@ -383,7 +387,7 @@ pub fn assign_hf_value(ctx: &mut Context, field: &[u8], value: &[u8]) -> i32 {
     target.index.get_or_insert(0);
     match find(ctx, &target) {
         Some(item) => {
-            ctx.edits.replace(item.span, value.to_vec());
+            ctx.edits.overwrite(item.span, value);
             1
         }
         None => -1,
@@ -483,7 +487,7 @@ pub fn hf_iterator_hbody<'a>(ctx: &'a Context, name: &[u8]) -> Value<'a> {
 pub fn hf_iterator_rm(ctx: &mut Context, name: &[u8]) -> i32 {
     match current_header(ctx, name) {
         Some(header) => {
-            ctx.edits.remove(header.full);
+            remove_field(ctx, header.full);
             1
         }
         None => -1,

@@ -227,3 +227,22 @@ pub fn sent_to(ctx: &Context, socket: usize, branch: &BranchTarget) -> String {
 pub fn lines<'a>(text: &'a str, start: &str) -> Vec<&'a str> {
     text.lines().filter(|l| l.starts_with(start)).collect()
 }
+
+/// The header part of the request as it leaves, without the Vias.
+pub fn headers(ctx: &Context) -> Vec<String> {
+    let sent = sent(ctx);
+    let head = sent.split("\n\n").next().unwrap();
+    head.lines()
+        .skip(1)
+        .filter(|l| !l.starts_with("Via:"))
+        .map(str::to_owned)
+        .collect()
+}
+
+/// Where a line is among those that leave.
+pub fn place(lines: &[String], line: &str) -> usize {
+    lines
+        .iter()
+        .position(|l| l == line)
+        .unwrap_or_else(|| panic!("{line} is not in {lines:#?}"))
+}

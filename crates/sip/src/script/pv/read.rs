@@ -33,6 +33,8 @@ pub(super) fn plain(ctx: &Context, class: Class, index: Index) -> Value<'_> {
         Class::Status if !msg.is_request() => Value::Int(i64::from(msg.status())),
         Class::ReasonPhrase if !msg.is_request() => Value::borrowed(msg.reason()),
 
+        // what came in the first line has been parsed
+        Class::Ruri if ctx.new_uri.is_none() => original_uri(ctx),
         Class::Ruri => ruri(ctx).map_or(Value::Null, |u| Value::borrowed(u.raw)),
         Class::RuriLen => ruri(ctx).map_or(Value::Null, |u| int(u.raw.len())),
         Class::RuriUser => user(ruri(ctx)),
@@ -41,7 +43,7 @@ pub(super) fn plain(ctx: &Context, class: Class, index: Index) -> Value<'_> {
         Class::RuriPort => port(ruri(ctx)),
         Class::RuriProto => proto(ruri(ctx)),
         Class::RuriScheme => ruri(ctx).map_or(Value::Null, |u| Value::borrowed(u.scheme_name)),
-        Class::OrigUri => Value::opt(ctx.is_request().then(|| msg.uri())),
+        Class::OrigUri => original_uri(ctx),
         Class::OrigUser => user(orig(ctx)),
         Class::OrigUserLen => user_len(orig(ctx)),
         Class::OrigDomain => host(orig(ctx)),
@@ -227,6 +229,10 @@ pub(super) fn uri(msg: &Message, span: Span) -> Option<Uri<'_>> {
 
 fn ruri(ctx: &Context) -> Option<Uri<'_>> {
     ctx.is_request().then(|| Uri::parse(ctx.uri()).ok())?
+}
+
+fn original_uri(ctx: &Context) -> Value<'_> {
+    Value::opt(ctx.is_request().then(|| ctx.msg.uri()))
 }
 
 fn orig(ctx: &Context) -> Option<Uri<'_>> {

@@ -1,8 +1,12 @@
 //! Writing: `$ru = ..`, `$avp(x) = ..`, `$fs = ..`.
 
+use crate::nameaddr::parse_nameaddr;
+use crate::uri::Uri;
+
 use super::super::addresses::AddressEdit;
 use super::super::context::{Context, Value};
 use super::super::core::is_token_text;
+use super::super::ruri::{Part, with_part};
 use super::super::{corex, ruri};
 use super::names::Class;
 use super::{Index, avps, branch, read};
@@ -93,30 +97,41 @@ fn set_port(ctx: &mut Context, value: &Value<'_>) -> bool {
     }
 }
 
-/// Text that may go into From or To.
-fn fits(text: &[u8]) -> bool {
+/// A display name that leaves the address what it is: a quoted string or tokens
+/// (RFC 3261 section 25.1).
+fn is_display(text: &[u8]) -> bool {
+    let address = [text, b" <sip:a@b>"].concat();
     text.iter().all(|c| *c >= b' ' && *c != 0x7f)
+        && parse_nameaddr(&address).is_ok_and(|a| a.uri == b"sip:a@b" && a.params.is_empty())
+}
+
+fn is_uri(text: &[u8]) -> bool {
+    is_token_text(text)
+        && !text.iter().any(|c| matches!(c, b'<' | b'>' | b'"'))
+        && Uri::parse(text).is_ok()
 }
 
 fn set_address(edit: &mut AddressEdit, class: Class, value: Value<'_>) -> bool {
     let text = match value {
-        Value::Str(s) if fits(&s) => s.into_owned(),
+        Value::Str(s) => s.into_owned(),
         Value::Null => Vec::new(),
         _ => return false,
     };
+    let fits_uri = |part| with_part(b"sip:u@h", part).is_some_and(|uri| is_uri(&uri));
     match class {
-        Class::FromName | Class::ToName => edit.display = Some(text),
-        _ if !is_token_text(&text) => return false,
-        Class::FromUser | Class::ToUser => edit.user = Some(text),
-        _ if text.is_empty() => return false,
-        Class::FromDomain | Class::ToDomain => edit.domain = Some(text),
-        _ => {
+        Class::FromName | Class::ToName if is_display(&text) => edit.display = Some(text),
+        Class::FromUser | Class::ToUser if fits_uri(Part::User(&text)) => edit.user = Some(text),
+        Class::FromDomain | Class::ToDomain if fits_uri(Part::Host(&text)) => {
+            edit.domain = Some(text);
+        }
+        Class::From | Class::To if is_uri(&text) => {
             *edit = AddressEdit {
                 display: edit.display.take(),
                 uri: Some(text),
                 ..AddressEdit::default()
-            }
+            };
         }
+        _ => return false,
     }
     true
 }
