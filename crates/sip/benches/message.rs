@@ -5,11 +5,15 @@
 //! `-- --once CASE N` runs one case N times and prints nothing: for callgrind, see
 //! `bench/micro/README.md`.
 
+use std::cell::RefCell;
 use std::hint::black_box;
+use std::net::SocketAddr;
 
 use bytes::Bytes;
 use sipwright_sip::build::{Forward, ViaFix, forward_request, forward_response, response};
 use sipwright_sip::frame::Framer;
+use sipwright_sip::tx::{TxConfig, TxLayer, shard_of_request};
+use sipwright_sip::types::{Flow, Proto};
 use sipwright_sip::{Edits, HeaderId, Message, Uri};
 
 /// 700 bytes, as a phone behind a proxy sends it.
@@ -47,6 +51,20 @@ Contact: <sip:bob@192.0.2.201>\r\n\
 Content-Length: 0\r\n\
 \r\n";
 
+/// A keep-alive of 420 bytes, as load generators and monitors send it.
+const OPTIONS: &[u8] = b"OPTIONS sip:ping@203.0.113.10:5060 SIP/2.0\r\n\
+Via: SIP/2.0/UDP 198.51.100.7:5061;branch=z9hG4bK-1723-41-0\r\n\
+From: monitor <sip:monitor@198.51.100.7:5061>;tag=1723SIPpTag0041\r\n\
+To: ping <sip:ping@203.0.113.10:5060>\r\n\
+Call-ID: 41-1723@198.51.100.7\r\n\
+CSeq: 1 OPTIONS\r\n\
+Contact: <sip:monitor@198.51.100.7:5061>\r\n\
+Max-Forwards: 70\r\n\
+User-Agent: monitor/1.0\r\n\
+Accept: application/sdp\r\n\
+Content-Length: 0\r\n\
+\r\n";
+
 const OUR_VIA: &[u8] = b"Via: SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bKd8f1.1f3a.0\r\n";
 const SOURCE: &str = "198.51.100.7:5061";
 
@@ -54,7 +72,9 @@ type Case = (&'static str, Box<dyn Fn()>);
 
 fn main() {
     let args: Vec<String> = std::env::args().skip(1).collect();
-    let cases = cases();
+    let source = SOURCE.parse().expect("an address");
+    let mut cases = cases(source);
+    cases.extend(options_cases(source));
     if let [flag, name, count] = &args[..]
         && flag == "--once"
     {
@@ -68,8 +88,7 @@ fn main() {
     }
 }
 
-fn cases() -> Vec<Case> {
-    let source = SOURCE.parse().expect("an address");
+fn cases(source: SocketAddr) -> Vec<Case> {
     let request = Bytes::from_static(INVITE);
     let reply = Bytes::from_static(OK);
     let parsed = Message::parse(request.clone()).expect("a valid INVITE");
@@ -117,6 +136,72 @@ fn cases() -> Vec<Case> {
         ),
         ("frame_ten", Box::new(frame_ten)),
     ]
+}
+
+/// What a keep-alive goes through that a script answers without a transaction.
+fn options_cases(source: SocketAddr) -> Vec<Case> {
+    let request = Bytes::from_static(OPTIONS);
+    let parsed = Message::parse(request.clone()).expect("a valid OPTIONS");
+    let (for_fix, for_shard) = (parsed.clone(), parsed.clone());
+    let (for_empty, for_busy) = (parsed.clone(), parsed.clone());
+    let (empty, busy) = (
+        RefCell::new(transactions(0)),
+        RefCell::new(transactions(100)),
+    );
+    let flow = flow_from(source);
+    let lookup = move |layer: &RefCell<TxLayer<()>>, msg: &Message| {
+        black_box(layer.borrow_mut().lookup(1, msg, &flow, &mut Vec::new()));
+    };
+    vec![
+        (
+            "parse_options",
+            Box::new(move || drop(black_box(Message::parse(request.clone())))),
+        ),
+        (
+            "answer_options",
+            Box::new(move || {
+                let fix = ViaFix::default();
+                let tag = Some(&b"8f3a.1"[..]);
+                black_box(response(&parsed, 200, b"OK", tag, b"", b"", &fix));
+            }),
+        ),
+        (
+            "via_fix",
+            Box::new(move || {
+                black_box(ViaFix::for_request(&for_fix, source, false));
+            }),
+        ),
+        (
+            "shard",
+            Box::new(move || {
+                black_box(shard_of_request(&for_shard, 2));
+            }),
+        ),
+        ("lookup_empty", Box::new(move || lookup(&empty, &for_empty))),
+        ("lookup_miss", Box::new(move || lookup(&busy, &for_busy))),
+    ]
+}
+
+/// A layer with that many transactions.
+fn transactions(count: usize) -> TxLayer<()> {
+    let mut layer = TxLayer::new(0, 42, TxConfig::default());
+    let invite = String::from_utf8_lossy(INVITE);
+    for n in 0..count {
+        let text = invite.replace("z9hG4bK", &format!("z9hG4bK{n}."));
+        let msg = Message::parse(text.into()).expect("a valid INVITE");
+        let flow = flow_from(SOURCE.parse().expect("an address"));
+        layer.create(0, msg.into(), flow, ());
+    }
+    layer
+}
+
+const fn flow_from(remote: SocketAddr) -> Flow {
+    Flow {
+        proto: Proto::Udp,
+        socket: 0,
+        remote,
+        conn: 0,
+    }
 }
 
 /// What a proxy looks at before it knows where the request goes.
