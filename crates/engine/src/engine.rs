@@ -11,7 +11,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use sipwright_sip::message::Message;
-use sipwright_sip::script::Env;
+use sipwright_sip::script::{Env, Vars};
 use sipwright_sip::types::Millis;
 
 use crate::config::EngineConfig;
@@ -127,6 +127,7 @@ impl Engine {
             port,
             state: Arc::clone(state),
             active: Cell::new(false),
+            vars: Cell::default(),
         })
     }
 
@@ -194,6 +195,8 @@ pub struct Worker {
     state: Arc<WorkerState>,
     /// Whether it counts as being at work.
     active: Cell<bool>,
+    /// `$var(..)`: as with Kamailio, they outlive the message but belong to one worker.
+    vars: Cell<Vars>,
 }
 
 impl Worker {
@@ -214,8 +217,8 @@ impl Worker {
             if !self.active.replace(true) {
                 self.core.shift.begin();
             }
-            if !self.core.queue.is_empty() && self.core.shift.may_call(now_us) {
-                self.core.net().wake_worker();
+            if !self.core.queue.is_empty() {
+                self.core.net().nudge_worker();
             }
             if let Some(current) = self.core.begin(job) {
                 return Some(current);
@@ -226,6 +229,9 @@ impl Worker {
     /// Waits until there is a job, or the engine ends. To be called without the GIL.
     pub fn wait(&mut self) {
         self.rest();
+        if self.core.queue.is_empty() {
+            self.core.net().call_off_nudge();
+        }
         while self.core.queue.is_empty() && !self.core.is_stopping() {
             let port = &mut self.port;
             if Shift::reading(|| port.wait(None)).stopped {
@@ -240,8 +246,9 @@ impl Worker {
         }
     }
 
-    /// Notes for the watchdog what is being worked on.
-    pub fn busy(&self, current: &Current) {
+    /// Notes for the watchdog what is being worked on, and lends the worker's variables.
+    pub fn busy(&self, current: &mut Current) {
+        current.ctx.vars = self.vars.take();
         *self.state.work.lock() = Some(Work {
             since: self.core.now(),
             callback: current.callback.clone(),
@@ -249,8 +256,9 @@ impl Worker {
         });
     }
 
-    /// Notes that the route has ended.
-    pub fn idle(&self) {
+    /// Notes that the route has ended, and keeps the worker's variables.
+    pub fn idle(&self, current: &mut Current) {
+        self.vars.set(std::mem::take(&mut current.ctx.vars));
         self.state.done.fetch_add(1, Ordering::Relaxed);
         *self.state.work.lock() = None;
     }

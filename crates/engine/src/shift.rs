@@ -21,7 +21,6 @@ thread_local! {
 pub(crate) struct Shift {
     active: AtomicUsize,
     last_taken_us: AtomicU64,
-    last_called_us: AtomicU64,
 }
 
 impl Shift {
@@ -44,17 +43,6 @@ impl Shift {
     pub fn is_kept_up(&self, now_us: u64) -> bool {
         self.active.load(Ordering::SeqCst) > 0
             && now_us.saturating_sub(self.last_taken_us.load(Ordering::SeqCst)) < KEEPS_UP_US
-    }
-
-    /// Whether a second worker is to be called for the jobs that still wait: at
-    /// most once while the one called last may still stand back.
-    pub fn may_call(&self, now_us: u64) -> bool {
-        let last = self.last_called_us.load(Ordering::Relaxed);
-        now_us.saturating_sub(last) >= KEEPS_UP_US
-            && self
-                .last_called_us
-                .compare_exchange(last, now_us, Ordering::Relaxed, Ordering::Relaxed)
-                .is_ok()
     }
 
     /// Runs what reads messages in a worker's own thread.
@@ -86,14 +74,6 @@ mod tests {
         shift.taken(6_100);
         shift.end();
         assert!(!shift.is_kept_up(6_200), "the first one has gone idle");
-    }
-
-    #[test]
-    fn a_second_worker_is_called_once_in_a_while() {
-        let shift = Shift::default();
-        assert!(shift.may_call(1_000));
-        assert!(!shift.may_call(1_999));
-        assert!(shift.may_call(2_000));
     }
 
     #[test]

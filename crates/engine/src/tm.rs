@@ -9,10 +9,9 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use sipwright_sip::Edits;
 use sipwright_sip::build;
 use sipwright_sip::method::Method;
-use sipwright_sip::script::{BranchTarget, RouteType, TxView, forward};
+use sipwright_sip::script::{BranchTarget, Context, RouteType, TxView, forward};
 use sipwright_sip::tx::{BranchSpec, Hooks, ServerMatch, Transaction, TxId};
 use sipwright_sip::types::{Flow, SocketInfo};
 
@@ -42,18 +41,6 @@ struct Ready {
     target: BranchTarget,
     flow: Flow,
     bytes: Bytes,
-}
-
-/// What a branch route may change, put aside while it runs.
-struct Aside {
-    edits: Edits,
-    new_uri: Option<Vec<u8>>,
-    dst_uri: Option<Vec<u8>>,
-    path_vec: Option<Vec<u8>>,
-    bflags: u32,
-    force_socket: Option<u16>,
-    route: RouteType,
-    drop: bool,
 }
 
 impl Core {
@@ -278,7 +265,10 @@ impl Core {
             return -1;
         };
         if slot.with(|c| targets(c).is_empty()) {
-            log::log(level::ERR, "t_relay: no branches for forwarding; a failure route appends one first");
+            log::log(
+                level::ERR,
+                "t_relay: no branches for forwarding; a failure route appends one first",
+            );
             return -1;
         }
         let ready = self.prepare_branches(slot, tx, forced.as_ref());
@@ -343,11 +333,7 @@ impl Core {
                 .and_then(Transaction::hooks)
                 .and_then(|h| h.on_branch.clone());
             let first = t.map_or(0, |t| t.branches().len());
-            (
-                hook,
-                u16::try_from(first).unwrap_or(u16::MAX),
-                targets(c),
-            )
+            (hook, u16::try_from(first).unwrap_or(u16::MAX), targets(c))
         });
         let mut ready = Vec::with_capacity(targets.len());
         let mut error = None;
@@ -565,18 +551,17 @@ fn onsend_drops<S: Slot>(slot: &S, flow: Flow) -> bool {
     })
 }
 
-fn enter_branch(cur: &mut Current, target: BranchTarget, index: u16) -> Aside {
+/// Shows the branch to its route; gives what its changes must not touch.
+fn enter_branch(cur: &mut Current, target: BranchTarget, index: u16) -> Box<Context> {
+    let aside = cur.ctx.clone();
     let ctx = &mut cur.ctx;
-    let aside = Aside {
-        edits: ctx.edits.clone(),
-        new_uri: ctx.new_uri.replace(target.uri),
-        dst_uri: std::mem::replace(&mut ctx.dst_uri, target.dst_uri),
-        path_vec: std::mem::replace(&mut ctx.path_vec, target.path),
-        bflags: std::mem::replace(&mut ctx.bflags, target.flags),
-        force_socket: std::mem::replace(&mut ctx.force_socket, target.socket),
-        route: std::mem::replace(&mut ctx.route, RouteType::Branch),
-        drop: std::mem::replace(&mut ctx.drop, false),
-    };
+    ctx.new_uri = Some(target.uri);
+    ctx.dst_uri = target.dst_uri;
+    ctx.path_vec = target.path;
+    ctx.bflags = target.flags;
+    ctx.force_socket = target.socket;
+    ctx.route = RouteType::Branch;
+    ctx.drop = false;
     if let Some(view) = &mut ctx.tx {
         view.branch_idx = index;
     }
@@ -596,14 +581,11 @@ fn branch_of(cur: &Current) -> BranchTarget {
     }
 }
 
-fn leave_branch(cur: &mut Current, aside: Aside) {
-    let ctx = &mut cur.ctx;
-    ctx.edits = aside.edits;
-    ctx.new_uri = aside.new_uri;
-    ctx.dst_uri = aside.dst_uri;
-    ctx.path_vec = aside.path_vec;
-    ctx.bflags = aside.bflags;
-    ctx.force_socket = aside.force_socket;
-    ctx.route = aside.route;
-    ctx.drop = aside.drop;
+/// Takes back all that the branch route did to its branch alone. AVPs, flags and
+/// variables are the transaction's and the worker's.
+fn leave_branch(cur: &mut Current, aside: Box<Context>) {
+    let mut branch = std::mem::replace(&mut cur.ctx, aside);
+    cur.ctx.tx_data = std::mem::take(&mut branch.tx_data);
+    cur.ctx.vars = std::mem::take(&mut branch.vars);
+    cur.ctx.complaints.append(&mut branch.complaints);
 }

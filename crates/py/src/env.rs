@@ -37,9 +37,19 @@ pub fn from_config(config: &EngineConfig) -> Env {
         server_header: config.server_header.clone(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         started,
+        utc_offset: utc_offset(),
         foreign: Some(Arc::new(PythonVars)),
         ..Env::default()
     }
+}
+
+/// Offset of local time from UTC in seconds, as Python's `time` knows it.
+fn utc_offset() -> i32 {
+    Python::attach(|py| {
+        let now = py.import("time")?.call_method0("localtime")?;
+        now.getattr("tm_gmtoff")?.extract()
+    })
+    .unwrap_or(0)
 }
 
 /// Looks variables up among those that Python modules registered.

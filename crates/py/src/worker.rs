@@ -27,16 +27,16 @@ impl Worker {
 
     /// Ends the message in work; another callback for it may follow.
     fn end_current(&self) -> Option<Message> {
-        let current = scope::leave()?;
-        self.inner.idle();
+        let mut current = scope::leave()?;
+        self.inner.idle(&mut current);
         match self.core().finish(current) {
             Next::Again(current) => Some(self.take_up(current)),
             Next::Done => None,
         }
     }
 
-    fn take_up(&self, current: sipwright_engine::session::Current) -> Message {
-        self.inner.busy(&current);
+    fn take_up(&self, mut current: sipwright_engine::session::Current) -> Message {
+        self.inner.busy(&mut current);
         scope::enter(current);
         scope::with(|c| Message::new(scope::serial(), c))
     }

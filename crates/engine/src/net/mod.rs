@@ -426,6 +426,20 @@ impl Net {
         self.shared().alive() && self.shared().wake_worker()
     }
 
+    /// Has some worker woken in a millisecond, for jobs that still wait then.
+    pub fn nudge_worker(&self) {
+        if self.shared().alive() {
+            self.shared().nudge.call();
+        }
+    }
+
+    /// Calls that off: no job waits.
+    pub fn call_off_nudge(&self) {
+        if self.shared().alive() {
+            self.shared().nudge.call_off();
+        }
+    }
+
     /// Wakes every worker.
     pub fn wake_all_workers(&self) {
         if self.shared().alive() {

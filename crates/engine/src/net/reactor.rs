@@ -30,6 +30,8 @@ const READ_BUFFER: usize = 65_536;
 pub enum Token {
     /// The mailbox.
     Wake,
+    /// Jobs have been waiting for a while; see [`Nudge`](super::shared::Nudge).
+    Nudge,
     /// A listener, by `SocketId`.
     Listener(usize),
     /// A UDP socket, by `SocketId`.
@@ -48,6 +50,7 @@ impl Token {
             Self::Listener(i) => (1 << Self::SHIFT) | i as u64,
             Self::Udp(i) => (2 << Self::SHIFT) | i as u64,
             Self::Conn(id) => (3 << Self::SHIFT) | id,
+            Self::Nudge => 4 << Self::SHIFT,
         }
     }
 
@@ -57,7 +60,8 @@ impl Token {
             0 => Self::Wake,
             1 => Self::Listener(value as usize),
             2 => Self::Udp(value as usize),
-            _ => Self::Conn(value),
+            3 => Self::Conn(value),
+            _ => Self::Nudge,
         }
     }
 }
@@ -118,6 +122,14 @@ impl Reactor {
         &self.cx.shared.mailboxes[self.cx.index]
     }
 
+    /// Has this reactor take its turn when jobs have waited for a while.
+    pub fn watch_nudge(&mut self) -> Result<(), NetError> {
+        let nudge = self.cx.shared.nudge.timer();
+        self.epoll
+            .add(nudge, Token::Nudge.pack(), sys::READABLE | sys::EXCLUSIVE)
+            .map_err(|e| NetError::new(format!("epoll: {e}")))
+    }
+
     /// Watches or leaves the UDP sockets. Workers watch exclusively: one datagram
     /// wakes one of them.
     pub fn watch_udp(&mut self, on: bool, relief: bool) {
@@ -174,6 +186,10 @@ impl Reactor {
                     self.mailbox().waker().lower();
                     self.run_commands();
                 }
+                Token::Nudge => {
+                    woken = true;
+                    self.cx.shared.nudge.call_off();
+                }
                 Token::Listener(index) => self.accept(index),
                 Token::Udp(index) => self.read_udp(index),
                 Token::Conn(id) => self.serve(id, Conn::ready),
@@ -187,8 +203,12 @@ impl Reactor {
     /// Whether what [`Reactor::poll`] found may as well be served by another worker:
     /// datagrams and jobs, and nothing of this reactor's own.
     pub fn found_only_shared(&self) -> bool {
-        let shared =
-            |(token, _): &Event| matches!(Token::unpack(*token), Token::Udp(_) | Token::Wake);
+        let shared = |(token, _): &Event| {
+            matches!(
+                Token::unpack(*token),
+                Token::Udp(_) | Token::Wake | Token::Nudge
+            )
+        };
         self.conns.is_empty() && self.events.iter().all(shared) && self.mailbox().is_empty()
     }
 

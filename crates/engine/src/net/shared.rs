@@ -1,14 +1,17 @@
 //! What every thread of the transport shares.
 
+use std::io;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering, fence};
+use std::time::Duration;
 
 use sipwright_sip::types::{Proto, SocketId, SocketInfo};
 
 use super::mailbox::Mailbox;
+use super::sys::{self, TimerFd};
 use super::table::ConnTable;
-use super::{NetError, Sink, sys};
+use super::{NetError, Sink};
 use crate::config::{EngineConfig, TlsMode};
 use crate::stats::Stats;
 use crate::sync::{OrderedMutex, rank};
@@ -84,6 +87,45 @@ impl Presence {
     }
 }
 
+/// How long jobs may wait for the worker that read them before another is called.
+const NUDGE_AFTER: Duration = Duration::from_millis(1);
+
+/// Calls another worker for jobs that wait too long, because the one that read them is
+/// stuck in its script. A timer that is set and set back costs a fraction of waking
+/// a worker for every batch, which would mostly find nothing left to do.
+pub struct Nudge {
+    timer: TimerFd,
+    set: AtomicBool,
+}
+
+impl Nudge {
+    fn new() -> io::Result<Self> {
+        Ok(Self {
+            timer: TimerFd::new()?,
+            set: AtomicBool::new(false),
+        })
+    }
+
+    /// For epoll.
+    pub const fn timer(&self) -> &TimerFd {
+        &self.timer
+    }
+
+    /// Some worker is woken in a while unless called off.
+    pub fn call(&self) {
+        if !self.set.swap(true, Ordering::SeqCst) {
+            self.timer.set(NUDGE_AFTER);
+        }
+    }
+
+    /// No job waits any more.
+    pub fn call_off(&self) {
+        if self.set.swap(false, Ordering::SeqCst) {
+            self.timer.set(Duration::ZERO);
+        }
+    }
+}
+
 /// One instance for each [`super::Net`].
 pub struct Shared {
     /// Limits, timeouts and the rest.
@@ -111,6 +153,8 @@ pub struct Shared {
     phase: AtomicU8,
     generation: u32,
     next_wake: AtomicUsize,
+    /// Calls a worker for jobs that wait too long.
+    pub nudge: Nudge,
 }
 
 impl Shared {
@@ -145,6 +189,7 @@ impl Shared {
             phase: AtomicU8::new(Phase::Bound as u8),
             generation: sys::process_generation(),
             next_wake: AtomicUsize::new(0),
+            nudge: Nudge::new().map_err(|e| NetError::new(format!("timerfd: {e}")))?,
         })
     }
 

@@ -152,6 +152,35 @@ impl AsRawFd for EventFd {
     }
 }
 
+/// A timerfd that fires once and stays readable until it is taken.
+pub struct TimerFd(OwnedFd);
+
+impl TimerFd {
+    /// Not set, non-blocking, close-on-exec.
+    pub fn new() -> io::Result<Self> {
+        let flags = libc::TFD_CLOEXEC | libc::TFD_NONBLOCK;
+        // SAFETY: no pointers.
+        own(unsafe { libc::timerfd_create(libc::CLOCK_MONOTONIC, flags) }).map(Self)
+    }
+
+    /// Fires after `after`; zero sets it back, also when it has fired already.
+    pub fn set(&self, after: Duration) {
+        // SAFETY: all-zero is a valid itimerspec, it is plain numbers.
+        let mut spec: libc::itimerspec = unsafe { mem::zeroed() };
+        spec.it_value.tv_sec = after.as_secs() as libc::time_t;
+        spec.it_value.tv_nsec = after.subsec_nanos().into();
+        let fd = self.0.as_raw_fd();
+        // SAFETY: `spec` is live; no old value is asked for.
+        unsafe { libc::timerfd_settime(fd, 0, &raw const spec, ptr::null_mut()) };
+    }
+}
+
+impl AsRawFd for TimerFd {
+    fn as_raw_fd(&self) -> RawFd {
+        self.0.as_raw_fd()
+    }
+}
+
 fn set_option(fd: &OwnedFd, level: c_int, name: c_int, value: c_int) -> io::Result<()> {
     let size = mem::size_of::<c_int>() as socklen_t;
     // SAFETY: the option value is a live c_int of the given size.

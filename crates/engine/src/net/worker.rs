@@ -38,6 +38,7 @@ impl WorkerPort {
         }
         let mut reactor = Reactor::new(shared, shared.net_threads + index)?;
         reactor.watch_udp(true, false);
+        reactor.watch_nudge()?;
         Ok(Self {
             shared: Arc::clone(shared),
             index,
