@@ -3,25 +3,51 @@
 from __future__ import annotations
 
 import re
+import shlex
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 
-from support.servers import ROOT, SIPWRIGHT
+from sipwright.cli import main
+from sipwright.control.methods import register
+from sipwright.control.rpc import Rpc
+from support.servers import ROOT
 
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("bench/**/*.md")])
+# Where a command ends on a line of shell or prose.
+ENDS = ("#", "&&", "||", "|", ";", "&", ">", "[")
 
 
 def ids(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
 
+def anchors(page: Path) -> set[str]:
+    """The anchors of a page's headings, as GitHub makes them."""
+    text = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+    headings = re.findall(r"^#+ +(.*)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.strip().lower()).replace(" ", "-") for heading in headings}
+
+
 @pytest.mark.parametrize("page", PAGES, ids=ids)
 def test_links(page: Path) -> None:
-    for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", page.read_text()):
-        if not re.match(r"[a-z]+:", target):
-            assert (page.parent / target).exists(), f"{ids(page)} links to {target}"
+    for target, anchor in re.findall(r"\]\(([^)#\s]*)(?:#([^)\s]*))?\)", page.read_text()):
+        if re.match(r"[a-z]+:", target):
+            continue
+        to = page.parent / target if target else page
+        assert to.exists(), f"{ids(page)} links to {target}"
+        if anchor:
+            assert anchor in anchors(to), f"{ids(page)} links to {target}#{anchor}"
+
+
+def test_the_index_leads_to_every_page() -> None:
+    index = ROOT / "docs" / "index.md"
+    linked = {(index.parent / target).resolve() for target in re.findall(r"\]\(([^)#\s]+)\)", index.read_text())}
+    pages = {page.resolve() for page in ROOT.glob("docs/**/*.md")} - {index.resolve()}
+    assert sorted(map(ids, pages - linked)) == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=ids)
@@ -52,11 +78,57 @@ def test_help_lists_every_target() -> None:
         assert f"make {target}" in done.stdout
 
 
+def command_lines(text: str) -> Iterator[list[str]]:
+    """The words after `sipwright` of every call of it: in code blocks, at the start of a line or a code span."""
+    joined = text.replace("\\\n", " ")
+    for found in re.findall(r"(?:^[ \t$]*|`|=|&& )(?:\S*bin/)?sipwright ([a-z-][^`\n]*)", joined, re.MULTILINE):
+        words: list[str] = []
+        for word in shlex.split(found.replace("'", "\\'"), comments=False):
+            if word.startswith(ENDS):
+                break
+            words.append(word)
+        yield words
+
+
+def mistake_in(words: list[str]) -> str | None:
+    """What is wrong with a call of `sipwright`: a command, option or method that does not exist."""
+    command: click.Command = main
+    for word in words:
+        if word.startswith("-"):
+            options = {name for param in command.params for name in param.opts} | {"-h", "--help"}
+            if word.partition("=")[0] not in options:
+                return f"{command.name} has no option {word}"
+        elif isinstance(command, click.Group):
+            found = command.get_command(click.Context(command), word)
+            if found is None:
+                return f"{command.name} has no command {word}"
+            command = found
+        elif command.name == "ctl" and re.fullmatch(r"[a-z_0-9]+\.[a-z_.]+", word) and word not in methods():
+            return f"the control socket has no method {word}"
+    return None
+
+
+def methods() -> list[str]:
+    rpc = Rpc()
+    register(rpc, None)  # type: ignore[arg-type]
+    return rpc.names()
+
+
 @pytest.mark.parametrize("page", PAGES, ids=ids)
 def test_commands_of_the_cli(page: Path) -> None:
-    named = set(re.findall(r"(?:^\s*|`|bin/)sipwright ([a-z]+)\b", page.read_text(), re.MULTILINE))
-    for command in named:
-        done = subprocess.run(
-            [str(SIPWRIGHT), command, "--help"], capture_output=True, text=True, timeout=20, check=False
-        )
-        assert done.returncode == 0, f"{ids(page)}: sipwright {command}: {done.stderr}"
+    for words in command_lines(page.read_text()):
+        assert mistake_in(words) is None, f"{ids(page)}: sipwright {' '.join(words)}: {mistake_in(words)}"
+
+
+@pytest.mark.parametrize(
+    ("text", "mistake"),
+    [
+        ("    .venv/bin/sipwright run route.py --listen udp:127.0.0.1:5070", None),
+        ("```console\n$ sipwright ctl core.info\n```", None),
+        ("Look at `sipwright ctl core.nothing`.", "the control socket has no method core.nothing"),
+        ("    sipwright run my.py \\\n        --listening x", "run has no option --listening"),
+        ("`sipwright cert host`", "cert has no command host"),
+    ],
+)
+def test_mistakes_in_commands_are_found(text: str, mistake: str | None) -> None:
+    assert [mistake_in(words) for words in command_lines(text)] == [mistake]

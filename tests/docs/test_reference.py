@@ -1,0 +1,244 @@
+"""The reference is complete and current: functions, commands, RPC methods, counters and pseudo-variables."""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from conftest import Start
+from sipwright import _engine
+from sipwright.cli import reference as cli_reference
+from sipwright.control.client import call
+from sipwright.control.methods import register
+from sipwright.control.rpc import Rpc
+from sipwright.control.server import SOCKET_NAME
+from sipwright.kemi import reference as ksr_reference
+from support.process import wait_until
+from support.servers import ROOT
+
+REFERENCE = ROOT / "docs" / "reference"
+ENGINE = ROOT / "crates" / "engine" / "src"
+
+
+def page(name: str) -> str:
+    return (REFERENCE / name).read_text(encoding="utf-8")
+
+
+def test_ksr_functions_are_current() -> None:
+    assert page("ksr.md") == ksr_reference.reference(), "run: python -m sipwright.kemi.reference"
+
+
+def test_every_ksr_function_is_described() -> None:
+    assert [function.dotted for function in ksr_reference.functions() if not function.is_described] == []
+
+
+@pytest.mark.parametrize(
+    ("doc", "is_described"),
+    [("Is reply.", False), ("", False), ("No full stop", False), ("Whether it is a response: 1 or -1.", True)],
+)
+def test_a_name_is_no_description(doc: str, is_described: bool) -> None:
+    assert ksr_reference.Function("siputils", "is_reply", "", "int", doc).is_described is is_described
+
+
+def test_commands_are_current() -> None:
+    assert page("cli.md") == cli_reference.reference(), "run: python -m sipwright.cli.reference"
+
+
+def test_every_command_is_in_the_reference() -> None:
+    headings = set(re.findall(r"^## (sipwright.*)$", page("cli.md"), re.MULTILINE))
+    assert headings == {path for path, _ in cli_reference.commands()}
+
+
+# Control socket
+
+
+def methods() -> list[str]:
+    rpc = Rpc()
+    register(rpc, None)  # type: ignore[arg-type]
+    return rpc.names()
+
+
+def section(method: str) -> str:
+    found = re.search(rf"^### `{re.escape(method)}`\n(.*?)(?=^### |\Z)", page("rpc.md"), re.MULTILINE | re.DOTALL)
+    assert found is not None, f"docs/reference/rpc.md does not describe {method}"
+    return found[1]
+
+
+def example(method: str) -> Any:
+    found = re.search(r"```json\n(.*?)```", section(method), re.DOTALL)
+    assert found is not None, f"{method} has no example"
+    return json.loads(found[1])
+
+
+@pytest.mark.parametrize("method", methods())
+def test_rpc_methods_are_described(method: str) -> None:
+    text = section(method)
+    assert re.search(r"^Parameters: ", text, re.MULTILINE)
+    assert "Result: " in text
+    example(method)
+
+
+def test_no_rpc_method_is_invented() -> None:
+    assert set(re.findall(r"^### `(.*)`$", page("rpc.md"), re.MULTILINE)) == set(methods())
+
+
+def test_rpc_examples_are_shaped_like_the_results(start: Start) -> None:
+    server = start(None, "udp", "tcp")
+    stream = next(listen for listen in server.listen if listen.proto == "tcp")
+    with socket.create_connection((stream.host, stream.port)):
+        data_dir = server.directory / "data"
+        wait_until((data_dir / SOCKET_NAME).exists, 5, "the control socket")
+        wait_until(lambda: bool(call(data_dir, "core.connections")), 5, "the connection is listed")
+        for method in methods():
+            if method not in ("app_python.reload", "ul.dump"):
+                assert_shape(example(method), call(data_dir, method), method)
+        assert_shape(example("app_python.reload"), call(data_dir, "app_python.reload"), "app_python.reload")
+
+
+def assert_shape(shown: Any, real: Any, where: str) -> None:
+    """Same types all the way down; in objects, the same names, except that an example may leave counters out."""
+    if where == "core.stats":
+        assert shown.keys() <= real.keys(), where
+        return
+    assert type(shown) is type(real), where
+    if isinstance(shown, dict):
+        assert shown.keys() == real.keys(), where
+        for key in shown:
+            assert_shape(shown[key], real[key], f"{where}.{key}")
+    elif isinstance(shown, list) and shown and real:
+        assert_shape(shown[0], real[0], f"{where}[0]")
+
+
+# Counters
+
+
+def in_rust(file: str, macro: str) -> dict[str, str]:
+    """Counters of a `counters!` or `stats!` block with their doc comments."""
+    text = (ENGINE / file).read_text()
+    block = text[text.index(f"\n{macro}! {{") :]
+    entries = re.findall(r"((?:^    ///.*\n)+)    (\w+),$", block[: block.index("\n}\n")], re.MULTILINE)
+    return {name: " ".join(line.strip(" /") for line in doc.splitlines()) for doc, name in entries}
+
+
+def counters_in_code() -> dict[str, str | None]:
+    found: dict[str, str | None] = {**in_rust("core.rs", "counters"), **in_rust("stats.rs", "stats")}
+    binding = (ROOT / "crates/py/src/engine.rs").read_text()
+    control = (ROOT / "python/sipwright/control/methods.py").read_text()
+    names = re.findall(r'all\s*\.push\(\(\s*"(\w+)"', binding) + re.findall(r'counters\["(\w+)"\] =', control)
+    return found | dict.fromkeys(names)
+
+
+def test_counters_are_described() -> None:
+    rows = dict(re.findall(r"^\| `(\w+)` \| (.*) \|$", page("counters.md"), re.MULTILINE))
+    expected = counters_in_code()
+    assert len(expected) > 50
+    assert sorted(rows) == sorted(expected)
+    assert {name: doc for name, doc in rows.items() if expected[name] not in (None, doc)} == {}
+
+
+def test_the_engine_counts_what_its_source_says() -> None:
+    engine = _engine.Engine(json.dumps({}))
+    assert set(engine.stats()) >= set(in_rust("core.rs", "counters"))
+
+
+# Pseudo-variables
+
+Row = tuple[str, str, str, str]
+NAMES = ROOT / "crates/sip/src/script/pv/names.rs"
+
+
+def rows() -> list[Row]:
+    """A row for each variable with its inner name, type, what may be set, and meaning."""
+    found: list[Row] = []
+    for line in page("pseudo-variables.md").partition("## Not here")[0].splitlines():
+        if line.startswith("| `$"):
+            names, kind, sets, meaning = (cell.strip() for cell in line.strip("|").split("|"))
+            found += [(name, kind, sets, meaning) for name in re.findall(r"`(\$[^`]+)`", names)]
+    return found
+
+
+def bare(name: str) -> str:
+    return name.removeprefix("$").partition("(")[0]
+
+
+def supported() -> dict[str, bool]:
+    """Names in the code, and whether they take an inner name."""
+    table = re.findall(r"^    \w+ = (.*?)(, inner)?;$", NAMES.read_text(), re.MULTILINE)
+    found = {name: bool(inner) for names, inner in table for name in re.findall(r'"([^"]+)"', names)}
+    htable = (ROOT / "python/sipwright/kemi/htable.py").read_text()
+    return found | dict.fromkeys(re.findall(r'register\("(\w+)"', htable), True)
+
+
+def test_variables_are_those_of_the_code() -> None:
+    assert len(supported()) > 150
+    assert {bare(name): "(" in name for name, *_ in rows()} == supported()
+
+
+def test_missing_variables_are_missing() -> None:
+    missing = re.findall(r"`\$([^`(]+)", page("pseudo-variables.md").partition("## Not here")[2])
+    assert len(missing) > 100
+    assert set(missing) & set(supported()) == set()
+
+
+def test_transformations_are_those_of_the_code() -> None:
+    code = "".join(path.read_text() for path in sorted((NAMES.parent / "transform").glob("*.rs")))
+    known = set(re.findall(r'^\s+\w+ = "([a-z0-9.]+)", \d;$', code, re.MULTILINE))
+    known |= {name.rpartition(".")[2] for name in re.findall(r'"([a-z]+\.?[a-z_]+)"(?= (?:=>|\|))', code)}
+    known |= set(re.findall(r'"([a-z_0-9]+)"(?: \| "[a-z_.]+")* =>', code))
+    known -= {"s", "val"}
+    text = page("pseudo-variables.md").partition("## Transformations")[2].partition("## Not here")[0]
+    shown = {name for line in re.findall(r"^- `\w+\.`: (.*(?:\n  .*)*)", text, re.MULTILINE) for name in words(line)}
+    assert shown == known
+
+
+def words(text: str) -> list[str]:
+    return re.findall(r"`([a-zA-Z0-9_.]+)`", text)
+
+
+INNER = {"name": "To", "path": "a=>b", "pv": "$hdr(To)", "text": "a $ru b", "n": "3", "it": "i", "format": "%Y"}
+
+
+def spellings(name: str, meaning: str) -> list[str]:
+    """The variable with inner names that make sense."""
+    match = re.search(r"\((.*)\)", name)
+    if match is None:
+        return [name]
+    if match[1] in ("part", "which", "what"):
+        return [f"${bare(name)}({part})" for part in words(meaning) if part not in ("ksr_onsend_route",)]
+    return [f"${bare(name)}({INNER.get(match[1], 'x')})"]
+
+
+# Hash tables have their own tests.
+@pytest.mark.parametrize("row", [row for row in rows() if not row[0].startswith("$sht")], ids=lambda row: row[0])
+def test_variables_have_the_type_that_is_said(row: Row) -> None:
+    name, kind, sets, meaning = row
+    allowed = {"str": str, "int": int, "None": type(None)}
+    kinds = tuple(allowed[word] for word in re.findall(r"str|int|None", kind))
+    _engine.begin_fake()
+    try:
+        for spelling in spellings(name, meaning):
+            assert isinstance(_engine.pv_get(spelling), kinds), spelling
+        if not sets:
+            assert not any(settable(spelling) for spelling in spellings(name, meaning))
+        else:
+            _engine.pv_sets("$br", "sip:branch@example.com")
+            assert any(settable(spelling) for spelling in spellings(name, meaning))
+    finally:
+        _engine.end_fake()
+
+
+def settable(name: str) -> bool:
+    texts = ("sip:new@example.com", "example.com", "new")
+    return bool(_engine.pv_seti(name, 5080) or any(_engine.pv_sets(name, text) for text in texts))
+
+
+def test_pages_name_their_generator() -> None:
+    for name in ("ksr.md", "cli.md"):
+        command = re.search(r"`python -m ([\w.]+)`", page(name))
+        assert command is not None
+        assert Path(ROOT / "python" / (command[1].replace(".", "/") + ".py")).is_file()
