@@ -110,7 +110,7 @@ pub struct Core {
     reply_route: AtomicBool,
     onsend_route: AtomicBool,
     stopping: AtomicBool,
-    /// Which worker is at work, for [`Sink::stand_back`].
+    /// Which worker is at work, so that others are called only when it does not keep up.
     pub(crate) shift: Shift,
     /// Start of the to-tags of stateless replies; ACKs that carry it are ours to absorb.
     sl_tag: [u8; SL_TAG_PREFIX],
@@ -383,7 +383,11 @@ impl Core {
             // This worker is about to take the job itself.
             return;
         }
-        if let Some(net) = self.net.get() {
+        let Some(net) = self.net.get() else { return };
+        // Either the worker at work sees the job before it rests, or we see it resting.
+        if self.shift.is_kept_up(self.now_us()) {
+            net.nudge_worker();
+        } else {
             net.wake_worker();
         }
     }
@@ -710,10 +714,6 @@ impl Sink for Core {
 
     fn jobs_pending(&self) -> bool {
         !self.queue.is_empty()
-    }
-
-    fn stand_back(&self) -> bool {
-        self.shift.is_kept_up(self.now_us())
     }
 }
 

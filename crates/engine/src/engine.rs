@@ -229,9 +229,6 @@ impl Worker {
     /// Waits until there is a job, or the engine ends. To be called without the GIL.
     pub fn wait(&mut self) {
         self.rest();
-        if self.core.queue.is_empty() {
-            self.core.net().call_off_nudge();
-        }
         while self.core.queue.is_empty() && !self.core.is_stopping() {
             let port = &mut self.port;
             if Shift::reading(|| port.wait(None)).stopped {

@@ -1,10 +1,10 @@
 //! Which script worker is at work, and when another one had better join in.
 //!
-//! Python code runs in one thread at a time, so a second worker that reads while
+//! Python code runs in one thread at a time, so a second worker that joins while
 //! the first keeps up only passes the GIL to and fro: measured, that costs a third
-//! more CPU for each message. A worker that is woken therefore stands back while
-//! another took up a message less than [`KEEPS_UP_US`] ago. If that one blocks or
-//! computes, the time is over soon, and whoever stands back goes on.
+//! more CPU for each message. A job that comes while a worker took one up less
+//! than [`KEEPS_UP_US`] ago therefore waits for it, and a timer calls another worker
+//! should that one be stuck in its script.
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};

@@ -93,7 +93,8 @@ class ScriptWorker(threading.Thread):
         text = f"the handler {type(self.handler).__name__} has no method {message.callback}"
         if message.required:
             log.error(f"{self.runtime.settings.path}: {text} ({describe(message)})")
-            port.failed(self.runtime.answers_errors)
+            # Without its failure route a transaction ends with the best response, as in Kamailio.
+            port.failed(self.runtime.answers_errors and message.callback == "ksr_request_route")
         else:
             log.debug(text)
 

@@ -131,11 +131,6 @@ impl Mailbox {
             .unwrap_or_default()
     }
 
-    /// Whether no command waits.
-    pub fn is_empty(&self) -> bool {
-        self.commands.lock().as_ref().is_none_or(Vec::is_empty)
-    }
-
     /// Wakes the reactor.
     pub const fn waker(&self) -> &Waker {
         &self.waker

@@ -72,12 +72,6 @@ pub trait Sink: Send + Sync {
     fn jobs_pending(&self) -> bool {
         false
     }
-
-    /// Whether a worker that has just been woken had better leave the datagrams and
-    /// jobs to another one, which is at work and keeps up.
-    fn stand_back(&self) -> bool {
-        false
-    }
 }
 
 /// Why nothing could be bound or started; `Display` names the address or file.
@@ -430,13 +424,6 @@ impl Net {
     pub fn nudge_worker(&self) {
         if self.shared().alive() {
             self.shared().nudge.call();
-        }
-    }
-
-    /// Calls that off: no job waits.
-    pub fn call_off_nudge(&self) {
-        if self.shared().alive() {
-            self.shared().nudge.call_off();
         }
     }
 

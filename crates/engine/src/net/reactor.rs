@@ -81,6 +81,8 @@ pub struct Reactor {
     batch: Option<RecvBatch>,
     /// Reads UDP only while no worker waits.
     relief: bool,
+    /// The nudge came since this was last reset.
+    pub nudged: bool,
 }
 
 impl Reactor {
@@ -115,6 +117,7 @@ impl Reactor {
             timers: BinaryHeap::new(),
             batch: None,
             relief: false,
+            nudged: false,
         })
     }
 
@@ -189,6 +192,7 @@ impl Reactor {
                 Token::Nudge => {
                     woken = true;
                     self.cx.shared.nudge.call_off();
+                    self.nudged = true;
                 }
                 Token::Listener(index) => self.accept(index),
                 Token::Udp(index) => self.read_udp(index),
@@ -198,18 +202,6 @@ impl Reactor {
         self.events = events;
         self.run_timers();
         woken
-    }
-
-    /// Whether what [`Reactor::poll`] found may as well be served by another worker:
-    /// datagrams and jobs, and nothing of this reactor's own.
-    pub fn found_only_shared(&self) -> bool {
-        let shared = |(token, _): &Event| {
-            matches!(
-                Token::unpack(*token),
-                Token::Udp(_) | Token::Wake | Token::Nudge
-            )
-        };
-        self.conns.is_empty() && self.events.iter().all(shared) && self.mailbox().is_empty()
     }
 
     fn run_commands(&mut self) {

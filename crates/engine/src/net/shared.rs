@@ -126,6 +126,46 @@ impl Nudge {
     }
 }
 
+/// Which worker reads the UDP sockets. It keeps that part while it runs the script, since
+/// it mostly comes back at once; two that read would only pass the GIL to and fro. If
+/// it stays away the nudge calls another one, which takes the part over.
+#[derive(Default)]
+pub struct Lead {
+    /// Index of the worker plus one; 0 for none.
+    holder: AtomicUsize,
+    away: AtomicBool,
+}
+
+impl Lead {
+    /// Whether worker `index` has the part; it gets it when it is free.
+    pub fn holds(&self, index: usize) -> bool {
+        let mine = index + 1;
+        let free = self
+            .holder
+            .compare_exchange(0, mine, Ordering::SeqCst, Ordering::SeqCst);
+        matches!(free, Ok(_)) || free == Err(mine)
+    }
+
+    /// The holder leaves for the script, or is back.
+    pub fn set_away(&self, away: bool) {
+        self.away.store(away, Ordering::SeqCst);
+    }
+
+    /// Gives worker `index` the part of a holder that stays away.
+    pub fn take_over(&self, index: usize) {
+        if self.away.swap(false, Ordering::SeqCst) {
+            self.holder.store(index + 1, Ordering::SeqCst);
+        }
+    }
+
+    /// Worker `index` will not wait again.
+    pub fn release(&self, index: usize) {
+        let _ = self
+            .holder
+            .compare_exchange(index + 1, 0, Ordering::SeqCst, Ordering::SeqCst);
+    }
+}
+
 /// One instance for each [`super::Net`].
 pub struct Shared {
     /// Limits, timeouts and the rest.
@@ -155,6 +195,8 @@ pub struct Shared {
     next_wake: AtomicUsize,
     /// Calls a worker for jobs that wait too long.
     pub nudge: Nudge,
+    /// Who reads UDP.
+    pub lead: Lead,
 }
 
 impl Shared {
@@ -190,6 +232,7 @@ impl Shared {
             generation: sys::process_generation(),
             next_wake: AtomicUsize::new(0),
             nudge: Nudge::new().map_err(|e| NetError::new(format!("timerfd: {e}")))?,
+            lead: Lead::default(),
         })
     }
 

@@ -8,9 +8,6 @@ use super::reactor::Reactor;
 use super::shared::Shared;
 use super::{NetError, sys};
 
-/// How long a worker leaves the field to one that is busy before it looks again.
-const STAND_BACK: Duration = Duration::from_millis(1);
-
 /// Why [`WorkerPort::wait`] returned.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct WaitResult {
@@ -22,13 +19,14 @@ pub struct WaitResult {
     pub stopped: bool,
 }
 
-/// What one script worker reads: the UDP sockets, together with the other workers,
-/// its wake-ups, and in TLS modes 0 and 1 the connections that it owns.
+/// What one script worker reads: the UDP sockets while it has the lead, its wake-ups, and in TLS modes 0 and 1 the connections that it owns.
 pub struct WorkerPort {
     shared: Arc<Shared>,
     index: usize,
     /// `None` once stopped.
     reactor: Option<Reactor>,
+    /// Whether it watches the UDP sockets; see [`Lead`](super::shared::Lead).
+    leads: bool,
 }
 
 impl WorkerPort {
@@ -37,12 +35,12 @@ impl WorkerPort {
             return Err(NetError::new(format!("there is no worker {index}")));
         }
         let mut reactor = Reactor::new(shared, shared.net_threads + index)?;
-        reactor.watch_udp(true, false);
         reactor.watch_nudge()?;
         Ok(Self {
             shared: Arc::clone(shared),
             index,
             reactor: Some(reactor),
+            leads: false,
         })
     }
 
@@ -63,6 +61,15 @@ impl WorkerPort {
             return stopped;
         };
         let shared = &self.shared;
+        let leads = shared.lead.holds(self.index);
+        if leads != self.leads {
+            reactor.watch_udp(leads, false);
+            self.leads = leads;
+        }
+        if leads {
+            shared.lead.set_away(false);
+            shared.nudge.call_off();
+        }
         let _present = Present::enter(shared);
         let asleep = &shared.asleep[self.index];
         asleep.store(true, Ordering::SeqCst);
@@ -76,14 +83,14 @@ impl WorkerPort {
         };
         reactor.poll(timeout);
         asleep.store(false, Ordering::SeqCst);
-        // One worker at a time is cheapest while it keeps up: two would pass the GIL
-        // to and fro. See "hand-over" in docs/explain/decisions.md.
-        if reactor.found_only_shared() {
-            while shared.alive() && reactor.cx.sink.stand_back() {
-                std::thread::sleep(STAND_BACK);
-            }
-        }
         let woken = reactor.process() | jobs;
+        if std::mem::take(&mut reactor.nudged) {
+            shared.lead.take_over(self.index);
+        }
+        if self.leads && (woken || reactor.cx.messages > 0) {
+            shared.lead.set_away(true);
+            shared.nudge.call();
+        }
         WaitResult {
             messages: reactor.cx.messages,
             woken,
@@ -92,6 +99,7 @@ impl WorkerPort {
     }
 
     fn wind_up(&mut self) {
+        self.shared.lead.release(self.index);
         let Some(mut reactor) = self.reactor.take() else {
             return;
         };

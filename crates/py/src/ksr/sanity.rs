@@ -1,13 +1,13 @@
 //! `KSR.sanity`: checks of a message (Kamailio's module sanity).
 
-use sipwright_sip::script::sanity;
+use sipwright_sip::script::{Context, sanity};
 
-use super::{Call, Out};
+use super::{Call, Out, ksr_table, on_context};
 use crate::scope;
 
-/// Checks a request and answers what fails, as the module's `autodrop` default does.
-fn check<'py>(call: &Call<'_, 'py>) -> Out<'py> {
-    let out = on_context(call, |x| sanity::sanity_check(x, call.int(0), call.int(1)));
+/// Runs a check and answers what fails, as the module does unless `autodrop` is set.
+fn check<'py>(call: &Call<'_, 'py>, run: impl FnOnce(&mut Context) -> i32) -> Out<'py> {
+    let out = on_context(call, run);
     let core = scope::core();
     scope::with(|c| {
         if let Some((code, reason)) = c.ctx.sanity_reply.take() {
@@ -17,11 +17,11 @@ fn check<'py>(call: &Call<'_, 'py>) -> Out<'py> {
     out
 }
 
-use super::{ksr_table, on_context};
-
 ksr_table! { "sanity";
-    /// As `sanity_check` with Kamailio's default flags, but it leaves the answer to the script.
-    sanity_check_defaults() -> Int = |c| on_context(c, |x| sanity::sanity_check_defaults(x));
+    /// As `sanity_check` with Kamailio's default flags.
+    sanity_check_defaults() -> Int = |c| check(c, sanity::sanity_check_defaults);
     /// Checks the message (flags as in Kamailio's module sanity) and the URIs it names; 1, or -1 after the request was answered.
-    sanity_check(message_flags: Int, uri_flags: Int) -> Int = |c| check(c);
+    sanity_check(message_flags: Int, uri_flags: Int) -> Int = |c| {
+        check(c, |x| sanity::sanity_check(x, c.int(0), c.int(1)))
+    };
 }
