@@ -1,5 +1,6 @@
 //! Header field names and where a header field is in its message.
 
+use crate::scan;
 use crate::types::Span;
 
 macro_rules! header_ids {
@@ -86,16 +87,14 @@ header_ids! {
 /// Slots of the hash table over [`NAMES`]; a power of two.
 const SLOTS: usize = 256;
 
-/// `NAMES` index + 1 by hash, 0 for a free slot; collisions go to the next slot.
-const BY_NAME: [u8; SLOTS] = {
-    let mut table = [0; SLOTS];
+/// Header by the hash of its name. No two names share a slot, or this does not compile.
+const BY_NAME: [HeaderId; SLOTS] = {
+    let mut table = [HeaderId::Other; SLOTS];
     let mut i = 0;
     while i < NAMES.len() {
-        let mut slot = hash(NAMES[i].1.as_bytes());
-        while table[slot] != 0 {
-            slot = (slot + 1) % SLOTS;
-        }
-        table[slot] = i as u8 + 1;
+        let slot = hash(NAMES[i].1.as_bytes());
+        assert!(matches!(table[slot], HeaderId::Other));
+        table[slot] = NAMES[i].0;
         i += 1;
     }
     table
@@ -114,32 +113,32 @@ const BY_LETTER: [HeaderId; 26] = {
     table
 };
 
-/// A hash of length and three letters, the same for either case.
+/// A hash of length and two letters, the same for either case; 0 for an empty name.
+#[inline]
 const fn hash(name: &[u8]) -> usize {
-    let n = name.len();
-    let (first, middle, last) = (name[0] | 0x20, name[n / 2] | 0x20, name[n - 1] | 0x20);
-    (first as usize * 7 + middle as usize * 31 + last as usize + n * 11) % SLOTS
+    match (name.first(), name.last()) {
+        (Some(&first), Some(&last)) => {
+            let (first, last) = ((first | 0x20) as usize, (last | 0x20) as usize);
+            (first + (last + name.len()) * 11) % SLOTS
+        }
+        _ => 0,
+    }
 }
 
 impl HeaderId {
     /// The header of that name: any case, long or compact form (RFC 3261 section 7.3.3).
     #[must_use]
+    #[inline]
     pub fn of(name: &[u8]) -> Self {
-        match name {
-            [] => return Self::Other,
-            [c] if c.is_ascii_alphabetic() => {
-                return BY_LETTER[usize::from(c.to_ascii_lowercase() - b'a')];
-            }
-            _ => {}
+        if let [c] = name {
+            let letter = c.to_ascii_lowercase().wrapping_sub(b'a');
+            let id = BY_LETTER.get(usize::from(letter));
+            return id.copied().unwrap_or(Self::Other);
         }
-        let mut slot = hash(name);
-        while BY_NAME[slot] != 0 {
-            let (id, known, _) = NAMES[usize::from(BY_NAME[slot]) - 1];
-            let known = known.as_bytes();
-            if known == name || known.eq_ignore_ascii_case(name) {
-                return id;
-            }
-            slot = (slot + 1) % SLOTS;
+        let id = BY_NAME[hash(name)];
+        let known = id.canonical_name().as_bytes();
+        if scan::same(known, name) || known.eq_ignore_ascii_case(name) {
+            return id;
         }
         Self::Other
     }

@@ -6,6 +6,7 @@ use memchr::{memchr, memchr2};
 
 use crate::error::{ErrorKind, SyntaxError};
 use crate::header::{Header, HeaderId};
+use crate::scan;
 use crate::types::Span;
 
 const TOKEN: u8 = 1;
@@ -85,16 +86,26 @@ pub(crate) fn host_len(text: &[u8]) -> usize {
 }
 
 /// `text` without white space at its start.
-pub(crate) fn trim_start(text: &[u8]) -> &[u8] {
-    let n = text.iter().position(|&b| !is_ws(b)).unwrap_or(text.len());
-    &text[n..]
+#[inline]
+pub(crate) const fn trim_start(mut text: &[u8]) -> &[u8] {
+    while let [first, rest @ ..] = text
+        && is_ws(*first)
+    {
+        text = rest;
+    }
+    text
 }
 
 /// `text` without white space around it.
-pub(crate) fn trim(text: &[u8]) -> &[u8] {
-    let text = trim_start(text);
-    let n = text.iter().rposition(|&b| !is_ws(b)).map_or(0, |n| n + 1);
-    &text[..n]
+#[inline]
+pub(crate) const fn trim(text: &[u8]) -> &[u8] {
+    let mut text = trim_start(text);
+    while let [rest @ .., last] = text
+        && is_ws(*last)
+    {
+        text = rest;
+    }
+    text
 }
 
 /// Where `part` lies in `whole`, of which it must be a subslice.
@@ -185,7 +196,7 @@ fn value_len(list: &[u8]) -> usize {
 pub(crate) struct Lines<'a> {
     buf: &'a [u8],
     pos: usize,
-    crlfs: usize,
+    stray_cr: bool,
 }
 
 /// What [`Lines::next_line`] met.
@@ -198,67 +209,124 @@ pub(crate) enum Step {
 impl<'a> Lines<'a> {
     /// Starts at `pos`, the beginning of a line.
     pub(crate) const fn new(buf: &'a [u8], pos: usize) -> Self {
-        Self { buf, pos, crlfs: 0 }
+        let stray_cr = false;
+        Self { buf, pos, stray_cr }
     }
 
-    /// How many of the line ends passed so far were CRLF.
-    pub(crate) const fn crlfs(&self) -> usize {
-        self.crlfs
+    /// Whether one of the lines passed so far held a CR without LF.
+    pub(crate) const fn stray_cr(&self) -> bool {
+        self.stray_cr
+    }
+
+    /// Passes the first line; gives its end, which is that of the buffer when no LF
+    /// ends it.
+    pub(crate) fn first_line(&mut self) -> usize {
+        let rest = &self.buf[self.pos..];
+        self.pos += self.line_len(rest, 0).map_or(rest.len(), |(_, len)| len);
+        self.pos
     }
 
     /// The next header field. After a malformed line it can be called again.
+    #[inline(always)]
     pub(crate) fn next_line(&mut self) -> Result<Step, SyntaxError> {
-        let (buf, start) = (self.buf, self.pos);
-        match buf[start..] {
-            [b'\n', ..] => return Ok(Step::End(start, start + 1)),
-            [b'\r', b'\n', ..] => {
-                self.crlfs += 1;
-                return Ok(Step::End(start, start + 2));
-            }
-            _ => {}
+        let start = self.pos;
+        let line = self.buf.get(start..).unwrap_or_default();
+        let colon = scan::find(line, |word| {
+            scan::equal(word, b':') | scan::below(word, LINE_ENDS)
+        });
+        let Some((name, [b':', ..])) = colon.and_then(|n| line.split_at_checked(n)) else {
+            return self.no_colon(line, colon.unwrap_or(0));
+        };
+        self.field(line, name, name.len() + 1)
+    }
+
+    /// The header field of that name whose value begins at `from` of `line`.
+    #[inline(always)]
+    fn field(&mut self, line: &[u8], name: &[u8], from: usize) -> Result<Step, SyntaxError> {
+        let start = self.pos;
+        let (end, len) = self.folded_len(line, from)?;
+        self.pos += len;
+        let name = trim_blanks_end(name);
+        let id = HeaderId::of(name);
+        // A known name is a token.
+        if id == HeaderId::Other && !is_token(name) {
+            return Err(MALFORMED_LINE);
         }
-        let name_end = start + token_len(&buf[start..]);
-        let end = self.line_end(name_end)?;
-        self.pos = end;
-        let mut colon = name_end;
-        while matches!(buf[colon], b' ' | b'\t') {
-            colon += 1;
-        }
-        if buf[colon] != b':' || name_end == start {
-            let reason = "Malformed header line";
-            return Err(SyntaxError::new(ErrorKind::HeaderLine, reason));
-        }
-        let (mut from, mut to) = (colon + 1, end);
-        while from < to && is_ws(buf[to - 1]) {
-            to -= 1;
-        }
-        while from < to && is_ws(buf[from]) {
-            from += 1;
-        }
+        let value = trim(line.get(from..end).unwrap_or_default());
         Ok(Step::Line(Header {
-            id: HeaderId::of(&buf[start..name_end]),
-            name: Span::new(start as u32, name_end as u32),
-            value: Span::new(from as u32, to as u32),
-            full: Span::new(start as u32, end as u32),
+            id,
+            name: span_in(self.buf, name),
+            value: span_in(self.buf, value),
+            full: Span::new(start as u32, self.pos as u32),
         }))
     }
 
-    /// One past the line end that no folding follows (RFC 3261 section 7.3.1).
-    fn line_end(&mut self, mut pos: usize) -> Result<usize, SyntaxError> {
+    /// What a line is in which something else comes before a colon, at `at`: the
+    /// empty line, one with a tab before its colon, or none of a header field.
+    #[cold]
+    fn no_colon(&mut self, line: &[u8], at: usize) -> Result<Step, SyntaxError> {
+        match line {
+            [b'\n', ..] => return Ok(Step::End(self.pos, self.pos + 1)),
+            [b'\r', b'\n', ..] => return Ok(Step::End(self.pos, self.pos + 2)),
+            _ => {}
+        }
+        let blanks = line[at..].iter().take_while(|b| is_blank(**b)).count();
+        if line.get(at + blanks) == Some(&b':') {
+            return self.field(line, &line[..at], at + blanks + 1);
+        }
+        let (_, len) = self.folded_len(line, at)?;
+        self.pos += len;
+        Err(MALFORMED_LINE)
+    }
+
+    /// Where `text` has its first line end after `from` that no folding follows
+    /// (RFC 3261 section 7.3.1), and where the next line begins.
+    #[inline(always)]
+    fn folded_len(&mut self, text: &[u8], mut from: usize) -> Result<(usize, usize), SyntaxError> {
         loop {
-            let Some(n) = memchr(b'\n', &self.buf[pos..]) else {
-                return Err(SyntaxError::new(
-                    ErrorKind::Unterminated,
-                    "Header fields without end",
-                ));
-            };
-            pos += n + 1;
-            self.crlfs += usize::from(self.buf[..pos - 1].ends_with(b"\r"));
-            if !matches!(self.buf.get(pos), Some(b' ' | b'\t')) {
-                return Ok(pos);
+            let (end, next) = self.line_len(text, from).ok_or(UNTERMINATED)?;
+            if !text.get(next).is_some_and(|&b| is_blank(b)) {
+                return Ok((end, next));
             }
+            from = next;
         }
     }
+
+    /// Where `text` has its first line end after `from`, and where the next line begins.
+    #[inline(always)]
+    fn line_len(&mut self, text: &[u8], mut from: usize) -> Option<(usize, usize)> {
+        loop {
+            let rest = text.get(from..)?;
+            let at = scan::find(rest, |word| scan::below(word, LINE_ENDS))?;
+            match rest.get(at..)? {
+                [b'\r', b'\n', ..] => return Some((from + at, from + at + 2)),
+                [b'\n', ..] => return Some((from + at, from + at + 1)),
+                [b'\r', ..] => self.stray_cr = true,
+                _ => {}
+            }
+            from += at + 1;
+        }
+    }
+}
+
+/// Above CR and LF; the few other controls below it are passed one by one.
+const LINE_ENDS: u8 = b'\r' + 1;
+
+const MALFORMED_LINE: SyntaxError =
+    SyntaxError::new(ErrorKind::HeaderLine, "Malformed header line");
+
+const UNTERMINATED: SyntaxError =
+    SyntaxError::new(ErrorKind::Unterminated, "Header fields without end");
+
+const fn is_blank(b: u8) -> bool {
+    matches!(b, b' ' | b'\t')
+}
+
+fn trim_blanks_end(mut text: &[u8]) -> &[u8] {
+    while let [rest @ .., b' ' | b'\t'] = text {
+        text = rest;
+    }
+    text
 }
 
 /// Content-Length of a whole header block that begins at `pos` of `head`, by the

@@ -22,6 +22,7 @@ pub mod method;
 pub mod nameaddr;
 pub mod params;
 mod parse;
+mod scan;
 pub mod script;
 pub mod timer;
 pub mod tx;

@@ -5,7 +5,7 @@
 //! is remembered and reading goes on, so that the request can still be answered.
 
 use bytes::{Buf, Bytes};
-use memchr::{memchr, memchr_iter};
+use memchr::memchr;
 
 use crate::error::{ErrorKind, ParseError, SyntaxError};
 use crate::header::{Header, HeaderId};
@@ -13,6 +13,7 @@ use crate::lex::{self, Lines, Step};
 use crate::message::{Message, StartLine};
 use crate::method::Method;
 use crate::nameaddr::NameAddr;
+use crate::scan;
 use crate::types::Span;
 use crate::uri::Uri;
 use crate::via::Via;
@@ -35,9 +36,8 @@ pub(crate) fn parse(mut bytes: Bytes) -> Result<Message, ParseError> {
     if bytes.len() > MAX_MESSAGE {
         return Err(bare_error(ErrorKind::TooLarge, "Message too large"));
     }
-    let mut parser = Parser::new(bytes);
-    parser.run();
-    parser.finish()
+    let draft = Parser::new(&bytes).run();
+    draft.finish(bytes)
 }
 
 /// CRLFs before the first line are ignored (RFC 3261 section 7.5).
@@ -72,17 +72,26 @@ struct Needed {
     max_forwards: Option<Span>,
 }
 
-struct Parser {
-    msg: Message,
+struct Parser<'a> {
+    buf: &'a [u8],
     needed: Needed,
-    via_ok: bool,
-    error: Option<SyntaxError>,
+    draft: Draft,
 }
 
-impl Parser {
-    fn new(bytes: Bytes) -> Self {
+/// What was read so far.
+struct Draft {
+    /// Still without its bytes.
+    msg: Message,
+    via_ok: bool,
+    error: Option<SyntaxError>,
+    /// Where the body ends.
+    end: usize,
+}
+
+impl<'a> Parser<'a> {
+    fn new(buf: &'a [u8]) -> Self {
         let msg = Message {
-            bytes,
+            bytes: Bytes::new(),
             headers: Vec::with_capacity(USUAL_HEADERS),
             start: StartLine::Request {
                 method: Method::Other,
@@ -99,51 +108,52 @@ impl Parser {
             cseq_method: Span::default(),
             content_length: None,
         };
-        Self {
+        let draft = Draft {
             msg,
-            needed: Needed::default(),
             via_ok: false,
             error: None,
-        }
+            end: buf.len(),
+        };
+        let needed = Needed::default();
+        Self { buf, needed, draft }
     }
 
-    fn run(&mut self) {
-        let start = self.first_line();
+    fn run(mut self) -> Draft {
+        let mut lines = Lines::new(self.buf, 0);
+        let start = self.first_line(lines.first_line());
         self.note(start);
-        self.index();
+        self.index(lines);
         let parts = self.parts();
         self.note(parts);
         let body = self.cut_body();
         self.note(body);
+        self.draft
     }
 
     /// Keeps the first thing that was wrong.
     fn note(&mut self, result: Result<(), SyntaxError>) {
         if let Err(e) = result {
-            self.error.get_or_insert(e);
+            self.draft.error.get_or_insert(e);
         }
     }
 
-    /// Request-Line or Status-Line (RFC 3261 sections 7.1 and 7.2).
-    fn first_line(&mut self) -> Result<(), SyntaxError> {
-        let buf = &self.msg.bytes[..];
-        let end = memchr(b'\n', buf).map_or(buf.len(), |n| n + 1);
-        self.msg.first_line = Span::new(0, end as u32);
-        let line = &buf[..end];
+    /// Request-Line or Status-Line (RFC 3261 sections 7.1 and 7.2), up to `end`.
+    fn first_line(&mut self, end: usize) -> Result<(), SyntaxError> {
+        self.draft.msg.first_line = Span::new(0, end as u32);
+        let line = &self.buf[..end];
         let line = line.strip_suffix(b"\n").unwrap_or(line);
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         if starts_with_version(line) {
-            self.status_line(line.len())
+            self.status_line(line)
         } else {
-            self.request_line(line.len())
+            self.request_line(line)
         }
     }
 
-    fn request_line(&mut self, len: usize) -> Result<(), SyntaxError> {
-        let line = &self.msg.bytes[..len];
+    fn request_line(&mut self, line: &[u8]) -> Result<(), SyntaxError> {
         let (name, rest) = split_space(line).ok_or(BAD_START)?;
         let (uri, version) = split_space(rest).ok_or(BAD_START)?;
-        self.msg.start = StartLine::Request {
+        self.draft.msg.start = StartLine::Request {
             method: Method::of(name),
             name: lex::span_in(line, name),
             uri: lex::span_in(line, uri),
@@ -160,12 +170,12 @@ impl Parser {
         }
     }
 
-    fn status_line(&mut self, len: usize) -> Result<(), SyntaxError> {
-        let line = &self.msg.bytes[..len];
-        let (version, rest) = split_space(line).unwrap_or((line, &line[len..]));
-        let (code, reason) = split_space(rest).unwrap_or((rest, &line[len..]));
+    fn status_line(&mut self, line: &[u8]) -> Result<(), SyntaxError> {
+        let nothing = &line[line.len()..];
+        let (version, rest) = split_space(line).unwrap_or((line, nothing));
+        let (code, reason) = split_space(rest).unwrap_or((rest, nothing));
         let number = lex::decimal(code, 699).filter(|&n| n >= 100 && code.len() == 3);
-        self.msg.start = StartLine::Response {
+        self.draft.msg.start = StartLine::Response {
             code: number.unwrap_or(0) as u16,
             reason: lex::span_in(line, reason),
             method: Method::Other,
@@ -177,23 +187,25 @@ impl Parser {
     }
 
     /// Indexes the header fields up to the empty line.
-    fn index(&mut self) {
-        let bytes = self.msg.bytes.clone();
-        let mut lines = Lines::new(&bytes, self.msg.first_line.end as usize);
+    fn index(&mut self, mut lines: Lines<'_>) {
         loop {
             match lines.next_line() {
                 Ok(Step::Line(header)) => {
-                    let added = self.add(header);
-                    let full = matches!(added, Err(e) if e.kind == ErrorKind::TooManyHeaders);
-                    self.note(added);
-                    if full {
+                    if self.draft.msg.headers.len() == MAX_HEADERS {
+                        let kind = ErrorKind::TooManyHeaders;
+                        self.note(Err(error(kind, "Too many header fields")));
                         break;
                     }
+                    self.add(header);
                 }
                 Ok(Step::End(start, end)) => {
-                    self.msg.blank = Span::new(start as u32, end as u32);
-                    let crs = self.check_crs(lines.crlfs());
-                    return self.note(crs);
+                    self.draft.msg.blank = Span::new(start as u32, end as u32);
+                    // It is no line end here, but may be one to whoever is next: such
+                    // a message would hold other header fields for them.
+                    if lines.stray_cr() {
+                        self.note(Err(error(ErrorKind::HeaderLine, "CR without LF")));
+                    }
+                    return;
                 }
                 Err(e) => {
                     self.note(Err(e));
@@ -203,34 +215,20 @@ impl Parser {
                 }
             }
         }
-        let end = bytes.len() as u32;
-        self.msg.blank = Span::new(end, end);
+        let end = self.buf.len() as u32;
+        self.draft.msg.blank = Span::new(end, end);
     }
 
-    /// A CR without LF is no line end here, but may be one to whoever is next:
-    /// such a message would hold other header fields for them. `crlfs` is how many
-    /// CRs of the header fields are well.
-    fn check_crs(&self, crlfs: usize) -> Result<(), SyntaxError> {
-        let head = &self.msg.bytes[..self.msg.body_offset()];
-        let first = self.msg.get(self.msg.first_line).ends_with(b"\r\n");
-        if memchr_iter(b'\r', head).count() == crlfs + usize::from(first) {
-            return Ok(());
-        }
-        Err(error(ErrorKind::HeaderLine, "CR without LF"))
-    }
-
-    fn add(&mut self, header: Header) -> Result<(), SyntaxError> {
-        if self.msg.headers.len() == MAX_HEADERS {
-            return Err(error(ErrorKind::TooManyHeaders, "Too many header fields"));
-        }
+    fn add(&mut self, header: Header) {
         if header.full.len() > MAX_LINE {
-            return Err(error(ErrorKind::TooLarge, "Header field too long"));
+            let kind = ErrorKind::TooLarge;
+            return self.note(Err(error(kind, "Header field too long")));
         }
-        self.msg.headers.push(header);
+        self.draft.msg.headers.push(header);
         let slot = match header.id {
             HeaderId::Via => {
                 self.needed.via.get_or_insert(header.value);
-                return Ok(());
+                return;
             }
             HeaderId::From => &mut self.needed.from,
             HeaderId::To => &mut self.needed.to,
@@ -238,22 +236,22 @@ impl Parser {
             HeaderId::CSeq => &mut self.needed.cseq,
             HeaderId::ContentLength => &mut self.needed.content_length,
             HeaderId::MaxForwards => &mut self.needed.max_forwards,
-            _ => return Ok(()),
+            _ => return,
         };
         if slot.is_some() {
             let kind = ErrorKind::Duplicate(header.id);
-            return Err(error(kind, "Several header fields where one is allowed"));
+            let reason = "Several header fields where one is allowed";
+            return self.note(Err(error(kind, reason)));
         }
         *slot = Some(header.value);
-        Ok(())
     }
 
     /// Parses what routing needs; all of it, even when something was wrong before.
     fn parts(&mut self) -> Result<(), SyntaxError> {
         let via = self.parse_via();
         let (from, to) = (self.needed.from, self.needed.to);
-        let from = parse_addr(&self.msg.bytes, from, HeaderId::From).map(|a| self.msg.from = a);
-        let to = parse_addr(&self.msg.bytes, to, HeaderId::To).map(|a| self.msg.to = a);
+        let from = parse_addr(self.buf, from, HeaderId::From).map(|a| self.draft.msg.from = a);
+        let to = parse_addr(self.buf, to, HeaderId::To).map(|a| self.draft.msg.to = a);
         let call_id = self.parse_call_id();
         let cseq = self.parse_cseq();
         via.and(from).and(to).and(call_id).and(cseq)
@@ -261,15 +259,15 @@ impl Parser {
 
     fn parse_via(&mut self) -> Result<(), SyntaxError> {
         let span = self.needed.via.ok_or(missing(HeaderId::Via))?;
-        let (via, params) = Via::parse_lenient(&self.msg.bytes, span)?;
-        self.msg.via = via;
-        self.via_ok = true;
+        let (via, params) = Via::parse_lenient(self.buf, span)?;
+        self.draft.msg.via = via;
+        self.draft.via_ok = true;
         params
     }
 
     fn parse_call_id(&mut self) -> Result<(), SyntaxError> {
-        self.msg.call_id = self.needed.call_id.ok_or(missing(HeaderId::CallId))?;
-        if self.msg.call_id.is_empty() {
+        self.draft.msg.call_id = self.needed.call_id.ok_or(missing(HeaderId::CallId))?;
+        if self.draft.msg.call_id.is_empty() {
             return Err(error(ErrorKind::Header(HeaderId::CallId), "Empty Call-ID"));
         }
         Ok(())
@@ -279,21 +277,21 @@ impl Parser {
     fn parse_cseq(&mut self) -> Result<(), SyntaxError> {
         let span = self.needed.cseq.ok_or(missing(HeaderId::CSeq))?;
         let malformed = error(ErrorKind::Header(HeaderId::CSeq), "Malformed CSeq");
-        let value = self.msg.get(span);
+        let value = span.of(self.buf);
         let digits = value.iter().take_while(|b| b.is_ascii_digit()).count();
         let (number, rest) = value.split_at(digits);
         let name = lex::trim_start(rest);
         if name.len() == rest.len() || !lex::is_token(name) {
             return Err(malformed);
         }
-        let span = lex::span_in(&self.msg.bytes, name);
+        let span = lex::span_in(self.buf, name);
         let of_cseq = Method::of(name);
-        self.msg.cseq = lex::decimal(number, i32::MAX as u32).ok_or(malformed)?;
-        self.msg.cseq_method = span;
-        match &mut self.msg.start {
+        self.draft.msg.cseq = lex::decimal(number, i32::MAX as u32).ok_or(malformed)?;
+        self.draft.msg.cseq_method = span;
+        match &mut self.draft.msg.start {
             StartLine::Response { method, .. } => *method = of_cseq,
             StartLine::Request { name, .. } => {
-                if name.of(&self.msg.bytes) != span.of(&self.msg.bytes) {
+                if name.of(self.buf) != span.of(self.buf) {
                     let reason = "CSeq method is not the request method";
                     return Err(error(ErrorKind::MethodMismatch, reason));
                 }
@@ -307,20 +305,24 @@ impl Parser {
         let Some(span) = self.needed.content_length else {
             return Ok(());
         };
-        let length = lex::parse_content_length(self.msg.get(span))?;
-        self.msg.content_length = Some(length);
-        let end = self.msg.body_offset() + length as usize;
-        if end > self.msg.bytes.len() {
+        let length = lex::parse_content_length(span.of(self.buf))?;
+        self.draft.msg.content_length = Some(length);
+        let end = self.draft.msg.body_offset() + length as usize;
+        if end > self.buf.len() {
             return Err(error(
                 ErrorKind::Truncated,
                 "Body shorter than Content-Length",
             ));
         }
-        self.msg.bytes.truncate(end);
+        self.draft.end = end;
         Ok(())
     }
+}
 
-    fn finish(self) -> Result<Message, ParseError> {
+impl Draft {
+    fn finish(mut self, mut bytes: Bytes) -> Result<Message, ParseError> {
+        bytes.truncate(self.end);
+        self.msg.bytes = bytes;
         let Some(e) = self.error else {
             return Ok(self.msg);
         };
@@ -368,7 +370,7 @@ fn parse_addr(buf: &[u8], span: Option<Span>, id: HeaderId) -> Result<NameAddr, 
 
 /// What is before the first space, and after it.
 fn split_space(text: &[u8]) -> Option<(&[u8], &[u8])> {
-    let n = memchr(b' ', text)?;
+    let n = scan::find_byte(text, b' ')?;
     Some((&text[..n], &text[n + 1..]))
 }
 
