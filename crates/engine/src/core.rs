@@ -109,6 +109,8 @@ pub struct Core {
     messages: AtomicU64,
     reply_route: AtomicBool,
     onsend_route: AtomicBool,
+    /// Requests that begin something new are refused.
+    draining: AtomicBool,
     stopping: AtomicBool,
     /// Which worker is at work, so that others are called only when it does not keep up.
     pub(crate) shift: Shift,
@@ -194,6 +196,7 @@ impl Core {
             messages: AtomicU64::new(0),
             reply_route: AtomicBool::new(false),
             onsend_route: AtomicBool::new(false),
+            draining: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
             shift: Shift::default(),
             sl_tag: sl_tag_prefix(hasher.hash_one(instance)),
@@ -273,6 +276,11 @@ impl Core {
     #[must_use]
     pub fn has_onsend_route(&self) -> bool {
         self.onsend_route.load(Ordering::Relaxed)
+    }
+
+    /// From here on only what belongs to requests in work is given to the script.
+    pub fn set_draining(&self) {
+        self.draining.store(true, Ordering::SeqCst);
     }
 
     /// No further jobs: workers get none once this is set.
@@ -414,6 +422,11 @@ impl Core {
             self.counters.retransmissions.inc();
             return;
         }
+        let is_new = !matches!(msg.method(), Method::Ack | Method::Cancel);
+        if is_new && self.draining.load(Ordering::Relaxed) {
+            self.refuse(&msg, &flow, b"Service Unavailable");
+            return;
+        }
         let key = self.pending.key(&msg);
         if !self.pending.insert(key, &msg, flow, now) {
             self.counters.retransmissions.inc();
@@ -433,17 +446,22 @@ impl Core {
         }
     }
 
-    /// Answers what the queue has no room for (RFC 3261 section 21.5.4).
+    /// Answers what the queue has no room for.
     fn refuse_overload(&self, msg: &Message, flow: &Flow) {
         if matches!(msg.method(), Method::Ack | Method::Cancel) {
             self.counters.overload_dropped.inc();
             return;
         }
         self.counters.overload_refused.inc();
+        self.refuse(msg, flow, b"Server Overloaded");
+    }
+
+    /// 503 with Retry-After (RFC 3261 section 21.5.4).
+    fn refuse(&self, msg: &Message, flow: &Flow, reason: &[u8]) {
         let retry = format!("Retry-After: {}\r\n", self.config.limits.retry_after_s);
         let reply = Reply {
             headers: retry.as_bytes(),
-            ..Reply::new(503, b"Server Overloaded")
+            ..Reply::new(503, reason)
         };
         self.reply_stateless(msg, flow, &reply);
     }

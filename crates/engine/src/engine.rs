@@ -131,8 +131,9 @@ impl Engine {
         })
     }
 
-    /// Accepts no further connections.
+    /// Accepts no further connections; a request that begins something new gets 503.
     pub fn stop_accepting(&self) {
+        self.core.set_draining();
         if let Some(net) = self.core.bound() {
             net.stop_accepting();
         }
