@@ -390,6 +390,7 @@ fn both_network_threads_get_connections() {
     server.until_stat("connections_open", 20);
     let conns = server.net.conns();
     let on_first = conns.iter().filter(|c| c.thread == "sw-net-0").count();
-    assert_eq!(on_first, 10, "{conns:?}");
+    // Two threads that accept at the same moment both see the load before the other's.
+    assert!((8..=12).contains(&on_first), "{conns:?}");
     drop(clients);
 }
