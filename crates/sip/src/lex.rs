@@ -10,12 +10,12 @@ use crate::scan;
 use crate::types::Span;
 
 const TOKEN: u8 = 1;
-const URI: u8 = 2;
-const HOST: u8 = 4;
-const WS: u8 = 8;
+const HOST: u8 = 2;
+const WS: u8 = 4;
+const PARAM: u8 = 8;
 
-/// Classes of every byte (RFC 3261 section 25.1). `URI` is lenient: all but
-/// controls, blanks, quotes and angle brackets, since user parts like `*86#` are common.
+/// Classes of every byte (RFC 3261 section 25.1). `PARAM` is what can be in a parameter
+/// without being looked at: all but white space, quotes and semicolons.
 const CLASS: [u8; 256] = {
     let mut class = [0; 256];
     let mut i = 0;
@@ -30,14 +30,14 @@ const CLASS: [u8; 256] = {
         {
             class[i] |= TOKEN;
         }
-        if b > 0x20 && b != 0x7f && !matches!(b, b'<' | b'>' | b'"') {
-            class[i] |= URI;
-        }
         if alnum || matches!(b, b'-' | b'.' | b'_') {
             class[i] |= HOST;
         }
         if matches!(b, b' ' | b'\t' | b'\r' | b'\n') {
             class[i] |= WS;
+        }
+        if !matches!(b, b' ' | b'\t' | b'\r' | b'\n' | b'"' | b';') {
+            class[i] |= PARAM;
         }
         i += 1;
     }
@@ -58,9 +58,33 @@ pub(crate) fn is_token(text: &[u8]) -> bool {
     !text.is_empty() && text.iter().all(|&b| is(b, TOKEN))
 }
 
-/// Whether no byte of `text` is one that a URI can never hold.
+/// Whether no byte of `text` is one that a URI can never hold. Lenient: all is well
+/// but controls, blanks, quotes and angle brackets, since user parts like `*86#` are common.
 pub(crate) fn is_uri_text(text: &[u8]) -> bool {
-    text.iter().all(|&b| is(b, URI))
+    // `<` and `>` differ in one bit.
+    let illegal = |word| {
+        scan::below(word, 0x21)
+            | scan::equal(word & !0x0202_0202_0202_0202, b'<')
+            | scan::equal(word, b'"')
+            | scan::equal(word, 0x7f)
+    };
+    scan::find(text, illegal).is_none()
+}
+
+/// Length of the parameter name that `text` begins with, if nothing about it is unusual.
+#[inline]
+pub(crate) fn param_name_len(text: &[u8]) -> usize {
+    text.iter()
+        .position(|&b| b == b'=' || !is(b, PARAM))
+        .unwrap_or(text.len())
+}
+
+/// Length of the parameter value that `text` begins with, if nothing about it is unusual.
+#[inline]
+pub(crate) fn param_value_len(text: &[u8]) -> usize {
+    text.iter()
+        .position(|&b| !is(b, PARAM))
+        .unwrap_or(text.len())
 }
 
 /// Length of the token that `text` begins with.
@@ -133,15 +157,15 @@ pub(crate) fn decimal(text: &[u8], max: u32) -> Option<u32> {
     if text.is_empty() {
         return None;
     }
-    let mut value: u32 = 0;
+    let mut value: u64 = 0;
     for &b in text {
         let digit = b.wrapping_sub(b'0');
-        if digit > 9 {
+        if digit > 9 || value > u64::from(u32::MAX) {
             return None;
         }
-        value = value.checked_mul(10)?.checked_add(u32::from(digit))?;
+        value = value * 10 + u64::from(digit);
     }
-    (value <= max).then_some(value)
+    (value <= u64::from(max)).then_some(value as u32)
 }
 
 /// Values separated by commas that are outside quotes and angle brackets; empty ones are skipped.
@@ -358,4 +382,18 @@ pub(crate) fn content_length(head: &[u8], pos: usize) -> Result<Option<u32>, Syn
 pub(crate) fn parse_content_length(value: &[u8]) -> Result<u32, SyntaxError> {
     let kind = ErrorKind::Header(HeaderId::ContentLength);
     decimal(value, i32::MAX as u32).ok_or(SyntaxError::new(kind, "Malformed Content-Length"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_uri_text;
+
+    #[test]
+    fn bytes_of_a_uri() {
+        for byte in 0..=255_u8 {
+            let illegal = byte <= 0x20 || matches!(byte, b'<' | b'>' | b'"' | 0x7f);
+            assert_eq!(is_uri_text(&[b'a', byte]), !illegal, "{byte:#x}");
+            assert_eq!(is_uri_text(&[&[b'a'; 9][..], &[byte]].concat()), !illegal);
+        }
+    }
 }

@@ -1,10 +1,9 @@
 //! name-addr and addr-spec with header parameters: From, To, Contact, Route (RFC 3261 section 20.10).
 
-use memchr::{memchr, memchr3};
-
 use crate::error::{ErrorKind, SyntaxError};
 use crate::lex::{self, span_in};
 use crate::params::Params;
+use crate::scan;
 use crate::types::Span;
 
 /// Where the parts of a From, To, Contact or Route value are in their message.
@@ -89,7 +88,8 @@ pub fn parse_nameaddr(text: &[u8]) -> Result<NameAddrRef<'_>, SyntaxError> {
 /// Where the `<` is, unless a parameter comes first: then it belongs to that.
 fn open_bracket(text: &[u8]) -> Result<Option<usize>, SyntaxError> {
     let mut pos = 0;
-    while let Some(hit) = text.get(pos..).and_then(|r| memchr3(b'<', b'"', b';', r)) {
+    let marks = |word| scan::equal(word, b'<') | scan::equal(word, b'"') | scan::equal(word, b';');
+    while let Some(hit) = text.get(pos..).and_then(|rest| scan::find(rest, marks)) {
         let at = pos + hit;
         match text[at] {
             b'<' => return Ok(Some(at)),
@@ -101,7 +101,7 @@ fn open_bracket(text: &[u8]) -> Result<Option<usize>, SyntaxError> {
 }
 
 fn bracketed(text: &[u8], open: usize) -> Result<NameAddrRef<'_>, SyntaxError> {
-    let close = open + memchr(b'>', &text[open..]).ok_or(UNBALANCED)?;
+    let close = open + scan::find_byte(&text[open..], b'>').ok_or(UNBALANCED)?;
     let uri = lex::trim(&text[open + 1..close]);
     check_scheme(uri)?;
     let params = match lex::trim_start(&text[close + 1..]) {
@@ -120,7 +120,7 @@ fn bracketed(text: &[u8], open: usize) -> Result<NameAddrRef<'_>, SyntaxError> {
 /// Without brackets everything from the first semicolon is a header parameter, and
 /// commas and question marks are not allowed (RFC 3261 section 20).
 fn bare(text: &[u8]) -> Result<NameAddrRef<'_>, SyntaxError> {
-    let end = memchr(b';', text).unwrap_or(text.len());
+    let end = scan::find_byte(text, b';').unwrap_or(text.len());
     let uri = lex::trim(&text[..end]);
     check_scheme(uri)?;
     if !lex::is_uri_text(uri) || uri.iter().any(|b| matches!(b, b',' | b'?')) {

@@ -25,7 +25,7 @@ impl<'a> Params<'a> {
     /// when it has no value.
     #[must_use]
     pub fn get(mut self, name: &[u8]) -> Option<&'a [u8]> {
-        self.find(|(n, _)| n.eq_ignore_ascii_case(name))
+        self.find(|(n, _)| n.len() == name.len() && n.eq_ignore_ascii_case(name))
             .map(|(_, v)| v.unwrap_or_default())
     }
 
@@ -36,10 +36,30 @@ impl<'a> Params<'a> {
     }
 
     /// The next parameter, an empty one included; `None` at the end of the list.
+    #[inline]
     pub(crate) fn next_raw(&mut self) -> Option<RawParam<'a>> {
-        if self.rest.is_empty() {
+        let list = self.rest;
+        if list.is_empty() {
             return None;
         }
+        let (name, mut after) = list.split_at(lex::param_name_len(list));
+        let mut value = None;
+        if let [b'=', text @ ..] = after {
+            let len = lex::param_value_len(text);
+            value = Some(&text[..len]);
+            after = &text[len..];
+        }
+        if !matches!(after, [] | [b';', ..]) {
+            return Some(self.next_unusual());
+        }
+        self.rest = after.get(1..).unwrap_or_default();
+        let text = &list[..list.len() - after.len()];
+        Some(RawParam { text, name, value })
+    }
+
+    /// As [`Params::next_raw`], for one with white space or quotes.
+    #[cold]
+    fn next_unusual(&mut self) -> RawParam<'a> {
         let end = param_len(self.rest);
         let text = lex::trim(&self.rest[..end]);
         self.rest = self.rest.get(end + 1..).unwrap_or_default();
@@ -47,7 +67,7 @@ impl<'a> Params<'a> {
             Some(eq) => (lex::trim(&text[..eq]), Some(lex::trim(&text[eq + 1..]))),
             None => (text, None),
         };
-        Some(RawParam { text, name, value })
+        RawParam { text, name, value }
     }
 }
 

@@ -348,7 +348,7 @@ fn starts_with_version(line: &[u8]) -> bool {
 }
 
 fn check_version(version: &[u8]) -> Result<(), SyntaxError> {
-    if version.eq_ignore_ascii_case(b"SIP/2.0") {
+    if version == b"SIP/2.0" || version.eq_ignore_ascii_case(b"SIP/2.0") {
         return Ok(());
     }
     let numbers = version.get(4..).unwrap_or_default();

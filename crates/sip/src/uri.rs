@@ -7,6 +7,7 @@ use memchr::memchr;
 use crate::error::{ErrorKind, SyntaxError};
 use crate::lex;
 use crate::params::Params;
+use crate::scan;
 use crate::types::Proto;
 
 /// Scheme of a URI.
@@ -93,9 +94,9 @@ impl<'a> Uri<'a> {
     /// first `@`, since neither part of userinfo can hold one unescaped.
     fn with_sip(mut self, text: &'a [u8]) -> Result<Self, SyntaxError> {
         let mut rest = text;
-        if let Some(at) = memchr(b'@', text) {
+        if let Some(at) = scan::find_byte(text, b'@') {
             let (userinfo, host) = (&text[..at], &text[at + 1..]);
-            let colon = memchr(b':', userinfo);
+            let colon = scan::find_byte(userinfo, b':');
             self.user = Some(&userinfo[..colon.unwrap_or(at)]);
             self.password = colon.map(|n| &userinfo[n + 1..]);
             rest = host;
@@ -198,6 +199,7 @@ impl<'a> Uri<'a> {
 impl Scheme {
     fn of(name: &[u8]) -> Self {
         match name.len() {
+            3 if name == b"sip" => Self::Sip,
             3 if name.eq_ignore_ascii_case(b"sip") => Self::Sip,
             4 if name.eq_ignore_ascii_case(b"sips") => Self::Sips,
             3 if name.eq_ignore_ascii_case(b"tel") => Self::Tel,
@@ -208,6 +210,11 @@ impl Scheme {
 
 /// Length of the scheme that `text` begins with, if a colon ends it (RFC 3986 section 3.1).
 pub(crate) fn scheme_len(text: &[u8]) -> Option<usize> {
+    match text {
+        [b's', b'i', b'p', b':', ..] => return Some(3),
+        [b's', b'i', b'p', b's', b':', ..] => return Some(4),
+        _ => {}
+    }
     let len = text
         .iter()
         .position(|b| !(b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.')))?;
@@ -384,7 +391,7 @@ pub fn escape_user(text: &[u8]) -> Vec<u8> {
 
 /// What is before the first `byte`, and after it.
 fn split_at_byte(text: &[u8], byte: u8) -> (&[u8], &[u8]) {
-    match memchr(byte, text) {
+    match scan::find_byte(text, byte) {
         Some(n) => (&text[..n], &text[n + 1..]),
         None => (text, &text[text.len()..]),
     }

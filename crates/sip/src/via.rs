@@ -138,6 +138,13 @@ impl Via {
 
 /// `SIP/2.0/UDP`: the transport and what follows it.
 fn sent_protocol(text: &[u8]) -> Result<(&[u8], &[u8]), SyntaxError> {
+    // As it is always written.
+    if let Some(rest) = text.strip_prefix(b"SIP/2.0/") {
+        let len = lex::token_len(rest);
+        if len > 0 {
+            return Ok(rest.split_at(len));
+        }
+    }
     let mut rest = text;
     for _ in 0..2 {
         let len = lex::token_len(rest);
