@@ -131,6 +131,22 @@ impl SocketInfo {
         }
     }
 
+    /// Appends [`SocketInfo::host`] without a detour: it is in every Via.
+    pub fn push_host(&self, out: &mut Vec<u8>) {
+        match (&self.advertise, self.addr) {
+            (Some((host, _)), _) => out.extend_from_slice(host.as_bytes()),
+            (None, SocketAddr::V4(a)) => {
+                for (i, octet) in a.ip().octets().into_iter().enumerate() {
+                    if i > 0 {
+                        out.push(b'.');
+                    }
+                    push_decimal(out, octet.into());
+                }
+            }
+            (None, SocketAddr::V6(_)) => out.extend_from_slice(self.host().as_bytes()),
+        }
+    }
+
     /// Port as written in Via and Record-Route.
     #[must_use]
     pub fn port(&self) -> u16 {
@@ -191,5 +207,54 @@ impl Span {
     #[must_use]
     pub fn of(self, buf: &[u8]) -> &[u8] {
         buf.get(self.range()).unwrap_or_default()
+    }
+}
+
+/// Appends a number in decimal digits.
+pub(crate) fn push_decimal(out: &mut Vec<u8>, number: u16) {
+    let mut digits = [0; 5];
+    let mut at = digits.len();
+    let mut rest = number;
+    loop {
+        at -= 1;
+        digits[at] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(&digits[at..]);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hosts_are_appended_as_they_are_shown() {
+        for addr in ["127.0.0.1:5060", "203.0.113.250:5061", "[2001:db8::1]:5060"] {
+            let mut socket = SocketInfo {
+                id: 0,
+                proto: Proto::Udp,
+                addr: addr.parse().unwrap(),
+                advertise: None,
+                name: None,
+            };
+            for advertise in [None, Some(("sip.example.org".to_owned(), 5080))] {
+                socket.advertise = advertise;
+                let mut out = Vec::new();
+                socket.push_host(&mut out);
+                assert_eq!(out, socket.host().as_bytes(), "{addr}");
+            }
+        }
+    }
+
+    #[test]
+    fn numbers_are_written_without_leading_zeros() {
+        for number in [0, 7, 10, 5060, 65_535] {
+            let mut out = Vec::new();
+            push_decimal(&mut out, number);
+            assert_eq!(out, number.to_string().as_bytes());
+        }
     }
 }

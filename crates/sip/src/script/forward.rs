@@ -7,7 +7,7 @@ use bytes::Bytes;
 use crate::build::{self, Forward, ViaFix};
 use crate::edit::Edits;
 use crate::nameaddr::parse_nameaddr;
-use crate::types::SocketInfo;
+use crate::types::{SocketInfo, push_decimal};
 
 use super::context::{BranchTarget, Context};
 use super::rr::record_route_lines;
@@ -111,10 +111,12 @@ pub fn via_line(ctx: &Context, socket: &SocketInfo, branch: &str) -> Vec<u8> {
     out.push(b' ');
     match &ctx.advertised_host {
         Some(host) => out.extend_from_slice(host),
-        None => out.extend_from_slice(socket.host().as_bytes()),
+        None => socket.push_host(&mut out),
     }
     let port = ctx.advertised_port.unwrap_or_else(|| socket.port());
-    out.extend_from_slice(format!(":{port};branch=").as_bytes());
+    out.push(b':');
+    push_decimal(&mut out, port);
+    out.extend_from_slice(b";branch=");
     out.extend_from_slice(branch.as_bytes());
     if ctx.local_rport {
         out.extend_from_slice(b";rport");
