@@ -67,7 +67,7 @@ impl Core {
             return -1;
         }
         match self.find_transaction(cur) {
-            ServerMatch::None | ServerMatch::Merged(_) => {}
+            ServerMatch::None => {}
             ServerMatch::Ack { .. } | ServerMatch::Retransmission(_) => return 0,
             ServerMatch::Cancel { .. } => {}
         }
@@ -120,7 +120,7 @@ impl Core {
             return 1;
         }
         match self.find_transaction(cur) {
-            ServerMatch::None | ServerMatch::Merged(_) => -1,
+            ServerMatch::None => -1,
             ServerMatch::Cancel { .. } => 1,
             ServerMatch::Ack { to_2xx, .. } => {
                 if to_2xx {

@@ -81,7 +81,7 @@ impl Core {
         match self.find_transaction(cur) {
             ServerMatch::Retransmission(tx) | ServerMatch::Ack { tx, .. } => Some(tx),
             ServerMatch::Cancel { invite } => Some(invite),
-            ServerMatch::None | ServerMatch::Merged(_) => None,
+            ServerMatch::None => None,
         }
     }
 

@@ -43,6 +43,16 @@ pub(crate) fn find_byte(text: &[u8], byte: u8) -> Option<usize> {
     find(text, |word| equal(word, byte))
 }
 
+/// Gives the words of `text`, the last one filled with zeros.
+#[inline]
+pub(crate) fn words(text: &[u8], mut take: impl FnMut(u64)) {
+    let (chunks, rest) = text.as_chunks::<8>();
+    chunks.iter().for_each(|c| take(u64::from_le_bytes(*c)));
+    if !rest.is_empty() {
+        take(last_word(text, rest.len()));
+    }
+}
+
 /// Whether two texts are the same; for short ones without a call.
 #[inline]
 pub(crate) fn same(a: &[u8], b: &[u8]) -> bool {

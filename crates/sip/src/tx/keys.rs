@@ -34,17 +34,16 @@ impl Hasher for Ready {
 /// INVITE; with `own` a CANCEL has its own.
 pub(super) fn request_key(tokens: &Tokens, msg: &Message, own: bool) -> u64 {
     let mut hash = tokens.hasher();
-    hash.write(&[u8::from(own && msg.method() == Method::Cancel)]);
     let via = msg.via();
+    let cancel = own && msg.method() == Method::Cancel;
+    hash.word(u64::from(via.port_or_default()) << 1 | u64::from(cancel));
     hash.field_lower(msg.get(via.host));
-    hash.write(&via.port_or_default().to_le_bytes());
-    let branch = msg.branch().unwrap_or_default();
-    hash.field(branch);
+    hash.field(msg.branch().unwrap_or_default());
     if !is_unique(msg) {
         hash.field(msg.uri());
         hash.field(msg.call_id());
         hash.field(msg.from_tag().unwrap_or_default());
-        hash.write(&msg.cseq().to_le_bytes());
+        hash.word(u64::from(msg.cseq()));
     }
     hash.finish()
 }
@@ -55,7 +54,7 @@ pub(super) fn dialog_key(tokens: &Tokens, msg: &Message) -> u64 {
     let mut hash = tokens.hasher();
     hash.field(msg.call_id());
     hash.field(msg.from_tag().unwrap_or_default());
-    hash.write(&msg.cseq().to_le_bytes());
+    hash.word(u64::from(msg.cseq()));
     hash.field(creator(msg));
     hash.finish()
 }

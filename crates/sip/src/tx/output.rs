@@ -92,10 +92,6 @@ pub enum ServerMatch {
         /// Transaction of the INVITE.
         invite: TxId,
     },
-    /// The same request came before by another path (RFC 3261 section 8.2.2.2).
-    /// A UAS answers 482. A proxy treats it as [`ServerMatch::None`]: the request
-    /// may have forked before it came here, or spiral.
-    Merged(TxId),
 }
 
 /// What a response is to the transactions there are ([`super::TxLayer::respond`]).

@@ -28,6 +28,10 @@ impl<D> TxLayer<D> {
         flow: &Flow,
         out: &mut Vec<Output<D>>,
     ) -> ServerMatch {
+        // All there is to say while a server answers without transactions.
+        if self.is_empty() {
+            return ServerMatch::None;
+        }
         match msg.method() {
             Method::Ack => self.lookup_ack(now, msg, out),
             Method::Cancel => self
@@ -36,9 +40,23 @@ impl<D> TxLayer<D> {
                 .unwrap_or(ServerMatch::None),
             _ => self
                 .repeated(now, msg, flow, out)
-                .or_else(|| self.merged(msg))
                 .unwrap_or(ServerMatch::None),
         }
+    }
+
+    /// The transaction of the same request that came before by another path
+    /// (RFC 3261 section 8.2.2.2), for what [`TxLayer::lookup`] does not know. A UAS
+    /// answers 482; a proxy does not care: the request may have forked before it
+    /// came here, or spiral.
+    #[must_use]
+    pub fn merged(&self, msg: &Message) -> Option<TxId> {
+        if matches!(msg.method(), Method::Ack | Method::Cancel) || msg.to_tag().is_some() {
+            return None;
+        }
+        let key = keys::dialog_key(&self.tokens, msg);
+        Self::verified(&self.dialogs, &self.slab, key, |known| {
+            keys::same_dialog(known, msg)
+        })
     }
 
     /// Makes the transaction of a new request, with one pin that the caller gives
@@ -211,17 +229,6 @@ impl<D> TxLayer<D> {
             Method::Cancel => false,
             _ => msg.to_tag().is_none(),
         }
-    }
-
-    fn merged(&self, msg: &Message) -> Option<ServerMatch> {
-        if msg.to_tag().is_some() {
-            return None;
-        }
-        let key = keys::dialog_key(&self.tokens, msg);
-        let id = Self::verified(&self.dialogs, &self.slab, key, |known| {
-            keys::same_dialog(known, msg)
-        })?;
-        Some(ServerMatch::Merged(id))
     }
 
     fn lookup_ack(&mut self, now: Millis, msg: &Message, out: &mut Vec<Output<D>>) -> ServerMatch {

@@ -141,6 +141,11 @@ impl Ladder {
         found
     }
 
+    /// The transaction of the request last received by another path.
+    pub fn merged(&self) -> Option<TxId> {
+        self.layer.merged(&self.request)
+    }
+
     /// The request last received comes again.
     pub fn again(&mut self, tx: TxId) {
         let flow = self.flow("caller");

@@ -76,7 +76,7 @@ impl World {
             let method = if invite { "INVITE" } else { "OPTIONS" };
             let text = request(method).replace("bKcaller", &format!("bK{method}{branch}"));
             self.tx = match l.receive(&text) {
-                ServerMatch::None | ServerMatch::Merged(_) => Some(l.create()),
+                ServerMatch::None => Some(l.create()),
                 ServerMatch::Retransmission(tx) => Some(tx),
                 other => panic!("{other:?}"),
             };
