@@ -9,7 +9,6 @@ from sipwright.script.instance import Instance
 
 if TYPE_CHECKING:
     from sipwright._engine import Message, Worker
-
     from sipwright.script.runtime import Runtime
 
 _current = threading.local()
