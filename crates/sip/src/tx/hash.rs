@@ -34,7 +34,7 @@ impl<const C: usize, const D: usize> SipHash<C, D> {
     }
 
     /// Adds a field: its length too, so that fields cannot run into each other.
-    #[inline]
+    #[inline(always)]
     pub(super) fn field(&mut self, bytes: &[u8]) {
         self.field_with(bytes, 0);
     }
@@ -46,7 +46,7 @@ impl<const C: usize, const D: usize> SipHash<C, D> {
         self.field_with(bytes, 0x2020_2020_2020_2020);
     }
 
-    #[inline]
+    #[inline(always)]
     fn field_with(&mut self, bytes: &[u8], set: u64) {
         self.word(bytes.len() as u64);
         scan::words(bytes, |word| self.word(word | set));

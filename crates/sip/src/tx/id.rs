@@ -51,7 +51,12 @@ pub fn shard_of_response(msg: &Message) -> Option<u8> {
 
 /// Whether a branch parameter is unique by RFC 3261 (section 17.2.3).
 pub(super) fn has_cookie(branch: &[u8]) -> bool {
-    branch.len() > COOKIE.len() && branch[..COOKIE.len()].eq_ignore_ascii_case(COOKIE)
+    match branch.split_at_checked(COOKIE.len()) {
+        Some((cookie, rest)) if !rest.is_empty() => {
+            cookie == COOKIE || cookie.eq_ignore_ascii_case(COOKIE)
+        }
+        _ => false,
+    }
 }
 
 /// Makes and checks branch tokens. The secret is never shown, so that tokens
