@@ -5,7 +5,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from sipwright import log
+from sipwright import _engine, log
 from sipwright.kemi.calls import ksr
 from sipwright.modules.aor import canonical_aor
 from sipwright.modules.registrar import NO_REPLY, Outcome, Registration, contact_header, register
@@ -169,8 +169,6 @@ def _registration(message: "Message", aor: str) -> Registration:
 
 
 def _answer(outcome: Outcome) -> None:
-    from sipwright import _engine
-
     for line in outcome.headers:
         _engine.append_reply_header(line + "\r\n")
     _part("sl").send_reply(outcome.status, outcome.reason)
@@ -180,8 +178,6 @@ def _lookup(table: str, uri: str) -> int:
     found = _contacts(table, uri)
     if isinstance(found, int):
         return found
-    from sipwright import _engine
-
     first, *others = found
     _engine.set_destination(first.uri, _next_hop(first), first.path or None, first.flags, first.socket, _q(first))
     if _state.settings.append_branches:
@@ -191,8 +187,6 @@ def _lookup(table: str, uri: str) -> int:
 
 
 def _append(binding: Binding) -> None:
-    from sipwright import _engine
-
     path = binding.path or None
     _engine.append_branch(binding.uri, _next_hop(binding), path, binding.flags, binding.socket, _q(binding))
 
@@ -240,13 +234,11 @@ def _aor(uri: str) -> str | None:
 
 
 def _message() -> "Message | None":
-    from sipwright import _engine
-
     return _engine.current()
 
 
 def _uri() -> str:
-    return str(_part("pv").gete("$ru"))
+    return str(_engine.pv_gete("$ru"))
 
 
 def _received_variable() -> str:

@@ -1,11 +1,18 @@
 """Addresses-of-record in the canonical form by which bindings are kept (RFC 3261 section 10.3 step 5)."""
 
 import re
+from functools import lru_cache
 from typing import Final
 
 _SCHEME: Final = re.compile(r"(sips?|tel):", re.IGNORECASE)
 _ESCAPE: Final = re.compile(r"%([0-9A-Fa-f]{2})")
 _VISUAL_SEPARATORS: Final = str.maketrans("", "", "-.()")
+
+
+# Every lookup and every refresh asks again for the same few thousand. Only short ones are kept, since anybody can
+# send a URI: the cache stays under some 15 MB.
+_CACHED: Final = 16_384
+_CACHED_LENGTH: Final = 200
 
 
 def canonical_aor(uri: str, use_domain: bool = False, case_sensitive: bool = False) -> str | None:
@@ -14,6 +21,12 @@ def canonical_aor(uri: str, use_domain: bool = False, case_sensitive: bool = Fal
     Parameters, headers, port and password do not count, escapes are resolved, and the domain is compared without
     regard to case; so is the user unless `case_sensitive`. A URI without a user stands for its domain.
     """
+    form = _canonical if len(uri) <= _CACHED_LENGTH else _canonical.__wrapped__
+    return form(uri, use_domain, case_sensitive)
+
+
+@lru_cache(maxsize=_CACHED)
+def _canonical(uri: str, use_domain: bool, case_sensitive: bool) -> str | None:
     scheme = _SCHEME.match(uri)
     if scheme is None:
         return None

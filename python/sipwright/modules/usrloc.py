@@ -73,7 +73,9 @@ class Table:
         """The bindings that have not expired: highest q first, then in the order in which they came."""
         with self.lock:
             bindings = [b for b in self._aors.get(aor, {}).values() if b.expires_at > now]
-        return sorted(bindings, key=lambda binding: -binding.q)
+        if len(bindings) > 1:
+            bindings.sort(key=lambda binding: -binding.q)
+        return bindings
 
     def find(self, aor: str, uri: str, now: float) -> Binding | None:
         """The live binding to that contact."""
