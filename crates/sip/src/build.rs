@@ -1,11 +1,14 @@
 //! Messages that a proxy writes: responses, forwarded messages, ACK and CANCEL.
 
 mod forward;
+mod lines;
+mod text;
 mod via;
 
 pub use forward::{Forward, forward_request, forward_response};
 pub use via::{ViaFix, ViaTarget, response_target};
 
+use crate::build::lines::Lines;
 use crate::header::{Header, HeaderId};
 use crate::message::Message;
 
@@ -32,24 +35,26 @@ pub fn response(
     status_line(code, reason, &mut out);
     let copy_routes = (101..300).contains(&code) && req.method().forms_dialog();
     let mut top_via = Some(via_fix);
+    let mut lines = Lines::new(req, &mut out);
     for header in req.headers() {
         match header.id {
             HeaderId::Via => match top_via.take() {
-                Some(fix) => fix.write_line(req, header, &mut out),
-                None => copy_line(req, header, b"", &mut out),
+                Some(fix) => fix.write_line(header, &mut lines),
+                None => lines.line(header),
             },
-            HeaderId::To if code > 100 && req.to().tag.is_none() => {
-                let tag = to_tag.map(|tag| [b";tag=", tag].concat());
-                copy_line(req, header, tag.as_deref().unwrap_or_default(), &mut out);
-            }
+            HeaderId::To if code > 100 && req.to().tag.is_none() => match to_tag {
+                Some(tag) => lines.line_with(header, [b";tag=", tag]),
+                None => lines.line(header),
+            },
             HeaderId::From | HeaderId::To | HeaderId::CallId | HeaderId::CSeq => {
-                copy_line(req, header, b"", &mut out);
+                lines.line(header);
             }
-            HeaderId::Timestamp if code == 100 => copy_line(req, header, b"", &mut out),
-            HeaderId::RecordRoute if copy_routes => copy_line(req, header, b"", &mut out),
+            HeaderId::Timestamp if code == 100 => lines.line(header),
+            HeaderId::RecordRoute if copy_routes => lines.line(header),
             _ => {}
         }
     }
+    drop(lines);
     out.extend_from_slice(extra);
     finish(body, &mut out);
     out
@@ -91,12 +96,12 @@ fn hop_by_hop(
     }
     out.extend_from_slice(b"\r\n");
     for route in sent.all(HeaderId::Route) {
-        copy_line(sent, route, b"", &mut out);
+        Lines::new(sent, &mut out).line(route);
     }
     let own = |id| sent.header(id).map(|h| (sent, h));
     let fields = [own(HeaderId::From), to, own(HeaderId::CallId)];
     for (msg, header) in fields.into_iter().flatten() {
-        copy_line(msg, header, b"", &mut out);
+        Lines::new(msg, &mut out).line(header);
     }
     push_number(&mut out, b"CSeq: ", sent.cseq() as usize);
     for part in [b" ", method, b"\r\nMax-Forwards: 70\r\n", extra] {
@@ -114,21 +119,20 @@ fn status_line(code: u16, reason: &[u8], out: &mut Vec<u8>) {
     } else {
         reason
     };
-    let one_line = |b: &u8| if matches!(b, b'\r' | b'\n') { b' ' } else { *b };
-    out.extend(reason.iter().map(one_line));
-    out.extend_from_slice(b"\r\n");
-}
-
-/// The header field as it came with `suffix` after its value; its line ends as CRLF.
-fn copy_line(msg: &Message, header: &Header, suffix: &[u8], out: &mut Vec<u8>) {
-    let upto = crate::Span::new(header.full.start, header.value.end);
-    out.extend_from_slice(msg.get(upto));
-    out.extend_from_slice(suffix);
+    if reason.iter().any(|b| matches!(b, b'\r' | b'\n')) {
+        let one_line = |b: &u8| if matches!(b, b'\r' | b'\n') { b' ' } else { *b };
+        out.extend(reason.iter().map(one_line));
+    } else {
+        out.extend_from_slice(reason);
+    }
     out.extend_from_slice(b"\r\n");
 }
 
 /// Content-Length, the empty line and the body.
 fn finish(body: &[u8], out: &mut Vec<u8>) {
+    if body.is_empty() {
+        return out.extend_from_slice(b"Content-Length: 0\r\n\r\n");
+    }
     push_number(out, b"Content-Length: ", body.len());
     out.extend_from_slice(b"\r\n\r\n");
     out.extend_from_slice(body);
@@ -136,7 +140,7 @@ fn finish(body: &[u8], out: &mut Vec<u8>) {
 
 fn push_number(out: &mut Vec<u8>, before: &[u8], number: usize) {
     out.extend_from_slice(before);
-    out.extend_from_slice(number.to_string().as_bytes());
+    text::push_decimal(out, number as u64);
 }
 
 /// The reason phrase that RFC 3261 section 21 and its extensions give a code; for

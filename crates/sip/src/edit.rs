@@ -200,7 +200,7 @@ impl Op {
 }
 
 /// Text in the place of a span of the message.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Default, Debug)]
 pub(crate) struct Splice<'a> {
     pub span: Span,
     pub text: &'a [u8],

@@ -1,5 +1,6 @@
 //! Forwarded requests and responses (RFC 3261 sections 16.6 and 16.7).
 
+use crate::build::text::Text;
 use crate::build::via::ViaFix;
 use crate::edit::{Edits, Plan, Splice};
 use crate::header::HeaderId;
@@ -32,18 +33,26 @@ pub struct Forward<'a> {
 #[must_use]
 pub fn forward_request(msg: &Message, how: &Forward<'_>) -> Vec<u8> {
     let changes = via_changes(msg, how);
-    let mut inner = Vec::with_capacity(4);
-    inner.extend(changes.iter().flatten().map(|(span, text)| Splice {
-        span: *span,
-        text: text.as_bytes(),
-    }));
-    let hops = how.max_forwards.map(|n| n.to_string()).unwrap_or_default();
-    let hops_line = max_forwards(msg, how, &hops, &mut inner);
+    let number = |before: &[u8], n: u32| Text::new(before).number(n.into());
+    let hops = how.max_forwards.map(|n| number(b"", n));
+    let line = how
+        .max_forwards
+        .map(|n| number(b"Max-Forwards: ", n).and(b"\r\n"));
+    let place = max_forwards(msg, how);
+    let mut inner = [Splice::default(); 3];
+    let mut count = 0;
+    let texts = changes.iter().flatten().map(|(span, text)| (*span, text));
+    for (span, text) in texts.chain(place.replaced().zip(hops.as_ref())) {
+        let text = text.as_bytes();
+        inner[count] = Splice { span, text };
+        count += 1;
+    }
+    let line = line.as_ref().filter(|_| place == Hops::Add);
     let plan = Plan {
         edits: how.edits,
         uri: how.uri,
-        top: [how.via, how.top, &hops_line],
-        inner: &inner,
+        top: [how.via, how.top, line.map_or(&[], Text::as_bytes)],
+        inner: &inner[..count],
         add_length: true,
     };
     let mut out = Vec::new();
@@ -84,7 +93,7 @@ fn top_via(msg: &Message) -> Span {
 }
 
 /// The changes to the sender's Via, unless the script removed it.
-fn via_changes(msg: &Message, how: &Forward<'_>) -> [Option<(Span, String)>; 2] {
+fn via_changes(msg: &Message, how: &Forward<'_>) -> [Option<(Span, Text)>; 2] {
     let span = msg.via().span;
     if span.is_empty() || how.edits.removed(span) {
         return [None, None];
@@ -92,26 +101,31 @@ fn via_changes(msg: &Message, how: &Forward<'_>) -> [Option<(Span, String)>; 2] 
     how.via_fix.changes(msg)
 }
 
-/// Replaces the value of Max-Forwards, or gives the line to add
-/// (RFC 3261 section 16.6 step 3).
-fn max_forwards<'s>(
-    msg: &Message,
-    how: &Forward<'_>,
-    hops: &'s str,
-    splices: &mut Vec<Splice<'s>>,
-) -> Vec<u8> {
-    if hops.is_empty() {
-        return Vec::new();
-    }
-    match msg.header(HeaderId::MaxForwards) {
-        Some(h) if how.edits.removed(h.full) => {}
-        Some(h) if how.edits.removed(h.value) => return Vec::new(),
-        Some(h) => {
-            let (span, text) = (h.value, hops.as_bytes());
-            splices.push(Splice { span, text });
-            return Vec::new();
+/// Where the new Max-Forwards goes (RFC 3261 section 16.6 step 3).
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Hops {
+    /// In the place of the old value.
+    Replace(Span),
+    /// Into a line of its own.
+    Add,
+    /// Nowhere: the script has set it.
+    Keep,
+}
+
+impl Hops {
+    fn replaced(self) -> Option<Span> {
+        match self {
+            Self::Replace(span) => Some(span),
+            _ => None,
         }
-        None => {}
     }
-    format!("Max-Forwards: {hops}\r\n").into_bytes()
+}
+
+fn max_forwards(msg: &Message, how: &Forward<'_>) -> Hops {
+    match msg.header(HeaderId::MaxForwards) {
+        Some(h) if how.edits.removed(h.full) => Hops::Add,
+        Some(h) if how.edits.removed(h.value) => Hops::Keep,
+        Some(h) => Hops::Replace(h.value),
+        None => Hops::Add,
+    }
 }

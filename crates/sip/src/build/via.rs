@@ -2,8 +2,11 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use crate::build::lines::Lines;
+use crate::build::text::Text;
 use crate::header::{Header, HeaderId};
 use crate::message::Message;
+use crate::scan;
 use crate::types::{Proto, Span};
 use crate::uri::host_ip;
 use crate::via::{Rport, Via};
@@ -29,7 +32,7 @@ impl ViaFix {
         let via = msg.via();
         let ip = source.ip().to_canonical();
         let symmetric = force_rport || via.rport != Rport::Absent;
-        let needed = symmetric || via.received.is_some() || host_ip(msg.get(via.host)) != Some(ip);
+        let needed = symmetric || via.received.is_some() || !is_ip(msg.get(via.host), ip);
         Self {
             received: needed.then_some(ip),
             rport: symmetric.then_some(source.port()),
@@ -38,33 +41,45 @@ impl ViaFix {
 
     /// The spans of `msg` to replace, with their text: parameters that are there
     /// get the new value, others follow the last parameter.
-    pub(crate) fn changes(&self, msg: &Message) -> [Option<(Span, String)>; 2] {
+    pub(crate) fn changes(&self, msg: &Message) -> [Option<(Span, Text)>; 2] {
         let via = msg.via();
         let end = Span::new(via.span.end, via.span.end);
         let received = self.received.map(|ip| match via.received {
-            Some(span) => (span, ip.to_string()),
-            None => (end, format!(";received={ip}")),
+            Some(span) => (span, Text::new(b"").ip(ip)),
+            None => (end, Text::new(b";received=").ip(ip)),
         });
         let rport = self.rport.map(|port| match via.rport {
-            Rport::Absent => (end, format!(";rport={port}")),
-            _ => (via.rport_span, format!("rport={port}")),
+            Rport::Absent => (end, Text::new(b";rport=").number(port.into())),
+            _ => (via.rport_span, Text::new(b"rport=").number(port.into())),
         });
         [received, rport]
     }
 
     /// Writes `header`, which holds the top Via, with the changes made.
-    pub(crate) fn write_line(&self, msg: &Message, header: &Header, out: &mut Vec<u8>) {
-        let mut changes = self.changes(msg);
+    pub(crate) fn write_line(&self, header: &Header, out: &mut Lines<'_>) {
+        let mut changes = self.changes(out.msg);
         // At most two, disjoint or at one place: stable order by position.
-        changes.sort_by_key(|c| c.as_ref().map(|(span, _)| span.start));
+        if let [Some((first, _)), Some((second, _))] = &changes
+            && second.start < first.start
+        {
+            changes.swap(0, 1);
+        }
         let mut pos = header.full.start;
-        for (span, text) in changes.into_iter().flatten() {
-            out.extend_from_slice(msg.get(Span::new(pos, span.start)));
-            out.extend_from_slice(text.as_bytes());
+        for (span, text) in changes.iter().flatten() {
+            out.copy(Span::new(pos, span.start));
+            out.text(text.as_bytes());
             pos = span.end;
         }
-        out.extend_from_slice(msg.get(Span::new(pos, header.value.end)));
-        out.extend_from_slice(b"\r\n");
+        out.rest_of_line(pos, header);
+    }
+}
+
+/// Whether a host is that address. An IPv4 address has one spelling, and to write
+/// that is less work than to read the host.
+fn is_ip(host: &[u8], ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(_) => scan::same(Text::new(b"").ip(ip).as_bytes(), host),
+        IpAddr::V6(_) => host_ip(host) == Some(ip),
     }
 }
 
@@ -142,4 +157,52 @@ pub fn response_target(msg: &Message) -> Option<ViaTarget<'_>> {
     let span = msg.values(HeaderId::Via).nth(1)?;
     let via = Via::parse(msg.bytes(), span).ok()?;
     Some(ViaTarget::of(msg, &via))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{host_ip, is_ip};
+
+    #[test]
+    fn a_host_is_an_address_by_value() {
+        let hosts = [
+            "192.0.2.101",
+            "192.0.2.10",
+            "192.0.2.1011",
+            "192.0.2",
+            "192.0.2.",
+            ".192.0.2.1",
+            "192.0.2.101.",
+            "192.00.2.101",
+            "192.0.2.0101",
+            "192.0..2",
+            "a",
+            "",
+            "0.0.0.0",
+            "255.255.255.255",
+            "256.0.0.0",
+            "0.0.0.256",
+            "0.0.1.0",
+            "0.0.0.259",
+            "1.192.0.2.101",
+            "[::1]",
+            "::1",
+            "[::ffff:192.0.2.101]",
+            "4294967296.0.0.0",
+        ];
+        let ips = [
+            "192.0.2.101",
+            "0.0.0.0",
+            "0.0.1.0",
+            "255.255.255.255",
+            "0.0.1.3",
+            "::1",
+        ];
+        for ip in ips.map(|ip| ip.parse().unwrap()) {
+            for host in hosts {
+                let expected = host_ip(host.as_bytes()) == Some(ip);
+                assert_eq!(is_ip(host.as_bytes(), ip), expected, "{host} {ip}");
+            }
+        }
+    }
 }
