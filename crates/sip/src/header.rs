@@ -125,10 +125,16 @@ const fn hash(name: &[u8]) -> usize {
     }
 }
 
+/// Whether a name is that one in another case; few senders write it so.
+#[cold]
+fn same_letters(known: &str, name: &[u8]) -> bool {
+    known.as_bytes().eq_ignore_ascii_case(name)
+}
+
 impl HeaderId {
     /// The header of that name: any case, long or compact form (RFC 3261 section 7.3.3).
     #[must_use]
-    #[inline]
+    #[inline(always)]
     pub fn of(name: &[u8]) -> Self {
         if let [c] = name {
             let letter = c.to_ascii_lowercase().wrapping_sub(b'a');
@@ -136,8 +142,8 @@ impl HeaderId {
             return id.copied().unwrap_or(Self::Other);
         }
         let id = BY_NAME[hash(name)];
-        let known = id.canonical_name().as_bytes();
-        if scan::same(known, name) || known.eq_ignore_ascii_case(name) {
+        let known = id.canonical_name();
+        if scan::same(known.as_bytes(), name) || same_letters(known, name) {
             return id;
         }
         Self::Other

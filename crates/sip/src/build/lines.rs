@@ -20,7 +20,7 @@ impl<'a> Lines<'a> {
     }
 
     /// The header field as it came; its line ends as CRLF.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn line(&mut self, header: &Header) {
         self.rest_of_line(header.full.start, header);
     }
@@ -34,7 +34,7 @@ impl<'a> Lines<'a> {
     }
 
     /// The header field from `pos` on.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn rest_of_line(&mut self, pos: u32, header: &Header) {
         // Nearly always CRLF follows the value at once, and the line needs no change.
         let end = Span::new(header.value.end, header.full.end);

@@ -62,19 +62,12 @@ impl Text {
 
     fn push_ipv4(&mut self, octets: [u8; 4]) {
         let (mut text, mut len) = ([0; 16], 0);
-        let mut put = |byte| {
-            text[len] = byte;
-            len += 1;
-        };
         for octet in octets {
-            if octet > 99 {
-                put(b'0' + octet / 100);
+            let (digits, count) = OCTETS[usize::from(octet)];
+            if let Some(room) = text.get_mut(len..len + 4) {
+                room.copy_from_slice(&digits);
             }
-            if octet > 9 {
-                put(b'0' + octet / 10 % 10);
-            }
-            put(b'0' + octet % 10);
-            put(b'.');
+            len += count;
         }
         self.push(&text[..len - 1]);
     }
@@ -86,6 +79,33 @@ impl Text {
         self
     }
 }
+
+/// Each octet of an IPv4 address with a dot after it, and the length of both.
+const OCTETS: [([u8; 4], usize); 256] = {
+    let mut table = [([b'.'; 4], 0); 256];
+    let mut n = 0;
+    while n < table.len() {
+        let (hundreds, tens, ones) = (n / 100, n / 10 % 10, n % 10);
+        let mut digits = [hundreds, tens, ones];
+        let len = if n > 99 {
+            3
+        } else if n > 9 {
+            digits = [tens, ones, 0];
+            2
+        } else {
+            digits = [ones, 0, 0];
+            1
+        };
+        let mut at = 0;
+        while at < len {
+            table[n].0[at] = b'0' + digits[at] as u8;
+            at += 1;
+        }
+        table[n].1 = len + 1;
+        n += 1;
+    }
+    table
+};
 
 /// Appends a number in decimal digits.
 #[inline]
