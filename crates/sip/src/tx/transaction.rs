@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::id::TxId;
+use super::id::{TxId, push_hex};
 use super::machine::Machine;
 use super::table::State;
 use crate::message::Message;
@@ -284,7 +284,9 @@ impl<D> Transaction<D> {
     /// To tag for responses made here; the same for all of this transaction.
     #[must_use]
     pub fn to_tag(&self) -> String {
-        format!("{:016x}", self.to_tag)
+        let mut tag = String::with_capacity(16);
+        push_hex(&mut tag, self.to_tag, 16);
+        tag
     }
 
     /// The branches in the order they were added.
