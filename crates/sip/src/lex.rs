@@ -123,6 +123,13 @@ pub(crate) const fn trim_start(mut text: &[u8]) -> &[u8] {
 /// `text` without white space around it.
 #[inline]
 pub(crate) const fn trim(text: &[u8]) -> &[u8] {
+    match text {
+        [first, .., last] if *first > b' ' && *last > b' ' => text,
+        _ => trim_both(text),
+    }
+}
+
+const fn trim_both(text: &[u8]) -> &[u8] {
     let mut text = trim_start(text);
     while let [rest @ .., last] = text
         && is_ws(*last)
@@ -254,7 +261,7 @@ impl<'a> Lines<'a> {
     #[inline(always)]
     pub(crate) fn next_line(&mut self) -> Result<Step, SyntaxError> {
         let start = self.pos;
-        let line = self.buf.get(start..).unwrap_or_default();
+        let line = &self.buf[start..];
         let colon = scan::find(line, |word| {
             scan::equal(word, b':') | scan::below(word, LINE_ENDS)
         });
@@ -276,7 +283,10 @@ impl<'a> Lines<'a> {
         if id == HeaderId::Other && !is_token(name) {
             return Err(MALFORMED_LINE);
         }
-        let value = trim(line.get(from..end).unwrap_or_default());
+        let value = match &line[from..end] {
+            [b' ', value @ ..] => trim(value),
+            value => trim(value),
+        };
         Ok(Step::Line(Header {
             id,
             name: span_in(self.buf, name),
@@ -321,7 +331,7 @@ impl<'a> Lines<'a> {
     fn line_len(&mut self, text: &[u8], mut from: usize) -> Option<(usize, usize)> {
         loop {
             let rest = text.get(from..)?;
-            let at = scan::find(rest, |word| scan::below(word, LINE_ENDS))?;
+            let at = scan::find_far(rest, |word| scan::below(word, LINE_ENDS))?;
             match rest.get(at..)? {
                 [b'\r', b'\n', ..] => return Some((from + at, from + at + 2)),
                 [b'\n', ..] => return Some((from + at, from + at + 1)),
