@@ -10,7 +10,6 @@
 //! Everything here runs in whichever thread brings the message: a script worker
 //! inside `WorkerPort::wait` or an engine thread. No lock is held while sending.
 
-use std::borrow::Cow;
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -18,23 +17,17 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
-use sipwright_sip::error::{ErrorKind, ParseError};
 use sipwright_sip::message::Message;
-use sipwright_sip::method::Method;
 use sipwright_sip::script::{Context, Env, TxData};
-use sipwright_sip::tx::{
-    ClientMatch, Output, ServerMatch, Transaction, TxId, TxLayer, shard_of_request,
-    shard_of_response,
-};
+use sipwright_sip::tx::{Output, TxId, TxLayer, shard_of_request};
 use sipwright_sip::types::{Flow, Millis};
-use sipwright_sip::{Edits, build};
 
 use crate::config::EngineConfig;
 use crate::log::{self, level};
 use crate::net::{Net, SendError, Sink, TxTag};
 use crate::pending::{PendingKey, PendingTable};
 use crate::queue::JobQueue;
-use crate::route;
+use crate::reply::{SL_TAG_PREFIX, server_line, sl_tag_prefix};
 use crate::shift::Shift;
 use crate::stats::Stats;
 use crate::sync::{OrderedGuard, OrderedMutex, rank};
@@ -43,7 +36,7 @@ use crate::sync::{OrderedGuard, OrderedMutex, rank};
 pub(crate) type Outputs = Vec<Output<TxData>>;
 
 /// Independent transaction tables; a call's messages all fall into one, by Call-ID.
-const SHARDS: u8 = 8;
+pub(crate) const SHARDS: u8 = 8;
 
 /// An INVITE or CANCEL that no worker has finished after this time is served by
 /// the engine itself (RFC 3261 section 17.2.1: 100 Trying within 200 ms).
@@ -104,20 +97,20 @@ pub struct Core {
     pub queue: JobQueue<Job>,
     net: OnceLock<Net>,
     env: OnceLock<Arc<Env>>,
-    shards: Vec<OrderedMutex<TxLayer<TxData>>>,
+    pub(crate) shards: Vec<OrderedMutex<TxLayer<TxData>>>,
     started: Instant,
     messages: AtomicU64,
     reply_route: AtomicBool,
     onsend_route: AtomicBool,
     /// Requests that begin something new are refused.
-    draining: AtomicBool,
+    pub(crate) draining: AtomicBool,
     stopping: AtomicBool,
     /// Which worker is at work, so that others are called only when it does not keep up.
     pub(crate) shift: Shift,
     /// Start of the to-tags of stateless replies; ACKs that carry it are ours to absorb.
-    sl_tag: [u8; SL_TAG_PREFIX],
+    pub(crate) sl_tag: [u8; SL_TAG_PREFIX],
     /// The Server header line of responses made here, empty for none.
-    server_line: Vec<u8>,
+    pub(crate) server_line: Vec<u8>,
     counters: Counters,
 }
 
@@ -363,7 +356,7 @@ impl Core {
     }
 
     /// Queues what a transaction waits for; bounded by the transactions there are.
-    fn queue_event(&self, job: Job) {
+    pub(crate) fn queue_event(&self, job: Job) {
         self.queue.push_unbounded(job);
         self.wake_worker();
     }
@@ -400,214 +393,10 @@ impl Core {
         }
     }
 
-    fn queue_job(&self, job: Job) -> Result<(), Job> {
+    pub(crate) fn queue_job(&self, job: Job) -> Result<(), Job> {
         self.queue.push(job)?;
         self.wake_worker();
         Ok(())
-    }
-
-    fn on_request(&self, msg: Message, flow: Flow) {
-        if msg.method() == Method::Ack && msg.to_tag().is_some_and(|t| t.starts_with(&self.sl_tag))
-        {
-            // The ACK of a final response that we sent without a transaction.
-            self.counters.filtered_acks.inc();
-            return;
-        }
-        let now = self.now();
-        let msg = Arc::new(msg);
-        let mut out = Vec::new();
-        let found = self.shard_of(&msg).lookup(now, &msg, &flow, &mut out);
-        self.flush(&mut out);
-        if let ServerMatch::Retransmission(_) = found {
-            self.counters.retransmissions.inc();
-            return;
-        }
-        let is_new = !matches!(msg.method(), Method::Ack | Method::Cancel);
-        if is_new && self.draining.load(Ordering::Relaxed) {
-            self.refuse(&msg, &flow, b"Service Unavailable");
-            return;
-        }
-        let key = self.pending.key(&msg);
-        if !self.pending.insert(key, &msg, flow, now) {
-            self.counters.retransmissions.inc();
-            return;
-        }
-        self.counters.requests.inc();
-        let overloaded = self
-            .queue_job(Job::Request {
-                msg: Arc::clone(&msg),
-                flow,
-                key,
-            })
-            .is_err();
-        if overloaded {
-            self.pending.remove(key);
-            self.refuse_overload(&msg, &flow);
-        }
-    }
-
-    /// Answers what the queue has no room for.
-    fn refuse_overload(&self, msg: &Message, flow: &Flow) {
-        if matches!(msg.method(), Method::Ack | Method::Cancel) {
-            self.counters.overload_dropped.inc();
-            return;
-        }
-        self.counters.overload_refused.inc();
-        self.refuse(msg, flow, b"Server Overloaded");
-    }
-
-    /// 503 with Retry-After (RFC 3261 section 21.5.4).
-    fn refuse(&self, msg: &Message, flow: &Flow, reason: &[u8]) {
-        let retry = format!("Retry-After: {}\r\n", self.config.limits.retry_after_s);
-        let reply = Reply {
-            headers: retry.as_bytes(),
-            ..Reply::new(503, reason)
-        };
-        self.reply_stateless(msg, flow, &reply);
-    }
-
-    /// A tag for replies without a transaction: the same for a retransmission,
-    /// another for anything else (RFC 3261 section 8.2.7).
-    fn stateless_tag(&self, msg: &Message) -> [u8; SL_TAG] {
-        let mut tag = [0; SL_TAG];
-        tag[..SL_TAG_PREFIX].copy_from_slice(&self.sl_tag);
-        tag[SL_TAG_PREFIX..].copy_from_slice(&hex16(self.pending.key(msg)));
-        tag
-    }
-
-    /// Sends a response without a transaction (RFC 3261 section 8.2.7).
-    pub fn reply_stateless(&self, msg: &Message, flow: &Flow, reply: &Reply<'_>) {
-        let tag = (msg.to_tag().is_none() && reply.code > 100).then(|| self.stateless_tag(msg));
-        let extra = self.with_server_header(reply.headers);
-        let fix = route::via_fix(msg, flow, reply.force_rport);
-        let tag = tag.as_ref().map(<[u8; SL_TAG]>::as_slice);
-        let bytes = build::response(msg, reply.code, reply.reason, tag, &extra, reply.body, &fix);
-        self.send(
-            &route::reply_flow(msg, flow, reply.force_rport),
-            bytes.into(),
-            None,
-        );
-    }
-
-    /// Header lines of a local response: the given ones and `Server`.
-    pub(crate) fn with_server_header<'a>(&'a self, extra: &'a [u8]) -> Cow<'a, [u8]> {
-        match (extra.is_empty(), self.server_line.is_empty()) {
-            (true, _) => Cow::Borrowed(&self.server_line),
-            (false, true) => Cow::Borrowed(extra),
-            (false, false) => Cow::Owned([extra, &self.server_line].concat()),
-        }
-    }
-
-    fn on_malformed(&self, error: &ParseError, flow: &Flow) {
-        if error.kind == ErrorKind::Empty {
-            return;
-        }
-        let answer = error.status.zip(error.partial.as_deref());
-        let Some((code, partial)) =
-            answer.filter(|(_, m)| m.is_request() && m.method() != Method::Ack)
-        else {
-            self.counters.dropped_malformed.inc();
-            log::log(
-                level::NOTICE,
-                &format!(
-                    "dropped a message from {}:{}: {error}",
-                    flow.proto, flow.remote
-                ),
-            );
-            return;
-        };
-        self.counters.answered_malformed.inc();
-        log::log(
-            level::NOTICE,
-            &format!("answered {code} to {}:{}: {error}", flow.proto, flow.remote),
-        );
-        let reason = match code {
-            505 => "Version Not Supported".to_owned(),
-            413 => "Request Entity Too Large".to_owned(),
-            _ => format!("Bad Request ({})", error.reason),
-        };
-        self.reply_stateless(partial, flow, &Reply::new(code, reason.as_bytes()));
-    }
-
-    fn on_response(&self, msg: Message, flow: Flow) {
-        self.counters.responses.inc();
-        let now = self.now();
-        let msg = Arc::new(msg);
-        let mut out = Vec::new();
-        let (found, hooked) = self.match_response(now, &msg, &mut out);
-        self.flush(&mut out);
-        let target = match found {
-            ClientMatch::Absorbed(_) => return,
-            ClientMatch::Deliver { tx, branch } => Some((tx, branch)),
-            ClientMatch::None => None,
-        };
-        let scripted = self.has_reply_route() || hooked;
-        match target {
-            // The transaction bounds these: few responses for each branch.
-            Some(_) if scripted => self.queue_event(Job::Reply { msg, flow, target }),
-            Some(tag) => self.deliver(tag, &msg, build::forward_response(&msg, &Edits::new())),
-            None if scripted => {
-                if self.queue_job(Job::Reply { msg, flow, target }).is_err() {
-                    self.counters.overload_dropped.inc();
-                }
-            }
-            None => self.forward_stray(&self.context(msg, flow)),
-        }
-    }
-
-    /// What a response is to the transactions, and whether a reply route of the
-    /// transaction wants to see it.
-    fn match_response(&self, now: Millis, msg: &Message, out: &mut Outputs) -> (ClientMatch, bool) {
-        let Some(shard) = shard_of_response(msg).filter(|s| *s < SHARDS) else {
-            return (ClientMatch::None, false);
-        };
-        let mut shard = self.shards[usize::from(shard)].lock();
-        let found = shard.respond(now, msg, out);
-        let hooked = match found {
-            ClientMatch::Deliver { tx, branch } => shard
-                .get(tx)
-                .is_some_and(|t| crate::session::reply_hook(t, branch).is_some()),
-            ClientMatch::None | ClientMatch::Absorbed(_) => false,
-        };
-        (found, hooked)
-    }
-
-    /// Passes a response that its routes are done with to its transaction.
-    pub(crate) fn deliver(&self, (tx, branch): TxTag, msg: &Message, bytes: Vec<u8>) {
-        let mut out = Vec::new();
-        self.shard(tx)
-            .deliver(self.now(), tx, branch, msg.status(), bytes.into(), &mut out);
-        self.flush(&mut out);
-    }
-
-    /// Forwards a response without a transaction by its next Via
-    /// (RFC 3261 section 16.7, last paragraphs; section 18.1.2).
-    pub(crate) fn forward_stray(&self, ctx: &Context) {
-        self.counters.stray_responses.inc();
-        let msg = &ctx.msg;
-        let via = msg.via();
-        let ours = ctx
-            .env
-            .is_self(msg.get(via.host), via.port_or_default(), via.proto);
-        let target = ours.then(|| build::response_target(msg)).flatten();
-        let Some(target) = target else {
-            log::log(
-                level::DBG,
-                "dropped a response whose top Via is not ours or that has no other",
-            );
-            return;
-        };
-        match route::response_flow(&ctx.env, &target, &ctx.flow) {
-            Ok(flow) => self.send(
-                &flow,
-                sipwright_sip::script::forward::build_reply(ctx).into(),
-                None,
-            ),
-            Err(error) => log::log(
-                level::NOTICE,
-                &format!("cannot forward a response: {error}"),
-            ),
-        }
     }
 
     /// Runs timers and helps out where workers lag; gives the next time to be called.
@@ -627,65 +416,6 @@ impl Core {
             self.relieve(&overdue.msg, &overdue.flow);
         }
         next
-    }
-
-    /// Does for a request what cannot wait for the script.
-    fn relieve(&self, msg: &Message, flow: &Flow) {
-        let now = self.now();
-        let mut out = Vec::new();
-        let found = self.shard_of(msg).lookup(now, msg, flow, &mut out);
-        self.flush(&mut out);
-        match (msg.method(), found) {
-            (Method::Invite, ServerMatch::None) => {
-                self.counters.relief_trying.inc();
-                self.reply_stateless(msg, flow, &Reply::new(100, b"Trying"));
-            }
-            (Method::Cancel, ServerMatch::Cancel { invite }) => {
-                self.counters.relief_cancel.inc();
-                self.cancel_transaction(invite, msg, flow, b"", false);
-            }
-            _ => {}
-        }
-    }
-
-    /// Answers a CANCEL and ends the pending branches (RFC 3261 sections 9.2, 16.10).
-    pub(crate) fn cancel_transaction(
-        &self,
-        invite: TxId,
-        msg: &Message,
-        flow: &Flow,
-        extra: &[u8],
-        force_rport: bool,
-    ) {
-        let now = self.now();
-        let mut out = Vec::new();
-        let reason = msg
-            .find(b"Reason")
-            .next()
-            .map_or_else(Vec::new, |h| msg.get(h.full).to_vec());
-        let tag = {
-            let mut shard = self.shard(invite);
-            shard.cancel(now, invite, &reason, &mut out);
-            shard.get(invite).map(Transaction::to_tag)
-        };
-        let extra = self.with_server_header(extra);
-        let fix = route::via_fix(msg, flow, force_rport);
-        let tag = if msg.to_tag().is_some() { None } else { tag };
-        let bytes = build::response(
-            msg,
-            200,
-            b"canceling",
-            tag.as_deref().map(str::as_bytes),
-            &extra,
-            b"",
-            &fix,
-        );
-        self.send(
-            &route::reply_flow(msg, flow, force_rport),
-            bytes.into(),
-            None,
-        );
-        self.flush(&mut out);
     }
 
     /// Waits until no request is in work and nothing waits to be sent.
@@ -733,63 +463,4 @@ impl Sink for Core {
     fn jobs_pending(&self) -> bool {
         !self.queue.is_empty()
     }
-}
-
-/// A response to be made here.
-#[derive(Clone, Copy, Debug)]
-pub struct Reply<'a> {
-    /// Status code.
-    pub code: u16,
-    /// Reason phrase.
-    pub reason: &'a [u8],
-    /// Header lines, each with its CRLF.
-    pub headers: &'a [u8],
-    /// Body; its Content-Type is among the header lines.
-    pub body: &'a [u8],
-    /// Answer to the source port whatever the Via asks (RFC 3581).
-    pub force_rport: bool,
-}
-
-impl<'a> Reply<'a> {
-    /// A response without further header lines and without a body.
-    #[must_use]
-    pub const fn new(code: u16, reason: &'a [u8]) -> Self {
-        Self {
-            code,
-            reason,
-            headers: b"",
-            body: b"",
-            force_rport: false,
-        }
-    }
-}
-
-/// Eight digits of the instance and a hyphen.
-const SL_TAG_PREFIX: usize = 9;
-/// The prefix and sixteen digits of the request.
-const SL_TAG: usize = SL_TAG_PREFIX + 16;
-
-fn sl_tag_prefix(instance: u64) -> [u8; SL_TAG_PREFIX] {
-    let mut prefix = [b'-'; SL_TAG_PREFIX];
-    prefix[..8].copy_from_slice(&hex16(instance)[..8]);
-    prefix
-}
-
-fn server_line(server: &str) -> Vec<u8> {
-    if server.is_empty() {
-        Vec::new()
-    } else {
-        format!("Server: {server}\r\n").into_bytes()
-    }
-}
-
-/// A number as sixteen hexadecimal digits.
-pub(crate) fn hex16(number: u64) -> [u8; 16] {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let mut text = [0; 16];
-    for (i, byte) in number.to_be_bytes().into_iter().enumerate() {
-        text[2 * i] = DIGITS[usize::from(byte >> 4)];
-        text[2 * i + 1] = DIGITS[usize::from(byte & 15)];
-    }
-    text
 }

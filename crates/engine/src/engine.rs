@@ -1,8 +1,11 @@
 //! The engine as a whole: the order in which it comes up and goes down.
 //!
-//! 1. [`Engine::new`] reads the settings; 2. [`Engine::bind`] loads certificates
-//! and binds sockets; then Python loads the script and starts its workers;
-//! 3. [`Engine::start`] begins to accept. Down: stop accepting, drain, stop.
+//! 1. [`Engine::new`] reads the settings.
+//! 2. [`Engine::bind`] loads certificates and binds sockets. Then Python loads the
+//!    script and starts its workers.
+//! 3. [`Engine::start`] begins to accept.
+//!
+//! Down it goes in reverse: stop accepting, drain, stop.
 
 use std::cell::Cell;
 use std::sync::Arc;

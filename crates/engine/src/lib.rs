@@ -2,6 +2,7 @@
 //!
 //! It never links Python and never holds a Python object: Python pulls.
 
+mod arrival;
 pub mod config;
 pub mod core;
 pub mod engine;
@@ -9,6 +10,7 @@ pub mod log;
 pub mod net;
 pub mod pending;
 pub mod queue;
+pub mod reply;
 pub mod resolve;
 pub mod route;
 pub mod session;

@@ -92,13 +92,13 @@ pub fn next_hop(uri: &[u8]) -> Result<NextHop, RouteError> {
 ///
 /// # Errors
 /// [`RouteError::NoSocket`].
-pub fn out_socket<'e>(
-    env: &'e Env,
+pub fn out_socket(
+    env: &Env,
     proto: Proto,
     remote: IpAddr,
     forced: Option<SocketId>,
     received: SocketId,
-) -> Result<&'e SocketInfo, RouteError> {
+) -> Result<&SocketInfo, RouteError> {
     let fits = |s: &&SocketInfo| s.proto == proto && s.addr.is_ipv4() == remote.is_ipv4();
     let preferred = [forced, Some(received)].into_iter().flatten();
     preferred

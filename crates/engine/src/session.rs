@@ -12,10 +12,11 @@ use sipwright_sip::script::{Context, RouteType, TxData, TxView, forward};
 use sipwright_sip::tx::{Hooks, Transaction, TxId};
 use sipwright_sip::types::{Flow, Proto};
 
-use crate::core::{Core, Job, Reply};
+use crate::core::{Core, Job};
 use crate::log::{self, level};
 use crate::net::TxTag;
 use crate::pending::PendingKey;
+use crate::reply::Reply;
 
 /// Which function of the script is to be called.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -15,8 +15,9 @@ use sipwright_sip::script::{BranchTarget, Context, RouteType, TxView, forward};
 use sipwright_sip::tx::{BranchSpec, Hooks, ServerMatch, Transaction, TxId};
 use sipwright_sip::types::{Flow, SocketInfo};
 
-use crate::core::{Core, Reply, hex16};
+use crate::core::Core;
 use crate::log::{self, level};
+use crate::reply::{Reply, hex16};
 use crate::resolve;
 use crate::route::{self, NextHop, RouteError};
 use crate::session::{Callback, Current, Kind};

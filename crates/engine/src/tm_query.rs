@@ -243,10 +243,10 @@ impl Core {
     /// `t_set_disable_6xx`.
     pub fn t_set_disable_6xx(&self, cur: &mut Current, on: bool) -> i32 {
         cur.wishes.disable_6xx = on;
-        if let Some(tx) = cur.tx {
-            if let Some(t) = self.shard(tx).get_mut(tx) {
-                t.set_disable_6xx(on);
-            }
+        if let Some(tx) = cur.tx
+            && let Some(t) = self.shard(tx).get_mut(tx)
+        {
+            t.set_disable_6xx(on);
         }
         1
     }

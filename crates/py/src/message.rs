@@ -56,6 +56,8 @@ impl Message {
     }
 }
 
+// `from_*` are names of the From header for Python.
+#[allow(clippy::wrong_self_convention)]
 #[pymethods]
 impl Message {
     /// Name of the route to call, such as `ksr_request_route`.

@@ -143,7 +143,7 @@ impl Lead {
         let free = self
             .holder
             .compare_exchange(0, mine, Ordering::SeqCst, Ordering::SeqCst);
-        matches!(free, Ok(_)) || free == Err(mine)
+        free.is_ok() || free == Err(mine)
     }
 
     /// The holder leaves for the script, or is back.

@@ -10,23 +10,23 @@ ksr_table! { "nathelper";
     /// 1 for a private IPv4 address, else -1.
     is_rfc1918(address: Str) -> Int = |c| nathelper::is_rfc1918(c.bytes(0)).into();
     /// Adds `;alias=address~port~transport` of the source to contacts that have none, visible at once. -1 when there is no contact.
-    set_contact_alias() -> Int = |c| on_context(c, |x| nathelper::set_contact_alias(x));
+    set_contact_alias() -> Int = |c| on_context(c, nathelper::set_contact_alias);
     /// As `set_contact_alias`; blanks around the contact never get into the URI here.
-    set_contact_alias_trim() -> Int = |c| on_context(c, |x| nathelper::set_contact_alias_trim(x));
+    set_contact_alias_trim() -> Int = |c| on_context(c, nathelper::set_contact_alias_trim);
     /// As `set_contact_alias`, in the outgoing message only.
-    add_contact_alias() -> Int = |c| on_context(c, |x| nathelper::add_contact_alias(x));
+    add_contact_alias() -> Int = |c| on_context(c, nathelper::add_contact_alias);
     /// As `add_contact_alias`, with the given address, port and transport.
     add_contact_alias_addr(ip: Str, port: Str, proto: Str) -> Int = |c| {
         on_context(c, |x| nathelper::add_contact_alias_addr(x, c.bytes(0), c.bytes(1), c.bytes(2)))
     };
     /// Moves `;alias=` of the request-URI to the destination URI. 1 when it did, 2 when there is none, -1 when it is malformed.
-    handle_ruri_alias() -> Int = |c| on_context(c, |x| nathelper::handle_ruri_alias(x));
+    handle_ruri_alias() -> Int = |c| on_context(c, nathelper::handle_ruri_alias);
     /// As `handle_ruri_alias`; mode 1 takes the last alias instead of the first.
     handle_ruri_alias_mode(mode: Int) -> Int = |c| on_context(c, |x| nathelper::handle_ruri_alias_mode(x, c.int(0)));
     /// Puts the source address and port into the contacts. -1 when there is none.
-    fix_nated_contact() -> Int = |c| on_context(c, |x| nathelper::fix_nated_contact(x));
+    fix_nated_contact() -> Int = |c| on_context(c, nathelper::fix_nated_contact);
     /// Remembers the source as the address of the binding, for `registrar.save`.
-    fix_nated_register() -> Int = |c| on_context(c, |x| nathelper::fix_nated_register(x));
+    fix_nated_register() -> Int = |c| on_context(c, nathelper::fix_nated_register);
     /// Adds `;received='sip:source'` to the contacts; with `uri_param` not 0 into the URI.
     add_rcv_param(uri_param: Int) -> Int = |c| on_context(c, |x| nathelper::add_rcv_param(x, c.int(0)));
 }

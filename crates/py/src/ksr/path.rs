@@ -6,7 +6,7 @@ use super::{ksr_table, on_context};
 
 ksr_table! { "path";
     /// Adds a Path header field with our socket (RFC 3327).
-    add_path() -> Int = |c| on_context(c, |x| path::add_path(x));
+    add_path() -> Int = |c| on_context(c, path::add_path);
     /// As `add_path`, with a user part.
     add_path_user(user: Str) -> Int = |c| on_context(c, |x| path::add_path_user(x, c.bytes(0)));
     /// As `add_path`, with a user part and `;name=value` parameters.
@@ -14,7 +14,7 @@ ksr_table! { "path";
         on_context(c, |x| path::add_path_user_params(x, c.bytes(0), c.bytes(1)))
     };
     /// As `add_path`, with the source address in `;received=`.
-    add_path_received() -> Int = |c| on_context(c, |x| path::add_path_received(x));
+    add_path_received() -> Int = |c| on_context(c, path::add_path_received);
     /// As `add_path_received`, with a user part.
     add_path_received_user(user: Str) -> Int = |c| on_context(c, |x| path::add_path_received_user(x, c.bytes(0)));
     /// As `add_path_received`, with a user part and `;name=value` parameters.

@@ -6,7 +6,7 @@ use super::{ksr_table, on_context, read};
 
 ksr_table! { "textopsx";
     /// Makes the edits so far part of the message that the script sees. Fails after `record_route`, whose lines depend on where the message goes.
-    msg_apply_changes() -> Int = |c| on_context(c, |x| textopsx::msg_apply_changes(x));
+    msg_apply_changes() -> Int = |c| on_context(c, textopsx::msg_apply_changes);
     /// Puts a whole new message in place of this one.
     msg_set_buffer(buffer: Str) -> Int = |c| on_context(c, |x| textopsx::msg_set_buffer(x, c.bytes(0)));
     /// Changes code and reason of the response that is being forwarded; a final response cannot become a provisional one.
@@ -18,9 +18,9 @@ ksr_table! { "textopsx";
         on_context(c, |x| textopsx::change_reply_status_code(x, c.int(0)))
     };
     /// Removes the body.
-    remove_body() -> Int = |c| on_context(c, |x| textopsx::remove_body(x));
+    remove_body() -> Int = |c| on_context(c, textopsx::remove_body);
     /// Removes all header fields that RFC 3261 does not need.
-    keep_hf() -> Int = |c| on_context(c, |x| textopsx::keep_hf(x));
+    keep_hf() -> Int = |c| on_context(c, textopsx::keep_hf);
     /// As `keep_hf`, keeping those whose name matches the regular expression too.
     keep_hf_re(pattern: Str) -> Int = |c| on_context(c, |x| textopsx::keep_hf_re(x, c.bytes(0)));
     /// Whether a text matches a shell pattern: 0 when it does, else -1.

@@ -1,0 +1,231 @@
+//! What becomes of a message that arrives, before the script sees it and without it.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use sipwright_sip::error::{ErrorKind, ParseError};
+use sipwright_sip::message::Message;
+use sipwright_sip::method::Method;
+use sipwright_sip::script::Context;
+use sipwright_sip::tx::{ClientMatch, ServerMatch, Transaction, TxId, shard_of_response};
+use sipwright_sip::types::{Flow, Millis};
+use sipwright_sip::{Edits, build};
+
+use crate::core::{Core, Job, Outputs, SHARDS};
+use crate::log::{self, level};
+use crate::net::TxTag;
+use crate::reply::Reply;
+use crate::route;
+
+impl Core {
+    pub(crate) fn on_request(&self, msg: Message, flow: Flow) {
+        if msg.method() == Method::Ack && msg.to_tag().is_some_and(|t| t.starts_with(&self.sl_tag))
+        {
+            // The ACK of a final response that we sent without a transaction.
+            self.counters().filtered_acks.inc();
+            return;
+        }
+        let now = self.now();
+        let msg = Arc::new(msg);
+        let mut out = Vec::new();
+        let found = self.shard_of(&msg).lookup(now, &msg, &flow, &mut out);
+        self.flush(&mut out);
+        if let ServerMatch::Retransmission(_) = found {
+            self.counters().retransmissions.inc();
+            return;
+        }
+        let is_new = !matches!(msg.method(), Method::Ack | Method::Cancel);
+        if is_new && self.draining.load(Ordering::Relaxed) {
+            self.refuse(&msg, &flow, b"Service Unavailable");
+            return;
+        }
+        let key = self.pending.key(&msg);
+        if !self.pending.insert(key, &msg, flow, now) {
+            self.counters().retransmissions.inc();
+            return;
+        }
+        self.counters().requests.inc();
+        let overloaded = self
+            .queue_job(Job::Request {
+                msg: Arc::clone(&msg),
+                flow,
+                key,
+            })
+            .is_err();
+        if overloaded {
+            self.pending.remove(key);
+            self.refuse_overload(&msg, &flow);
+        }
+    }
+
+    pub(crate) fn on_malformed(&self, error: &ParseError, flow: &Flow) {
+        if error.kind == ErrorKind::Empty {
+            return;
+        }
+        let answer = error.status.zip(error.partial.as_deref());
+        let Some((code, partial)) =
+            answer.filter(|(_, m)| m.is_request() && m.method() != Method::Ack)
+        else {
+            self.counters().dropped_malformed.inc();
+            log::log(
+                level::NOTICE,
+                &format!(
+                    "dropped a message from {}:{}: {error}",
+                    flow.proto, flow.remote
+                ),
+            );
+            return;
+        };
+        self.counters().answered_malformed.inc();
+        log::log(
+            level::NOTICE,
+            &format!("answered {code} to {}:{}: {error}", flow.proto, flow.remote),
+        );
+        let reason = match code {
+            505 => "Version Not Supported".to_owned(),
+            413 => "Request Entity Too Large".to_owned(),
+            _ => format!("Bad Request ({})", error.reason),
+        };
+        self.reply_stateless(partial, flow, &Reply::new(code, reason.as_bytes()));
+    }
+
+    pub(crate) fn on_response(&self, msg: Message, flow: Flow) {
+        self.counters().responses.inc();
+        let now = self.now();
+        let msg = Arc::new(msg);
+        let mut out = Vec::new();
+        let (found, hooked) = self.match_response(now, &msg, &mut out);
+        self.flush(&mut out);
+        let target = match found {
+            ClientMatch::Absorbed(_) => return,
+            ClientMatch::Deliver { tx, branch } => Some((tx, branch)),
+            ClientMatch::None => None,
+        };
+        let scripted = self.has_reply_route() || hooked;
+        match target {
+            // The transaction bounds these: few responses for each branch.
+            Some(_) if scripted => self.queue_event(Job::Reply { msg, flow, target }),
+            Some(tag) => self.deliver(tag, &msg, build::forward_response(&msg, &Edits::new())),
+            None if scripted => {
+                if self.queue_job(Job::Reply { msg, flow, target }).is_err() {
+                    self.counters().overload_dropped.inc();
+                }
+            }
+            None => self.forward_stray(&self.context(msg, flow)),
+        }
+    }
+
+    /// What a response is to the transactions, and whether a reply route of the
+    /// transaction wants to see it.
+    fn match_response(&self, now: Millis, msg: &Message, out: &mut Outputs) -> (ClientMatch, bool) {
+        let Some(shard) = shard_of_response(msg).filter(|s| *s < SHARDS) else {
+            return (ClientMatch::None, false);
+        };
+        let mut shard = self.shards[usize::from(shard)].lock();
+        let found = shard.respond(now, msg, out);
+        let hooked = match found {
+            ClientMatch::Deliver { tx, branch } => shard
+                .get(tx)
+                .is_some_and(|t| crate::session::reply_hook(t, branch).is_some()),
+            ClientMatch::None | ClientMatch::Absorbed(_) => false,
+        };
+        (found, hooked)
+    }
+
+    /// Passes a response that its routes are done with to its transaction.
+    pub(crate) fn deliver(&self, (tx, branch): TxTag, msg: &Message, bytes: Vec<u8>) {
+        let mut out = Vec::new();
+        self.shard(tx)
+            .deliver(self.now(), tx, branch, msg.status(), bytes.into(), &mut out);
+        self.flush(&mut out);
+    }
+
+    /// Forwards a response without a transaction by its next Via
+    /// (RFC 3261 section 16.7, last paragraphs; section 18.1.2).
+    pub(crate) fn forward_stray(&self, ctx: &Context) {
+        self.counters().stray_responses.inc();
+        let msg = &ctx.msg;
+        let via = msg.via();
+        let ours = ctx
+            .env
+            .is_self(msg.get(via.host), via.port_or_default(), via.proto);
+        let target = ours.then(|| build::response_target(msg)).flatten();
+        let Some(target) = target else {
+            log::log(
+                level::DBG,
+                "dropped a response whose top Via is not ours or that has no other",
+            );
+            return;
+        };
+        match route::response_flow(&ctx.env, &target, &ctx.flow) {
+            Ok(flow) => self.send(
+                &flow,
+                sipwright_sip::script::forward::build_reply(ctx).into(),
+                None,
+            ),
+            Err(error) => log::log(
+                level::NOTICE,
+                &format!("cannot forward a response: {error}"),
+            ),
+        }
+    }
+
+    /// Does for a request what cannot wait for the script.
+    pub(crate) fn relieve(&self, msg: &Message, flow: &Flow) {
+        let now = self.now();
+        let mut out = Vec::new();
+        let found = self.shard_of(msg).lookup(now, msg, flow, &mut out);
+        self.flush(&mut out);
+        match (msg.method(), found) {
+            (Method::Invite, ServerMatch::None) => {
+                self.counters().relief_trying.inc();
+                self.reply_stateless(msg, flow, &Reply::new(100, b"Trying"));
+            }
+            (Method::Cancel, ServerMatch::Cancel { invite }) => {
+                self.counters().relief_cancel.inc();
+                self.cancel_transaction(invite, msg, flow, b"", false);
+            }
+            _ => {}
+        }
+    }
+
+    /// Answers a CANCEL and ends the pending branches (RFC 3261 sections 9.2, 16.10).
+    pub(crate) fn cancel_transaction(
+        &self,
+        invite: TxId,
+        msg: &Message,
+        flow: &Flow,
+        extra: &[u8],
+        force_rport: bool,
+    ) {
+        let now = self.now();
+        let mut out = Vec::new();
+        let reason = msg
+            .find(b"Reason")
+            .next()
+            .map_or_else(Vec::new, |h| msg.get(h.full).to_vec());
+        let tag = {
+            let mut shard = self.shard(invite);
+            shard.cancel(now, invite, &reason, &mut out);
+            shard.get(invite).map(Transaction::to_tag)
+        };
+        let extra = self.with_server_header(extra);
+        let fix = route::via_fix(msg, flow, force_rport);
+        let tag = if msg.to_tag().is_some() { None } else { tag };
+        let bytes = build::response(
+            msg,
+            200,
+            b"canceling",
+            tag.as_deref().map(str::as_bytes),
+            &extra,
+            b"",
+            &fix,
+        );
+        self.send(
+            &route::reply_flow(msg, flow, force_rport),
+            bytes.into(),
+            None,
+        );
+        self.flush(&mut out);
+    }
+}

@@ -1,0 +1,124 @@
+//! Responses made here without a transaction (RFC 3261 section 8.2.7).
+
+use std::borrow::Cow;
+
+use sipwright_sip::build;
+use sipwright_sip::message::Message;
+use sipwright_sip::method::Method;
+use sipwright_sip::types::Flow;
+
+use crate::core::Core;
+use crate::route;
+
+/// A response to be made here.
+#[derive(Clone, Copy, Debug)]
+pub struct Reply<'a> {
+    /// Status code.
+    pub code: u16,
+    /// Reason phrase.
+    pub reason: &'a [u8],
+    /// Header lines, each with its CRLF.
+    pub headers: &'a [u8],
+    /// Body; its Content-Type is among the header lines.
+    pub body: &'a [u8],
+    /// Answer to the source port whatever the Via asks (RFC 3581).
+    pub force_rport: bool,
+}
+
+impl<'a> Reply<'a> {
+    /// A response without further header lines and without a body.
+    #[must_use]
+    pub const fn new(code: u16, reason: &'a [u8]) -> Self {
+        Self {
+            code,
+            reason,
+            headers: b"",
+            body: b"",
+            force_rport: false,
+        }
+    }
+}
+
+impl Core {
+    /// Answers what the queue has no room for.
+    pub(crate) fn refuse_overload(&self, msg: &Message, flow: &Flow) {
+        if matches!(msg.method(), Method::Ack | Method::Cancel) {
+            self.counters().overload_dropped.inc();
+            return;
+        }
+        self.counters().overload_refused.inc();
+        self.refuse(msg, flow, b"Server Overloaded");
+    }
+
+    /// 503 with Retry-After (RFC 3261 section 21.5.4).
+    pub(crate) fn refuse(&self, msg: &Message, flow: &Flow, reason: &[u8]) {
+        let retry = format!("Retry-After: {}\r\n", self.config.limits.retry_after_s);
+        let reply = Reply {
+            headers: retry.as_bytes(),
+            ..Reply::new(503, reason)
+        };
+        self.reply_stateless(msg, flow, &reply);
+    }
+
+    /// A tag for replies without a transaction: the same for a retransmission,
+    /// another for anything else (RFC 3261 section 8.2.7).
+    fn stateless_tag(&self, msg: &Message) -> [u8; SL_TAG] {
+        let mut tag = [0; SL_TAG];
+        tag[..SL_TAG_PREFIX].copy_from_slice(&self.sl_tag);
+        tag[SL_TAG_PREFIX..].copy_from_slice(&hex16(self.pending.key(msg)));
+        tag
+    }
+
+    /// Sends a response without a transaction (RFC 3261 section 8.2.7).
+    pub fn reply_stateless(&self, msg: &Message, flow: &Flow, reply: &Reply<'_>) {
+        let tag = (msg.to_tag().is_none() && reply.code > 100).then(|| self.stateless_tag(msg));
+        let extra = self.with_server_header(reply.headers);
+        let fix = route::via_fix(msg, flow, reply.force_rport);
+        let tag = tag.as_ref().map(<[u8; SL_TAG]>::as_slice);
+        let bytes = build::response(msg, reply.code, reply.reason, tag, &extra, reply.body, &fix);
+        self.send(
+            &route::reply_flow(msg, flow, reply.force_rport),
+            bytes.into(),
+            None,
+        );
+    }
+
+    /// Header lines of a local response: the given ones and `Server`.
+    pub(crate) fn with_server_header<'a>(&'a self, extra: &'a [u8]) -> Cow<'a, [u8]> {
+        match (extra.is_empty(), self.server_line.is_empty()) {
+            (true, _) => Cow::Borrowed(&self.server_line),
+            (false, true) => Cow::Borrowed(extra),
+            (false, false) => Cow::Owned([extra, &self.server_line].concat()),
+        }
+    }
+}
+
+/// Eight digits of the instance and a hyphen.
+pub(crate) const SL_TAG_PREFIX: usize = 9;
+/// The prefix and sixteen digits of the request.
+const SL_TAG: usize = SL_TAG_PREFIX + 16;
+
+pub(crate) fn sl_tag_prefix(instance: u64) -> [u8; SL_TAG_PREFIX] {
+    let mut prefix = [b'-'; SL_TAG_PREFIX];
+    prefix[..8].copy_from_slice(&hex16(instance)[..8]);
+    prefix
+}
+
+pub(crate) fn server_line(server: &str) -> Vec<u8> {
+    if server.is_empty() {
+        Vec::new()
+    } else {
+        format!("Server: {server}\r\n").into_bytes()
+    }
+}
+
+/// A number as sixteen hexadecimal digits.
+pub(crate) fn hex16(number: u64) -> [u8; 16] {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut text = [0; 16];
+    for (i, byte) in number.to_be_bytes().into_iter().enumerate() {
+        text[2 * i] = DIGITS[usize::from(byte >> 4)];
+        text[2 * i + 1] = DIGITS[usize::from(byte & 15)];
+    }
+    text
+}
