@@ -261,7 +261,7 @@ impl<'a> Lines<'a> {
     #[inline(always)]
     pub(crate) fn next_line(&mut self) -> Result<Step, SyntaxError> {
         let start = self.pos;
-        let line = &self.buf[start..];
+        let line = self.buf.get(start..).unwrap_or_default();
         let colon = scan::find(line, |word| {
             scan::equal(word, b':') | scan::below(word, LINE_ENDS)
         });
