@@ -171,8 +171,16 @@ def test_a_missing_route_is_an_error_if_it_is_required(bench: Bench) -> None:
     bench.run(callback="ksr_reply_route", required=False)
     assert bench.errors == []
     bench.run(callback="on_fail")
-    assert bench.engine.failures == [True]
+    # The transaction goes on with its best response.
+    assert bench.engine.failures == [False]
     assert "has no method on_fail" in bench.errors[0]
+
+
+def test_a_request_without_its_route_is_answered_with_an_error(bench: Bench) -> None:
+    bench.start(SCRIPT.replace("def ksr_request_route", "def another_route"))
+    bench.run(callback="ksr_request_route")
+    assert bench.engine.failures == [True]
+    assert "has no method ksr_request_route" in bench.errors[-1]
 
 
 def test_workers_share_one_instance_or_have_their_own(bench: Bench) -> None:
