@@ -96,7 +96,7 @@ def compare(case: Case, plan: loads.Plan, rounds: int, servers: Sequence[str]) -
             figures[name].append(figure)
             print(
                 f"{case.name} round {number} {name}: {figure.cpu_us_each:.1f} us CPU a {case.unit}, "
-                f"{figure.rate:.0f}/s, {figure.failed} failed, {figure.retransmissions} retransmitted",
+                f"{figure.rate:.0f}/s, {figure.failed} failed, {figure.retransmissions} retransmitted, {100 * figure.steal:.1f} % steal",
                 file=sys.stderr,
                 flush=True,
             )
@@ -126,7 +126,8 @@ def report(comparisons: Sequence[Comparison], plan: loads.Plan, rounds: int) -> 
 {table}
 
 - CPU: user and system time of all processes and threads of the server from /proc, microseconds for each message or
-  call; the median of {rounds} rounds, servers in turn. `ratio` is to Kamailio in this run; `failed` and
+  call; the median of the half of {rounds} rounds with the least steal (time that the host takes away, which Linux counts
+  as CPU time of the threads), servers in turn. `ratio` is to Kamailio in this run; `failed` and
   `retransmitted` are sums over the rounds, at both ends.
 - Machine: {model}, {os.cpu_count()} cores shared with the load tools; Linux {platform.release()}; Python \
 {platform.python_version()}.

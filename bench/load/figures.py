@@ -16,6 +16,8 @@ class Figure:
     failed: int
     retransmissions: int
     seconds: float
+    steal: float = 0.0
+    """Share of the machine's time that its host took away meanwhile; Linux counts it as CPU time of the threads."""
 
     @property
     def cpu_us_each(self) -> float:
@@ -34,14 +36,19 @@ class Comparison:
     unit: str
     figures: Mapping[str, list[Figure]]
 
+    def quiet(self, server: str) -> list[Figure]:
+        """The half of the rounds in which the host took the least time away."""
+        figures = sorted(self.figures[server], key=lambda figure: figure.steal)
+        return figures[: (len(figures) + 1) // 2]
+
     def median_us(self, server: str) -> float:
-        return statistics.median(figure.cpu_us_each for figure in self.figures[server])
+        return statistics.median(figure.cpu_us_each for figure in self.quiet(server))
 
     def ratio(self, server: str, to: str) -> float:
         return self.median_us(server) / self.median_us(to)
 
 
-HEADINGS = ("load", "server", "CPU us each", "ratio", "rate/s", "done", "failed", "retransmitted")
+HEADINGS = ("load", "server", "CPU us each", "ratio", "steal", "rate/s", "done", "failed", "retransmitted")
 
 
 def rows(comparisons: Iterable[Comparison], base: str) -> list[tuple[str, ...]]:
@@ -58,6 +65,7 @@ def rows(comparisons: Iterable[Comparison], base: str) -> list[tuple[str, ...]]:
                     server,
                     f"{comparison.median_us(server):.1f}",
                     f"{comparison.ratio(server, base):.2f}" if compared else "-",
+                    f"{100 * statistics.median(figure.steal for figure in comparison.quiet(server)):.1f} %",
                     f"{statistics.median(figure.rate for figure in figures):.0f}",
                     str(sum(figure.done for figure in figures)),
                     str(sum(figure.failed for figure in figures)),

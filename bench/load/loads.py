@@ -10,7 +10,7 @@ import json
 import subprocess
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from load.figures import Figure
@@ -48,11 +48,18 @@ class Meter:
 
     def __init__(self, server: Server) -> None:
         self._pids = server.process.pids()
-        self._cpu, self._start = cpu_ns(self._pids), time.monotonic()
+        self._cpu, self._start, self._machine = cpu_ns(self._pids), time.monotonic(), machine_ticks()
 
     def stop(self, done: int, failed: int, retransmissions: int = 0, seconds: float | None = None) -> Figure:
         cpu, wall = cpu_ns(self._pids) - self._cpu, time.monotonic() - self._start
-        return Figure(cpu, done, failed, retransmissions, seconds or wall)
+        steal, total = (now - then for now, then in zip(machine_ticks(), self._machine, strict=True))
+        return Figure(cpu, done, failed, retransmissions, seconds or wall, steal / max(total, 1))
+
+
+def machine_ticks() -> tuple[int, int]:
+    """Time that the host took away from all cores since the start, and all time, in clock ticks (proc(5))."""
+    fields = [int(field) for field in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]]
+    return fields[7], sum(fields[:8])
 
 
 def options_fixed(server: Server, plan: Plan) -> Figure:
@@ -136,4 +143,4 @@ def calls(server: Server, plan: Plan, target: Callable[[int], str]) -> Figure:
         figure = meter.stop(made.successful, count - made.successful)
         callee.finish()
         retransmissions = made.retransmissions + callee.figures().retransmissions
-    return Figure(figure.cpu_ns, figure.done, figure.failed, retransmissions, figure.seconds)
+    return replace(figure, retransmissions=retransmissions)
