@@ -209,23 +209,12 @@ impl Core {
             shard.cancel(now, invite, &reason, &mut out);
             shard.get(invite).map(Transaction::to_tag)
         };
-        let extra = self.with_server_header(extra);
-        let fix = route::via_fix(msg, flow, force_rport);
-        let tag = if msg.to_tag().is_some() { None } else { tag };
-        let bytes = build::response(
-            msg,
-            200,
-            b"canceling",
-            tag.as_deref().map(str::as_bytes),
-            &extra,
-            b"",
-            &fix,
-        );
-        self.send(
-            &route::reply_flow(msg, flow, force_rport),
-            bytes.into(),
-            None,
-        );
+        let reply = Reply {
+            headers: extra,
+            force_rport,
+            ..Reply::new(200, b"canceling")
+        };
+        self.reply_tagged(msg, flow, &reply, tag.as_deref().map(str::as_bytes));
         self.flush(&mut out);
     }
 }

@@ -9,6 +9,8 @@ use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use sipwright_sip::script::pv::strftime;
+
 use crate::net::threads::{self, ThreadKind};
 
 /// Kamailio's log levels (`L_ALERT` to `L_DBG`).
@@ -188,35 +190,10 @@ fn format_line(out: &mut Vec<u8>, level: i32, text: &str) {
 
 /// `2026-01-31T12:34:56.789Z` of a time since the epoch.
 fn utc_stamp(since_epoch: Duration) -> String {
-    let secs = since_epoch.as_secs();
-    let (day, rest) = (secs / 86_400, secs % 86_400);
-    let (year, month, date) = civil_from_days(i64::try_from(day).unwrap_or(0));
-    format!(
-        "{year:04}-{month:02}-{date:02}T{:02}:{:02}:{:02}.{:03}Z",
-        rest / 3600,
-        rest / 60 % 60,
-        rest % 60,
-        since_epoch.subsec_millis()
-    )
-}
-
-/// Proleptic Gregorian date of a day count since 1970-01-01.
-fn civil_from_days(days: i64) -> (i64, i64, i64) {
-    // Shift the epoch to 0000-03-01, so that leap days end a year.
-    let z = days + 719_468;
-    let era = z.div_euclid(146_097);
-    let day_of_era = z.rem_euclid(146_097);
-    let year_of_era =
-        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted_month = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 {
-        shifted_month + 3
-    } else {
-        shifted_month - 9
-    };
-    (year_of_era + era * 400 + i64::from(month <= 2), month, day)
+    let secs = i64::try_from(since_epoch.as_secs()).unwrap_or(0);
+    let date = strftime(secs, 0, b"%Y-%m-%dT%H:%M:%S");
+    let millis = since_epoch.subsec_millis();
+    format!("{}.{millis:03}Z", String::from_utf8_lossy(&date))
 }
 
 #[cfg(test)]

@@ -71,10 +71,22 @@ impl Core {
 
     /// Sends a response without a transaction (RFC 3261 section 8.2.7).
     pub fn reply_stateless(&self, msg: &Message, flow: &Flow, reply: &Reply<'_>) {
-        let tag = (msg.to_tag().is_none() && reply.code > 100).then(|| self.stateless_tag(msg));
+        let tag = (reply.code > 100 && msg.to_tag().is_none()).then(|| self.stateless_tag(msg));
+        let tag = tag.as_ref().map(<[u8; SL_TAG]>::as_slice);
+        self.reply_tagged(msg, flow, reply, tag);
+    }
+
+    /// Sends a response, with this To tag if the request has none.
+    pub(crate) fn reply_tagged(
+        &self,
+        msg: &Message,
+        flow: &Flow,
+        reply: &Reply<'_>,
+        tag: Option<&[u8]>,
+    ) {
+        let tag = tag.filter(|_| msg.to_tag().is_none());
         let extra = self.with_server_header(reply.headers);
         let fix = route::via_fix(msg, flow, reply.force_rport);
-        let tag = tag.as_ref().map(<[u8; SL_TAG]>::as_slice);
         let bytes = build::response(msg, reply.code, reply.reason, tag, &extra, reply.body, &fix);
         self.send(
             &route::reply_flow(msg, flow, reply.force_rport),

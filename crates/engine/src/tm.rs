@@ -265,7 +265,7 @@ impl Core {
         let Some(tx) = slot.with(|c| c.tx) else {
             return -1;
         };
-        if slot.with(|c| targets(c).is_empty()) {
+        if slot.with(|c| from_failure_route(c) && c.ctx.branches.is_empty()) {
             log::log(
                 level::ERR,
                 "t_relay: no branches for forwarding; a failure route appends one first",
@@ -504,10 +504,15 @@ impl Core {
 /// Where the request goes. From a failure route only to appended branches: the
 /// main one has been tried (Kamailio says "no branches for forwarding" otherwise).
 fn targets(cur: &Current) -> Vec<BranchTarget> {
-    match cur.kind {
-        Kind::Failure { .. } | Kind::BranchFailure { .. } => cur.ctx.branches.clone(),
-        _ => forward::branches(&cur.ctx),
+    if from_failure_route(cur) {
+        cur.ctx.branches.clone()
+    } else {
+        forward::branches(&cur.ctx)
     }
+}
+
+const fn from_failure_route(cur: &Current) -> bool {
+    matches!(cur.kind, Kind::Failure { .. } | Kind::BranchFailure { .. })
 }
 
 fn take_reply_headers(cur: &mut Current) -> Vec<u8> {

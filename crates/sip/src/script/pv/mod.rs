@@ -30,7 +30,7 @@ pub(super) use header::at;
 pub(super) use net::{addr_uri, proto_id, socket_text};
 pub use parse::Format;
 pub(super) use read::parse_number;
-pub(super) use time::strftime;
+pub use time::strftime;
 
 /// Which of the values of a variable: `$(avp(x)[1])`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]

@@ -132,7 +132,8 @@ pub(super) fn format(ctx: &Context, class: Class, format: &[u8]) -> Value<'stati
 }
 
 /// Seconds since 1970 by a format of C's `strftime`, in the C locale.
-pub(in super::super) fn strftime(epoch: i64, utc_offset: i32, format: &[u8]) -> Vec<u8> {
+#[must_use]
+pub fn strftime(epoch: i64, utc_offset: i32, format: &[u8]) -> Vec<u8> {
     format_civil(&Civil::of(epoch, i64::from(utc_offset)), format)
 }
 
