@@ -134,10 +134,9 @@ impl Core {
 
     /// Passes a response that its routes are done with to its transaction.
     pub(crate) fn deliver(&self, (tx, branch): TxTag, msg: &Message, bytes: Vec<u8>) {
-        let mut out = Vec::new();
-        self.shard(tx)
-            .deliver(self.now(), tx, branch, msg.status(), bytes.into(), &mut out);
-        self.flush(&mut out);
+        self.transact(tx, |shard, now, out| {
+            shard.deliver(now, tx, branch, msg.status(), bytes.into(), out);
+        });
     }
 
     /// Forwards a response without a transaction by its next Via

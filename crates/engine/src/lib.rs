@@ -20,4 +20,3 @@ pub mod stats;
 pub mod sync;
 pub mod tls;
 pub mod tm;
-mod tm_query;

@@ -281,9 +281,7 @@ impl Core {
                 self.save_data(&mut cur);
                 if let Some(tx) = cur.tx {
                     // The pin that `create` gave.
-                    let mut out = Vec::new();
-                    self.shard(tx).unpin(self.now(), tx, &mut out);
-                    self.flush(&mut out);
+                    self.transact(tx, |shard, now, out| shard.unpin(now, tx, out));
                 }
                 self.pending.remove(key);
                 Next::Done
@@ -292,19 +290,16 @@ impl Core {
             Kind::Failure { .. } => {
                 self.save_data(&mut cur);
                 if let Some(tx) = cur.tx {
-                    let mut out = Vec::new();
-                    self.shard(tx).failure_done(self.now(), tx, &mut out);
-                    self.flush(&mut out);
+                    self.transact(tx, |shard, now, out| shard.failure_done(now, tx, out));
                 }
                 Next::Done
             }
             Kind::BranchFailure { branch } => {
                 self.save_data(&mut cur);
                 if let Some(tx) = cur.tx {
-                    let mut out = Vec::new();
-                    self.shard(tx)
-                        .branch_failure_done(self.now(), tx, branch, &mut out);
-                    self.flush(&mut out);
+                    self.transact(tx, |shard, now, out| {
+                        shard.branch_failure_done(now, tx, branch, out);
+                    });
                 }
                 Next::Done
             }
@@ -352,10 +347,10 @@ impl Core {
         else {
             return;
         };
-        let mut out = Vec::new();
-        self.shard(tx)
-            .discard(self.now(), tx, branch, cur.ctx.msg.status(), &mut out);
-        self.flush(&mut out);
+        let status = cur.ctx.msg.status();
+        self.transact(tx, |shard, now, out| {
+            shard.discard(now, tx, branch, status, out)
+        });
     }
 
     /// The script raised or had no such route: 500 to a request that nothing was

@@ -205,9 +205,7 @@ impl Core {
         let (inv, fr) = (ms(fr_inv_ms), ms(fr_ms));
         match cur.tx {
             Some(tx) => {
-                let mut out = Vec::new();
-                self.shard(tx).set_fr(self.now(), tx, inv, fr, &mut out);
-                self.flush(&mut out);
+                self.transact(tx, |shard, now, out| shard.set_fr(now, tx, inv, fr, out));
             }
             None => {
                 if inv > 0 {
@@ -227,15 +225,8 @@ impl Core {
         cur.wishes.fr_inv_ms = 0;
         if let Some(tx) = cur.tx {
             let config = self.config.to_tx();
-            let mut out = Vec::new();
-            self.shard(tx).set_fr(
-                self.now(),
-                tx,
-                config.fr_inv_timer_ms,
-                config.fr_timer_ms,
-                &mut out,
-            );
-            self.flush(&mut out);
+            let (inv, fr) = (config.fr_inv_timer_ms, config.fr_timer_ms);
+            self.transact(tx, |shard, now, out| shard.set_fr(now, tx, inv, fr, out));
         }
         1
     }
@@ -257,9 +248,7 @@ impl Core {
             return -1;
         };
         let this = Self::branch_index(cur);
-        let mut out = Vec::new();
-        {
-            let mut shard = self.shard(tx);
+        self.transact(tx, |shard, now, out| {
             let count = shard.get(tx).map_or(0, |t| t.branches().len());
             for index in (0..count).filter_map(|i| u16::try_from(i).ok()) {
                 let wanted = match which {
@@ -268,11 +257,10 @@ impl Core {
                     _ => true,
                 };
                 if wanted {
-                    shard.cancel_branches(self.now(), tx, index..index + 1, b"", &mut out);
+                    shard.cancel_branches(now, tx, index..index + 1, b"", out);
                 }
             }
-        }
-        self.flush(&mut out);
+        });
         1
     }
 

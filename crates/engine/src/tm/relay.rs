@@ -1,0 +1,268 @@
+//! Module tm for scripts: relaying a request to its branches (RFC 3261 section 16.6).
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use sipwright_sip::method::Method;
+use sipwright_sip::script::{BranchTarget, Context, RouteType, forward};
+use sipwright_sip::tx::{BranchSpec, ServerMatch, Transaction, TxId};
+use sipwright_sip::types::Flow;
+
+use super::Slot;
+use super::outgoing::error_reply;
+use super::reply::take_reply_headers;
+use crate::core::Core;
+use crate::log::{self, level};
+use crate::route::{NextHop, RouteError};
+use crate::session::{Callback, Current, Kind};
+
+/// A branch ready to leave.
+struct Ready {
+    index: u16,
+    target: BranchTarget,
+    flow: Flow,
+    bytes: Bytes,
+}
+
+impl Core {
+    /// `t_relay`: forwards the request to where its URIs say, statefully.
+    pub fn t_relay<S: Slot>(&self, slot: &S) -> i32 {
+        self.relay(slot, None)
+    }
+
+    /// `t_relay_to_proto_addr` and its kin: as [`Core::t_relay`], but to this next hop.
+    pub fn t_relay_to<S: Slot>(&self, slot: &S, hop: NextHop) -> i32 {
+        self.relay(slot, Some(hop))
+    }
+
+    fn relay<S: Slot>(&self, slot: &S, forced: Option<NextHop>) -> i32 {
+        let method = slot.with(|c| c.ctx.msg.method());
+        match method {
+            Method::Ack => return self.relay_ack(slot, forced),
+            Method::Cancel => {
+                if let Some(code) = slot.with(|c| self.relay_cancel(c)) {
+                    return code;
+                }
+            }
+            _ => {}
+        }
+        let made = slot.with(|c| {
+            let fresh = c.tx.is_none();
+            (self.t_newtran(c), fresh)
+        });
+        let (1, fresh) = made else { return made.0 };
+        let Some(tx) = slot.with(|c| c.tx) else {
+            return -1;
+        };
+        if slot.with(|c| from_failure_route(c) && c.ctx.branches.is_empty()) {
+            log::log(
+                level::ERR,
+                "t_relay: no branches for forwarding; a failure route appends one first",
+            );
+            return -1;
+        }
+        let ready = self.prepare_branches(slot, tx, forced.as_ref());
+        let sent = self.start_branches(tx, ready.0);
+        if sent > 0 {
+            slot.with(|c| c.handled = true);
+            return 1;
+        }
+        let (code, reason) = ready
+            .1
+            .unwrap_or((500, "I'm terribly sorry, server error occurred (TM)"));
+        slot.with(|c| {
+            c.error = Some((code, reason));
+            // A transaction made only for this is answered here, as Kamailio does.
+            if fresh {
+                self.t_reply(c, code, reason.as_bytes())
+            } else {
+                -1
+            }
+        })
+    }
+
+    /// A CANCEL for a request of ours; `None` when there is no such request.
+    fn relay_cancel(&self, cur: &mut Current) -> Option<i32> {
+        let ServerMatch::Cancel { invite } = self.find_transaction(cur) else {
+            return None;
+        };
+        let extra = take_reply_headers(cur);
+        let (msg, flow) = (Arc::clone(&cur.ctx.msg), cur.ctx.flow);
+        self.cancel_transaction(invite, &msg, &flow, &extra, cur.ctx.force_rport);
+        cur.handled = true;
+        Some(1)
+    }
+
+    /// An ACK has no transaction of its own (RFC 3261 section 17.1): one for a
+    /// failure ends here, one for a 2xx is passed on without state.
+    fn relay_ack<S: Slot>(&self, slot: &S, forced: Option<NextHop>) -> i32 {
+        let ends_here = slot.with(|c| {
+            matches!(
+                self.find_transaction(c),
+                ServerMatch::Ack { to_2xx: false, .. }
+            )
+        });
+        if ends_here {
+            0
+        } else {
+            self.forward_stateless(slot, forced)
+        }
+    }
+
+    /// Gives each target its branch route, resolves it and builds its bytes.
+    fn prepare_branches<S: Slot>(
+        &self,
+        slot: &S,
+        tx: TxId,
+        forced: Option<&NextHop>,
+    ) -> (Vec<Ready>, Option<(u16, &'static str)>) {
+        let (hook, first, targets) = slot.with(|c| {
+            let shard = self.shard(tx);
+            let t = shard.get(tx);
+            let hook = t
+                .and_then(Transaction::hooks)
+                .and_then(|h| h.on_branch.clone());
+            let first = t.map_or(0, |t| t.branches().len());
+            (hook, u16::try_from(first).unwrap_or(u16::MAX), targets(c))
+        });
+        let mut ready = Vec::with_capacity(targets.len());
+        let mut error = None;
+        for target in targets {
+            let index = first.saturating_add(u16::try_from(ready.len()).unwrap_or(u16::MAX));
+            let built = match &hook {
+                Some(name) => self.prepare_in_branch_route(slot, tx, index, target, name, forced),
+                None => self.prepare(slot, tx, index, target, forced),
+            };
+            match built {
+                Ok(Some(branch)) => ready.push(branch),
+                Ok(None) => {}
+                Err(why) => {
+                    log::log(level::ERR, &format!("t_relay: {why}"));
+                    error = Some(error_reply(&why));
+                }
+            }
+        }
+        // Appended branches are used up.
+        slot.with(|c| c.ctx.branches.clear());
+        (ready, error)
+    }
+
+    fn prepare_in_branch_route<S: Slot>(
+        &self,
+        slot: &S,
+        tx: TxId,
+        index: u16,
+        target: BranchTarget,
+        name: &Arc<str>,
+        forced: Option<&NextHop>,
+    ) -> Result<Option<Ready>, RouteError> {
+        let aside = slot.with(|c| enter_branch(c, target, index));
+        slot.run(&Callback::Named(Arc::clone(name)));
+        let (target, dropped) = slot.with(|c| (branch_of(c), c.ctx.drop));
+        let built = if dropped {
+            Ok(None)
+        } else {
+            self.prepare(slot, tx, index, target, forced)
+        };
+        slot.with(|c| leave_branch(c, aside));
+        built
+    }
+
+    fn prepare<S: Slot>(
+        &self,
+        slot: &S,
+        tx: TxId,
+        index: u16,
+        target: BranchTarget,
+        forced: Option<&NextHop>,
+    ) -> Result<Option<Ready>, RouteError> {
+        let token = self.shard(tx).branch_token(tx, index);
+        let built = self.build(slot, &target, &token, forced)?;
+        Ok(built.map(|(flow, bytes)| Ready {
+            index,
+            target,
+            flow,
+            bytes,
+        }))
+    }
+
+    fn start_branches(&self, tx: TxId, ready: Vec<Ready>) -> usize {
+        self.transact(tx, |shard, now, out| {
+            let mut sent = 0;
+            for branch in ready {
+                let Ready {
+                    index,
+                    target,
+                    flow,
+                    bytes,
+                } = branch;
+                let spec = BranchSpec {
+                    index,
+                    bytes,
+                    flow,
+                    uri: target.uri.into(),
+                    on_reply: None,
+                    on_failure: None,
+                };
+                match shard.add_branch(now, tx, spec, out) {
+                    Ok(_) => sent += 1,
+                    Err(error) => log::log(level::NOTICE, &format!("t_relay: {error}")),
+                }
+            }
+            sent
+        })
+    }
+}
+
+/// Where the request goes. From a failure route only to appended branches: the
+/// main one has been tried (Kamailio says "no branches for forwarding" otherwise).
+fn targets(cur: &Current) -> Vec<BranchTarget> {
+    if from_failure_route(cur) {
+        cur.ctx.branches.clone()
+    } else {
+        forward::branches(&cur.ctx)
+    }
+}
+
+const fn from_failure_route(cur: &Current) -> bool {
+    matches!(cur.kind, Kind::Failure { .. } | Kind::BranchFailure { .. })
+}
+
+/// Shows the branch to its route; gives what its changes must not touch.
+fn enter_branch(cur: &mut Current, target: BranchTarget, index: u16) -> Box<Context> {
+    let aside = cur.ctx.clone();
+    let ctx = &mut cur.ctx;
+    ctx.new_uri = Some(target.uri);
+    ctx.dst_uri = target.dst_uri;
+    ctx.path_vec = target.path;
+    ctx.bflags = target.flags;
+    ctx.force_socket = target.socket;
+    ctx.route = RouteType::Branch;
+    ctx.drop = false;
+    if let Some(view) = &mut ctx.tx {
+        view.branch_idx = index;
+    }
+    aside
+}
+
+/// The branch as its route left it.
+fn branch_of(cur: &Current) -> BranchTarget {
+    let ctx = &cur.ctx;
+    BranchTarget {
+        uri: ctx.uri().to_vec(),
+        dst_uri: ctx.dst_uri.clone(),
+        path: ctx.path_vec.clone(),
+        flags: ctx.bflags,
+        socket: ctx.force_socket,
+        ..BranchTarget::default()
+    }
+}
+
+/// Takes back all that the branch route did to its branch alone. AVPs, flags and
+/// variables are the transaction's and the worker's.
+fn leave_branch(cur: &mut Current, aside: Box<Context>) {
+    let mut branch = std::mem::replace(&mut cur.ctx, aside);
+    cur.ctx.tx_data = std::mem::take(&mut branch.tx_data);
+    cur.ctx.vars = std::mem::take(&mut branch.vars);
+    cur.ctx.complaints.append(&mut branch.complaints);
+}

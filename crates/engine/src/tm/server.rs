@@ -1,0 +1,109 @@
+//! Module tm for scripts: the transaction of a request (RFC 3261 section 17.2).
+
+use std::sync::Arc;
+
+use sipwright_sip::method::Method;
+use sipwright_sip::script::TxView;
+use sipwright_sip::tx::{Hooks, ServerMatch, TxId};
+
+use crate::core::{Core, Outputs};
+use crate::session::{Current, Kind};
+
+impl Core {
+    /// Finds the transaction of the message in work, if there is one.
+    pub(crate) fn find_transaction(&self, cur: &mut Current) -> ServerMatch {
+        if let Some(tx) = cur.tx {
+            return ServerMatch::Retransmission(tx);
+        }
+        let mut out = Outputs::new();
+        let msg = &cur.ctx.msg;
+        let found = self
+            .shard_of(msg)
+            .lookup(self.now(), msg, &cur.ctx.flow, &mut out);
+        self.flush(&mut out);
+        found
+    }
+
+    /// `t_newtran`: makes the transaction of the request.
+    pub fn t_newtran(&self, cur: &mut Current) -> i32 {
+        if cur.tx.is_some() {
+            return 1;
+        }
+        if !matches!(cur.kind, Kind::Request { .. }) {
+            return -1;
+        }
+        match self.find_transaction(cur) {
+            ServerMatch::None => {}
+            ServerMatch::Ack { .. } | ServerMatch::Retransmission(_) => return 0,
+            ServerMatch::Cancel { .. } => {}
+        }
+        if cur.ctx.msg.method() == Method::Ack {
+            return 1;
+        }
+        let tx = self.create_transaction(cur);
+        cur.tx = Some(tx);
+        cur.ctx.tx = Some(Box::new(TxView {
+            id: (tx.slot, tx.generation),
+            ..TxView::default()
+        }));
+        1
+    }
+
+    fn create_transaction(&self, cur: &mut Current) -> TxId {
+        let now = self.now();
+        let mut out = Outputs::new();
+        let tx = {
+            let mut shard = self.shard_of(&cur.ctx.msg);
+            let tx = shard.create(
+                now,
+                Arc::clone(&cur.ctx.msg),
+                cur.ctx.flow,
+                cur.ctx.tx_data.clone(),
+            );
+            if cur.ctx.force_rport {
+                shard.force_rport(tx);
+            }
+            if let Some(t) = shard.get_mut(tx) {
+                if cur.hooks != Hooks::default() {
+                    *t.hooks_mut() = cur.hooks.clone();
+                }
+                t.set_disable_6xx(cur.wishes.disable_6xx);
+            }
+            if cur.wishes.fr_inv_ms > 0 || cur.wishes.fr_ms > 0 {
+                shard.set_fr(now, tx, cur.wishes.fr_inv_ms, cur.wishes.fr_ms, &mut out);
+            }
+            shard.trying(now, tx, &mut out);
+            tx
+        };
+        self.flush(&mut out);
+        tx
+    }
+
+    /// `t_check_trans` and `t_precheck_trans`: whether the message belongs to a
+    /// transaction. An ACK that ends here and a retransmission give 0 (stop).
+    pub fn t_check_trans(&self, cur: &mut Current) -> i32 {
+        if matches!(cur.kind, Kind::Reply { target: Some(_) }) {
+            return 1;
+        }
+        match self.find_transaction(cur) {
+            ServerMatch::None => -1,
+            ServerMatch::Cancel { .. } => 1,
+            ServerMatch::Ack { to_2xx, .. } => {
+                if to_2xx {
+                    1
+                } else {
+                    0
+                }
+            }
+            ServerMatch::Retransmission(_) if cur.tx.is_some() => 1,
+            ServerMatch::Retransmission(_) => 0,
+        }
+    }
+
+    /// `t_release`: gives the transaction up without an answer.
+    pub fn t_release(&self, cur: &mut Current) -> i32 {
+        let Some(tx) = cur.tx else { return -1 };
+        self.transact(tx, |shard, now, out| shard.release(now, tx, out));
+        1
+    }
+}
