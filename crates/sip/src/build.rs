@@ -77,7 +77,7 @@ pub fn cancel_for(invite_sent: &Message, extra: &[u8]) -> Vec<u8> {
 }
 
 /// A request of the same transaction as `sent`: its Request-URI, its top Via
-/// alone, its Route, From, Call-ID and sequence number.
+/// alone, and in its order its Route, From, Call-ID, Max-Forwards and sequence number.
 fn hop_by_hop(
     sent: &Message,
     method: &[u8],
@@ -91,22 +91,33 @@ fn hop_by_hop(
         sent.uri(),
         b" SIP/2.0\r\nVia: ",
         sent.get(sent.via().span),
+        b"\r\n",
     ] {
         out.extend_from_slice(part);
     }
-    out.extend_from_slice(b"\r\n");
-    for route in sent.all(HeaderId::Route) {
-        Lines::new(sent, &mut out).line(route);
+    for header in sent.headers() {
+        match header.id {
+            HeaderId::To => {
+                if let Some((msg, header)) = to {
+                    Lines::new(msg, &mut out).line(header);
+                }
+            }
+            HeaderId::CSeq => {
+                push_number(&mut out, b"CSeq: ", sent.cseq() as usize);
+                for part in [b" ", method, b"\r\n"] {
+                    out.extend_from_slice(part);
+                }
+            }
+            HeaderId::Route | HeaderId::From | HeaderId::CallId | HeaderId::MaxForwards => {
+                Lines::new(sent, &mut out).line(header);
+            }
+            _ => {}
+        }
     }
-    let own = |id| sent.header(id).map(|h| (sent, h));
-    let fields = [own(HeaderId::From), to, own(HeaderId::CallId)];
-    for (msg, header) in fields.into_iter().flatten() {
-        Lines::new(msg, &mut out).line(header);
+    if sent.header(HeaderId::MaxForwards).is_none() {
+        out.extend_from_slice(b"Max-Forwards: 70\r\n");
     }
-    push_number(&mut out, b"CSeq: ", sent.cseq() as usize);
-    for part in [b" ", method, b"\r\nMax-Forwards: 70\r\n", extra] {
-        out.extend_from_slice(part);
-    }
+    out.extend_from_slice(extra);
     finish(b"", &mut out);
     out
 }

@@ -530,16 +530,24 @@ fn ack_for_a_final_response() {
         text(ack_for(&parse(SENT), &busy)),
         "ACK sip:bob@192.0.2.4 SIP/2.0\r\n\
          Via: SIP/2.0/UDP p;branch=z9hG4bKp\r\n\
+         Max-Forwards: 12\r\n\
          Route: <sip:r1;lr>\r\n\
-         route: <sip:r2;lr>\r\n\
          f: Alice <sip:alice@h>;tag=88sja8x\r\n\
          To: <sip:b@example.com>;tag=2\r\n\
+         route: <sip:r2;lr>\r\n\
          Call-ID: 987asjd97y7atg\r\n\
          CSeq: 986759 ACK\r\n\
-         Max-Forwards: 70\r\n\
          Content-Length: 0\r\n\
          \r\n"
     );
+}
+
+#[test]
+fn a_cancel_has_max_forwards_even_if_its_request_had_none() {
+    // RFC 3261 section 8.1.1.6.
+    let sent = parse(swap(SENT, "Max-Forwards: 12\r\n", ""));
+    let cancel = text(cancel_for(&sent, b""));
+    assert!(cancel.contains("\r\nMax-Forwards: 70\r\n"), "{cancel}");
 }
 
 #[test]
@@ -550,13 +558,13 @@ fn cancel_for_a_pending_request() {
         text(cancel_for(&parse(SENT), reason)),
         "CANCEL sip:bob@192.0.2.4 SIP/2.0\r\n\
          Via: SIP/2.0/UDP p;branch=z9hG4bKp\r\n\
+         Max-Forwards: 12\r\n\
          Route: <sip:r1;lr>\r\n\
-         route: <sip:r2;lr>\r\n\
          f: Alice <sip:alice@h>;tag=88sja8x\r\n\
          To: Bob <sip:bob@h>\r\n\
+         route: <sip:r2;lr>\r\n\
          Call-ID: 987asjd97y7atg\r\n\
          CSeq: 986759 CANCEL\r\n\
-         Max-Forwards: 70\r\n\
          Reason: SIP;cause=200;text=\"Call completed elsewhere\"\r\n\
          Content-Length: 0\r\n\
          \r\n"

@@ -103,7 +103,7 @@ impl Core {
             )
         });
         if ends_here {
-            0
+            1
         } else {
             self.forward_stateless(slot, forced)
         }
