@@ -1,0 +1,103 @@
+"""Kamailio and Sipwright with the same configuration and script, and the run of scenarios against each."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from oracle.scenario import Net, Scenario, play
+from oracle.transcript import Transcript, transcript
+from support.servers import Kamailio, Listen, Server, Sipwright
+
+DISPATCH = Path(__file__).parent / "scripts" / "dispatch.py"
+AT_ONCE = 24
+
+FR_MS = 800
+FR_INV_MS = 1600
+T1_MS = 250
+
+
+@dataclass(frozen=True)
+class Profile:
+    """One configuration, in the words of either server."""
+
+    kamailio: str = ""
+    sipwright: Mapping[str, object] = field(default_factory=dict)
+
+
+# What every profile has: lines of kamailio.cfg and the settings that say the same.
+COMMON = Profile(
+    f"""
+server_header="Server: oracle"
+user_agent_header="User-Agent: oracle"
+alias="oracle.test"
+modparam("tm", "auto_inv_100_reason", "Trying")
+modparam("rr", "enable_full_lr", 0)
+modparam("tm", "fr_timer", {FR_MS})
+modparam("tm", "fr_inv_timer", {FR_INV_MS})
+modparam("tm", "retr_timer1", {T1_MS})
+modparam("htable", "htable", "t=>size=4")
+""",
+    {
+        "server_header": "oracle",
+        "aliases": "oracle.test",
+        "timers.fr_ms": FR_MS,
+        "timers.fr_inv_ms": FR_INV_MS,
+        "timers.t1_ms": T1_MS,
+        "htable.tables.t.autoexpire_s": 0,
+    },
+)
+
+PROFILES: dict[str, Profile] = {"default": Profile()}
+
+
+def run_all(kind: str, profile: str, scenarios: Iterable[Scenario], directory: Path) -> dict[str, Transcript]:
+    """Run the scenarios, many at a time, against a fresh server of that kind."""
+    chosen = list(scenarios)
+    directory.mkdir(parents=True)
+    script = directory / "oracle_dispatch.py"
+    shutil.copy(DISPATCH, script)
+    (directory / "routes.json").write_text(json.dumps({one.name: one.script for one in chosen}))
+    (directory / "peers").mkdir()
+    with server(kind, profile, script, directory) as running:
+        nets = asyncio.run(play_all(chosen, running, directory))
+        assert running.process.running(), f"{kind} has ended:\n{running.log()[-8000:]}"
+    notes = read_notes(directory)
+    return {net.scenario.name: transcript(net, notes.get(net.scenario.name, [])) for net in nets}
+
+
+def server(kind: str, profile: str, script: Path, directory: Path) -> Server:
+    """One worker each: what comes first is dealt with first, in both."""
+    extra, listen = PROFILES[profile], (Listen("udp"),)
+    if kind == "kamailio":
+        return Kamailio(script, directory, listen, workers=1, extra_config=COMMON.kamailio + extra.kamailio)
+    settings = {**COMMON.sipwright, **extra.sipwright}
+    return Sipwright(script, directory, listen, workers=1, settings=settings)
+
+
+async def play_all(scenarios: list[Scenario], running: Server, directory: Path) -> list[Net]:
+    gate = asyncio.Semaphore(AT_ONCE)
+
+    def announce(name: str, peers: dict[str, str]) -> None:
+        host, port = running.address("udp")
+        (directory / "peers" / name).write_text(json.dumps({**peers, "server": f"{host}:{port}"}))
+
+    async def one(scenario: Scenario) -> Net:
+        async with gate:
+            return await play(scenario, running.address("udp"), announce)
+
+    return await asyncio.gather(*map(one, scenarios))
+
+
+def read_notes(directory: Path) -> dict[str, list[str]]:
+    """The notes of each scenario's routes, in their order."""
+    notes: dict[str, list[str]] = {}
+    path = directory / "notes"
+    for line in path.read_text(errors="surrogateescape").splitlines() if path.exists() else ():
+        name, _, text = line.partition("\t")
+        notes.setdefault(name, []).append(text)
+    return notes
