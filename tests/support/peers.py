@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -50,9 +51,13 @@ class UdpPeer(asyncio.DatagramProtocol):
 
     async def receive(self, timeout_s: float = 5.0) -> tuple[Sip, tuple[str, int]]:
         """The next message and where it came from; TimeoutError when none comes."""
-        async with asyncio.timeout(timeout_s):
-            data, source = await self._queue.get()
+        data, source = await self.receive_bytes(timeout_s)
         return Sip.parse(data), source
+
+    async def receive_bytes(self, timeout_s: float = 5.0) -> tuple[bytes, tuple[str, int]]:
+        """The next datagram as it came, and where from; TimeoutError when none comes."""
+        async with asyncio.timeout(timeout_s):
+            return await self._queue.get()
 
     async def final(self, call_id: str, timeout_s: float = 5.0) -> Sip:
         """The final response of the call; other messages are dropped."""
@@ -102,6 +107,17 @@ class StreamPeer:
     async def send(self, data: bytes | Sip) -> None:
         self.writer.write(data.encode() if isinstance(data, Sip) else data)
         await self.writer.drain()
+
+    async def send_bytewise(self, data: bytes) -> None:
+        """Send each byte with a write of its own, without Nagle's algorithm, so that each may be a segment."""
+        raw = self.writer.get_extra_info("socket")
+        raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for position in range(len(data)):
+            self.writer.write(data[position : position + 1])
+            await self.writer.drain()
+            if position % 16 == 0:
+                # Lets answers be read in between.
+                await asyncio.sleep(0)
 
     async def receive(self, timeout_s: float = 5.0) -> Sip:
         """The next message; CRLFs before it are counted as answers to pings. EOFError when the peer closed."""

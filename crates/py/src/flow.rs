@@ -18,6 +18,15 @@ pub struct Contact {
 }
 
 impl Contact {
+    /// `Contact: *` (RFC 3261 section 10.2.2), which is no address.
+    pub fn all() -> Self {
+        Self {
+            uri: "*".to_owned(),
+            display: String::new(),
+            params: HashMap::new(),
+        }
+    }
+
     /// Owned copy of a parsed value.
     pub fn new(contact: &NameAddrRef<'_>) -> Self {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();

@@ -223,6 +223,9 @@ impl Message {
         msg.values(HeaderId::Contact)
             .map(|span| {
                 let value = msg.get(span);
+                if value == b"*" {
+                    return Ok(Contact::all());
+                }
                 parse_nameaddr(value)
                     .map(|c| Contact::new(&c))
                     .map_err(|e| {

@@ -172,6 +172,14 @@ fn sanity_checks_that_are_asked_for() {
             uri::FROM,
             "fine",
         ),
+        // RFC 4475 section 3.3.4
+        (
+            "<sip:b@10.0.0.3>",
+            "<name:John_Smith>",
+            message::URIS,
+            uri::CONTACT,
+            "400 Invalid Contact Header",
+        ),
     ] {
         let mut c = invite_with(from, to);
         sanity::sanity_check(&mut c, checks, uris);

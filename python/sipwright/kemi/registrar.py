@@ -142,10 +142,19 @@ def _save(table_name: str, save_flags: int, uri: str | None) -> int:
     if aor is None:
         outcome = Outcome(-1, 400, "Bad Request", ["P-Registrar-Error: Invalid address-of-record"])
     else:
-        outcome = register(table, _registration(message, aor), _state.settings, time.monotonic(), save_flags)
+        outcome = _apply(table, message, aor, save_flags)
     if not save_flags & NO_REPLY:
         _answer(outcome)
     return outcome.result
+
+
+def _apply(table: Table, message: "Message", aor: str, save_flags: int) -> Outcome:
+    try:
+        registration = _registration(message, aor)
+    except ValueError:
+        # A Contact that is none, such as one of RFC 4475 section 3.1.2.13.
+        return Outcome(-1, 400, "Bad Request", ["P-Registrar-Error: Invalid Contact"])
+    return register(table, registration, _state.settings, time.monotonic(), save_flags)
 
 
 def _registration(message: "Message", aor: str) -> Registration:

@@ -119,10 +119,15 @@ const fn bad(code: u16, reason: &'static str) -> Option<Fault> {
 fn ruri_scheme(ctx: &Context) -> Option<Fault> {
     match Uri::parse(ctx.uri()) {
         Err(_) => bad(400, "Bad Request URI"),
-        Ok(u) if u.is_sip() || u.scheme == crate::uri::Scheme::Tel => None,
-        Ok(u) if u.scheme_name.eq_ignore_ascii_case(b"urn") => None,
+        Ok(u) if has_known_scheme(&u) => None,
         Ok(_) => bad(416, "Unsupported URI Scheme in Request URI"),
     }
+}
+
+fn has_known_scheme(uri: &Uri<'_>) -> bool {
+    uri.is_sip()
+        || uri.scheme == crate::uri::Scheme::Tel
+        || uri.scheme_name.eq_ignore_ascii_case(b"urn")
 }
 
 fn cseq_method(ctx: &Context) -> Option<Fault> {
@@ -231,7 +236,8 @@ fn auth_scheme(ctx: &Context) -> Option<Fault> {
 
 fn bad_uri(ctx: &Context, which: i64) -> Option<Fault> {
     let msg = &ctx.msg;
-    let malformed = |text: &[u8]| Uri::parse(text).is_err();
+    // A scheme that a proxy cannot route is as bad as no URI (RFC 4475 section 3.3.4).
+    let malformed = |text: &[u8]| !Uri::parse(text).is_ok_and(|u| has_known_scheme(&u));
     if which & uri::RURI != 0 && malformed(ctx.uri()) {
         return bad(400, "Bad Request URI");
     }
