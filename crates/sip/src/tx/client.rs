@@ -2,11 +2,12 @@
 
 use bytes::Bytes;
 
+use super::config::CancelUnreplied;
 use super::machine::Machine;
 use super::output::Output;
 use super::server::Work;
 use super::table::{Action, Event, Kind, State, Then, Timer};
-use super::transaction::{Branch, BranchSpec, Extra, Outcome};
+use super::transaction::{Branch, BranchSpec, Extra, Outcome, Own};
 use crate::build;
 use crate::message::Message;
 use crate::method::Method;
@@ -90,7 +91,12 @@ impl<D> Work<'_, D> {
     /// the CANCEL. Requests other than INVITE are not cancelled (section 9.1).
     pub(super) fn cancel_branch(&mut self, branch: usize, lines: &Bytes) {
         if self.tx.method == Method::Invite {
-            self.client_event(branch, Event::Cancel, With::CancelLines(lines));
+            let event = match self.cfg.cancel_unreplied {
+                CancelUnreplied::Wait => Event::Cancel,
+                CancelUnreplied::Assume487 => Event::CancelQuietly,
+                CancelUnreplied::AtOnce => Event::CancelAtOnce,
+            };
+            self.client_event(branch, event, With::CancelLines(lines));
         }
     }
 
@@ -141,18 +147,38 @@ impl<D> Work<'_, D> {
         }
     }
 
+    /// T1 and T2 of this transaction.
+    pub(super) fn retr(&self) -> (u32, u32) {
+        let own = |pick: fn(&Own) -> u32| self.tx.own.as_deref().map_or(0, pick);
+        let or = |own, configured| if own == 0 { configured } else { own };
+        let (t1, t2) = (own(|o| o.t1_ms), own(|o| o.t2_ms));
+        (or(t1, self.cfg.t1_ms), or(t2, self.cfg.t2_ms))
+    }
+
+    /// Whether a provisional response starts Timer C anew: the first one does, others
+    /// as the settings say. `code` of the branch is that of the one before.
+    fn restarts_timer_c(&self, branch: usize, with: With<'_>) -> bool {
+        let this = &self.tx.branches[branch];
+        let running = matches!(this.machine.waiting(), Some((Timer::C, _)));
+        let rises = |msg: &Message| msg.status() >= 180 && msg.status() > this.code;
+        !running || self.cfg.restart_timer_c || matches!(with, With::Response(msg) if rises(msg))
+    }
+
     fn client_actions(&mut self, branch: usize, actions: &[Action], with: With<'_>) -> bool {
         let mut deliver = false;
         for &action in actions {
             match action {
                 Action::Start(timer) if timer.retransmits() => {
+                    let retr = self.retr();
                     let machine = &mut self.tx.branches[branch].machine;
-                    machine.start_retransmit(self.now, self.cfg, false);
+                    machine.start_retransmit(self.now, retr, false);
                 }
+                Action::Start(Timer::C) if !self.restarts_timer_c(branch, with) => {}
                 Action::Start(timer) => self.start_wait(branch, timer),
                 Action::StartAtT2(_) => {
+                    let retr = self.retr();
                     let machine = &mut self.tx.branches[branch].machine;
-                    machine.start_retransmit(self.now, self.cfg, true);
+                    machine.start_retransmit(self.now, retr, true);
                 }
                 Action::Stop(timer) => self.tx.branches[branch].machine.stop(timer),
                 Action::SendRequest => {
@@ -172,6 +198,7 @@ impl<D> Work<'_, D> {
                     self.tx.branches[branch].timed_out = true;
                     self.branch_failed(branch, 408, None);
                 }
+                Action::ReportCancelled => self.branch_failed(branch, 487, None),
                 Action::ReportUnreachable => self.branch_failed(branch, 503, None),
                 _ => debug_assert!(false, "{action:?} is not for clients"),
             }
@@ -183,11 +210,11 @@ impl<D> Work<'_, D> {
     /// if it has any, and do not outlive it.
     fn start_wait(&mut self, branch: usize, timer: Timer) {
         let machine = &mut self.tx.branches[branch].machine;
-        let own = match timer {
-            Timer::B | Timer::F => self.tx.fr_ms,
-            Timer::C => self.tx.fr_inv_ms,
+        let own = self.tx.own.as_ref().map_or(0, |own| match timer {
+            Timer::B | Timer::F => own.fr_ms,
+            Timer::C => own.fr_inv_ms,
             _ => 0,
-        };
+        });
         let wait = if own == 0 {
             machine.wait_ms(timer, self.cfg)
         } else {
@@ -235,7 +262,7 @@ impl<D> Work<'_, D> {
     }
 
     fn cancel_actions(&mut self, branch: usize, actions: &[Action]) {
-        let (now, cfg) = (self.now, self.cfg);
+        let (now, cfg, retr) = (self.now, self.cfg, self.retr());
         let extra = self.tx.branches[branch].extra.as_mut();
         let Some((machine, bytes)) = extra.and_then(|e| e.cancel.as_mut()) else {
             return;
@@ -244,9 +271,9 @@ impl<D> Work<'_, D> {
         for &action in actions {
             match action {
                 Action::Start(timer) if timer.retransmits() => {
-                    machine.start_retransmit(now, cfg, false);
+                    machine.start_retransmit(now, retr, false);
                 }
-                Action::StartAtT2(_) => machine.start_retransmit(now, cfg, true),
+                Action::StartAtT2(_) => machine.start_retransmit(now, retr, true),
                 Action::Start(timer) => {
                     let wait = machine.wait_ms(timer, cfg);
                     machine.start_wait(timer, now + Millis::from(wait));

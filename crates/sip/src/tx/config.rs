@@ -2,6 +2,39 @@
 
 use bytes::Bytes;
 
+use crate::method::Method;
+
+/// Which failures a failure route leaves to be compared with those of the branches
+/// that it adds (Kamailio's `failure_reply_mode`, and `t_drop_replies` for one
+/// transaction).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum DropReplies {
+    /// All of them (0; `"n"`).
+    Nothing,
+    /// None; without a new branch the answer is a 500 (1; `"a"`).
+    All,
+    /// Those before the last set of branches; as `All` without a new branch (2; `"l"`).
+    LastSet,
+    /// None if there is a new branch, else all (3).
+    #[default]
+    IfNewBranch,
+}
+
+/// What becomes of a branch that is to be cancelled before any response came
+/// (Kamailio's `cancel_b_method`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum CancelUnreplied {
+    /// It counts as answered with 487 and is not retransmitted any more (0). The
+    /// CANCEL follows if a provisional response comes after all.
+    Assume487,
+    /// The INVITE is retransmitted until there is a provisional response to cancel
+    /// (1; RFC 3261 section 9.1).
+    #[default]
+    Wait,
+    /// The CANCEL is sent at once (2), against section 9.1.
+    AtOnce,
+}
+
 /// Timers and policy of a [`super::TxLayer`]. All times in milliseconds.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct TxConfig {
@@ -27,6 +60,26 @@ pub struct TxConfig {
     pub max_noninv_lifetime_ms: u32,
     /// Forward a 503 as 500 (section 16.7 step 6; Kamailio's `remap_503_500`).
     pub remap_503: bool,
+    /// Which earlier failures count once a failure route has run.
+    pub drop_replies: DropReplies,
+    /// How a branch is cancelled that has not said anything yet.
+    pub cancel_unreplied: CancelUnreplied,
+    /// Timer C starts anew with every provisional response (section 16.7 step 2);
+    /// otherwise with the first one, and with rising codes from 180 on (Kamailio's
+    /// `restart_fr_on_each_reply`).
+    pub restart_timer_c: bool,
+    /// Send 100 to an INVITE without being told (Kamailio's `auto_inv_100`).
+    pub auto_trying: bool,
+    /// Its reason phrase (Kamailio's `auto_inv_100_reason`); empty for "Trying".
+    pub trying_reason: Bytes,
+    /// Answer an INVITE whose only branch has not said a word with 408 (Kamailio's
+    /// `noisy_ctimer`); otherwise drop it in silence, unless a failure route is armed.
+    pub answer_silence: bool,
+    /// Whether requests without a unique branch (RFC 2543) must have the same
+    /// Request-URI to be the same (Kamailio's `ruri_matching`).
+    pub ruri_matching: bool,
+    /// Whether they must have the same top Via (Kamailio's `via1_matching`).
+    pub via1_matching: bool,
     /// Say with a Reason header field (RFC 3326) in our CANCELs why a branch
     /// ended (Kamailio's `local_cancel_reason`).
     pub cancel_reason: bool,
@@ -50,6 +103,14 @@ impl Default for TxConfig {
             max_inv_lifetime_ms: 180_000,
             max_noninv_lifetime_ms: 32_000,
             remap_503: true,
+            drop_replies: DropReplies::IfNewBranch,
+            cancel_unreplied: CancelUnreplied::Wait,
+            restart_timer_c: true,
+            auto_trying: true,
+            trying_reason: Bytes::new(),
+            answer_silence: true,
+            ruri_matching: true,
+            via1_matching: true,
             cancel_reason: true,
             max_branches: 64,
             reply_headers: Bytes::new(),
@@ -58,6 +119,15 @@ impl Default for TxConfig {
 }
 
 impl TxConfig {
+    /// The age at which the branches of a request end.
+    #[must_use]
+    pub const fn lifetime_ms(&self, method: Method) -> u32 {
+        match method {
+            Method::Invite => self.max_inv_lifetime_ms,
+            _ => self.max_noninv_lifetime_ms,
+        }
+    }
+
     /// 64 * T1: Timers H, J, L, M, and the wait after a CANCEL.
     #[must_use]
     pub const fn t1_64_ms(&self) -> u32 {

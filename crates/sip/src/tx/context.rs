@@ -4,8 +4,10 @@
 use bytes::Bytes;
 
 use super::best;
+use super::config::DropReplies;
 use super::output::Output;
 use super::server::Work;
+use super::table::{Event, Kind};
 use super::transaction::Outcome;
 use crate::method::Method;
 
@@ -68,7 +70,25 @@ impl<D> Work<'_, D> {
         let before = std::mem::take(&mut self.tx.deciding);
         if before != 0 {
             let added = self.tx.branches.len() >= usize::from(before);
+            self.drop_replies(before - 1, added);
             self.evaluate(added);
+        }
+    }
+
+    /// Leaves earlier failures out of the choice of the best, as the route or the
+    /// settings want it. `before` branches were there when the route began.
+    fn drop_replies(&mut self, before: u16, added: bool) {
+        let own = self.tx.own.as_mut().and_then(|own| own.drop_replies.take());
+        let range = match own.unwrap_or(self.cfg.drop_replies) {
+            DropReplies::Nothing => 0..0,
+            DropReplies::All => 0..before,
+            DropReplies::LastSet => self.tx.last_set..before,
+            DropReplies::IfNewBranch if added => 0..before,
+            DropReplies::IfNewBranch => 0..0,
+        };
+        self.tx.drop_replies(range);
+        if added {
+            self.tx.last_set = before;
         }
     }
 
@@ -140,7 +160,22 @@ impl<D> Work<'_, D> {
             });
             return;
         }
+        if may_route && self.is_silence(code) {
+            self.decided(code);
+            self.server_event(Event::Release);
+            return;
+        }
         self.forward_failure(best, code);
+    }
+
+    /// Whether the only branch of an INVITE has not said a word, and nobody is to
+    /// be told (Kamailio's `noisy_ctimer`).
+    fn is_silence(&self, code: u16) -> bool {
+        code == 408
+            && !self.cfg.answer_silence
+            && self.tx.server.kind() == Kind::InviteServer
+            && self.tx.branches.len() == 1
+            && !self.tx.branches[0].replied
     }
 
     /// Step 7 (all challenges), and step 6's rule for 503.
@@ -183,7 +218,7 @@ impl<D> Work<'_, D> {
     }
 
     /// Why the other branches are cancelled (RFC 3326).
-    fn cancel_reason(&self, code: u16) -> Bytes {
+    pub(super) fn cancel_reason(&self, code: u16) -> Bytes {
         match code {
             _ if !self.cfg.cancel_reason => Bytes::new(),
             200..300 => {

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
+use super::config::TxConfig;
 use super::id::{Tokens, has_cookie};
 use crate::message::Message;
 use crate::method::Method;
@@ -32,15 +33,22 @@ impl Hasher for Ready {
 
 /// Key of a request. An ACK and, unless `own`, a CANCEL have the key of their
 /// INVITE; with `own` a CANCEL has its own.
-pub(super) fn request_key(tokens: &Tokens, msg: &Message, own: bool) -> u64 {
+pub(super) fn request_key(tokens: &Tokens, cfg: &TxConfig, msg: &Message, own: bool) -> u64 {
     let mut hash = tokens.hasher();
     let via = msg.via();
     let cancel = own && msg.method() == Method::Cancel;
-    hash.word(u64::from(via.port_or_default()) << 1 | u64::from(cancel));
-    hash.field_lower(msg.get(via.host));
-    hash.field(msg.branch().unwrap_or_default());
-    if !is_unique(msg) {
-        hash.field(msg.uri());
+    let unique = is_unique(msg);
+    if unique || cfg.via1_matching {
+        hash.word(u64::from(via.port_or_default()) << 1 | u64::from(cancel));
+        hash.field_lower(msg.get(via.host));
+        hash.field(msg.branch().unwrap_or_default());
+    } else {
+        hash.word(u64::from(cancel));
+    }
+    if !unique {
+        if cfg.ruri_matching {
+            hash.field(msg.uri());
+        }
         hash.field(msg.call_id());
         hash.field(msg.from_tag().unwrap_or_default());
         hash.word(u64::from(msg.cseq()));
@@ -63,18 +71,19 @@ pub(super) fn dialog_key(tokens: &Tokens, msg: &Message) -> u64 {
 ///
 /// Without the cookie the rules of RFC 2543 hold: Request-URI, From tag, Call-ID,
 /// sequence number and top Via, and the To tag unless the request is an ACK,
-/// which brings that of the response.
-pub(super) fn same_request(known: &Message, msg: &Message) -> bool {
+/// which brings that of the response. Settings loosen them.
+pub(super) fn same_request(cfg: &TxConfig, known: &Message, msg: &Message) -> bool {
     let (a, b) = (known.via(), msg.via());
     let branch = msg.branch().unwrap_or_default();
     let same_sender = known.get(a.host).eq_ignore_ascii_case(msg.get(b.host))
         && a.port_or_default() == b.port_or_default()
         && known.branch().unwrap_or_default() == branch;
-    if !same_sender || is_unique(msg) {
+    if is_unique(msg) || !same_sender && cfg.via1_matching {
         return same_sender;
     }
     let same_to = msg.method() == Method::Ack || known.to_tag() == msg.to_tag();
-    same_to && known.uri() == msg.uri() && same_origin(known, msg)
+    let same_uri = !cfg.ruri_matching || known.uri() == msg.uri();
+    same_to && same_uri && !is_unique(known) && same_origin(known, msg)
 }
 
 /// Verifies a match by [`dialog_key`].

@@ -115,18 +115,24 @@ impl Machine {
 
     /// Starts the retransmission timer: T1 the first time, then twice as long each
     /// time, at most T2 for E and G (sections 17.1.1.2, 17.1.2.2 and 17.2.1).
-    pub(super) fn start_retransmit(&mut self, now: Millis, cfg: &TxConfig, at_t2: bool) {
-        if self.reliable {
+    pub(super) fn start_retransmit(
+        &mut self,
+        now: Millis,
+        (t1_ms, t2_ms): (u32, u32),
+        at_t2: bool,
+    ) {
+        // Only a 2xx of our own is repeated over reliable transports too (section 13.3.1.4).
+        if self.reliable && !matches!(self.state, State::Accepted) {
             return;
         }
         let doubled = match self.interval {
-            0 => cfg.t1_ms,
+            0 => t1_ms,
             interval => interval.saturating_mul(2),
         };
         self.interval = match (at_t2, self.kind) {
-            (true, _) => cfg.t2_ms,
+            (true, _) => t2_ms,
             (false, Kind::InviteClient) => doubled,
-            (false, _) => doubled.min(cfg.t2_ms),
+            (false, _) => doubled.min(t2_ms),
         }
         .max(1);
         self.retransmit_at = now + Millis::from(self.interval);

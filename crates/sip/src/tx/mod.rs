@@ -47,7 +47,7 @@ mod table;
 pub mod tables;
 mod transaction;
 
-pub use config::TxConfig;
+pub use config::{CancelUnreplied, DropReplies, TxConfig};
 pub use id::{SERVER, TxId, shard_of_request, shard_of_response};
 pub use layer::TxLayer;
 pub use machine::Machine;

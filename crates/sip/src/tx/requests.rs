@@ -11,7 +11,7 @@ use super::machine::Machine;
 use super::output::{Output, ReplyError, ServerMatch};
 use super::server::reply_flow;
 use super::slab::Slab;
-use super::table::{Event, Kind, Timer};
+use super::table::{Event, Kind};
 use super::transaction::Transaction;
 use crate::message::Message;
 use crate::method::Method;
@@ -63,7 +63,7 @@ impl<D> TxLayer<D> {
     /// back when it has dealt with the request. An ACK has none: forward it statelessly.
     pub fn create(&mut self, now: Millis, msg: Arc<Message>, flow: Flow, data: D) -> TxId {
         debug_assert_ne!(msg.method(), Method::Ack, "an ACK has no transaction");
-        let key = keys::request_key(&self.tokens, &msg, true);
+        let key = keys::request_key(&self.tokens, &self.cfg, &msg, true);
         let dialog_key =
             Self::is_found_by_dialog(&msg).then(|| keys::dialog_key(&self.tokens, &msg));
         let kind = match msg.method() {
@@ -84,7 +84,12 @@ impl<D> TxLayer<D> {
         if let Some(key) = dialog_key {
             self.dialogs.entry(key).or_insert(id.slot);
         }
-        self.with(now, id, &mut Vec::new(), |work| work.enter_server());
+        self.with(now, id, &mut Vec::new(), |work| {
+            work.enter_server();
+            if method == Method::Invite && !work.cfg.auto_trying {
+                work.set_auto_trying(false);
+            }
+        });
         id
     }
 
@@ -112,11 +117,9 @@ impl<D> TxLayer<D> {
         self.with(now, tx, out, |work| work.send_first_trying());
     }
 
-    /// Makes no 100 by itself (Kamailio's `t_set_auto_inv_100(0)`).
-    pub fn suppress_trying(&mut self, now: Millis, tx: TxId) {
-        self.with(now, tx, &mut Vec::new(), |work| {
-            work.tx.server.stop(Timer::Trying);
-        });
+    /// Whether a 100 goes out by itself (Kamailio's `t_set_auto_inv_100`).
+    pub fn set_auto_trying(&mut self, now: Millis, tx: TxId, on: bool) {
+        self.with(now, tx, &mut Vec::new(), |work| work.set_auto_trying(on));
     }
 
     /// Sends the last response again (Kamailio's `t_retransmit_reply`). False if
@@ -158,10 +161,7 @@ impl<D> TxLayer<D> {
         server: Machine,
         fill: impl FnOnce(&mut Transaction<D>),
     ) -> TxId {
-        let lifetime = match method {
-            Method::Invite => self.cfg.max_inv_lifetime_ms,
-            _ => self.cfg.max_noninv_lifetime_ms,
-        };
+        let lifetime = self.cfg.lifetime_ms(method);
         let tokens = self.tokens;
         self.slab.insert(|id| {
             let mut tx = Transaction::new(id, method, data, server);
@@ -190,9 +190,9 @@ impl<D> TxLayer<D> {
         flow: &Flow,
         out: &mut Vec<Output<D>>,
     ) -> Option<ServerMatch> {
-        let key = keys::request_key(&self.tokens, msg, true);
+        let key = keys::request_key(&self.tokens, &self.cfg, msg, true);
         let id = Self::verified(&self.requests, &self.slab, key, |known| {
-            keys::same_request(known, msg) && keys::same_method(known, msg)
+            keys::same_request(&self.cfg, known, msg) && keys::same_method(known, msg)
         })?;
         self.with(now, id, out, |work| {
             // The client may have lost its connection and opened another one.
@@ -205,9 +205,9 @@ impl<D> TxLayer<D> {
     }
 
     fn cancelled(&self, msg: &Message) -> Option<ServerMatch> {
-        let key = keys::request_key(&self.tokens, msg, false);
+        let key = keys::request_key(&self.tokens, &self.cfg, msg, false);
         let invite = Self::verified(&self.requests, &self.slab, key, |known| {
-            known.method() == Method::Invite && keys::same_request(known, msg)
+            known.method() == Method::Invite && keys::same_request(&self.cfg, known, msg)
         })?;
         Some(ServerMatch::Cancel { invite })
     }
@@ -232,9 +232,9 @@ impl<D> TxLayer<D> {
     }
 
     fn lookup_ack(&mut self, now: Millis, msg: &Message, out: &mut Vec<Output<D>>) -> ServerMatch {
-        let key = keys::request_key(&self.tokens, msg, false);
+        let key = keys::request_key(&self.tokens, &self.cfg, msg, false);
         let invite = Self::verified(&self.requests, &self.slab, key, |known| {
-            known.method() == Method::Invite && keys::same_request(known, msg)
+            known.method() == Method::Invite && keys::same_request(&self.cfg, known, msg)
         });
         if let Some(tx) = invite.filter(|&tx| self.has_tag_of_reply(tx, msg)) {
             let passed = self.with(now, tx, out, |work| {
@@ -248,7 +248,10 @@ impl<D> TxLayer<D> {
             keys::same_dialog(known, msg)
         });
         match invite.filter(|&tx| self.slab.get(tx).is_some_and(|tx| tx.accepted)) {
-            Some(tx) => ServerMatch::Ack { tx, to_2xx: true },
+            Some(tx) => {
+                self.with(now, tx, out, |work| work.accepted_ack(msg));
+                ServerMatch::Ack { tx, to_2xx: true }
+            }
             None => ServerMatch::None,
         }
     }

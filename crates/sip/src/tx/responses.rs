@@ -144,14 +144,6 @@ impl<D> TxLayer<D> {
         });
     }
 
-    /// Leaves failures that are there out of the choice of the best (Kamailio's
-    /// `t_drop_replies`).
-    pub fn drop_replies(&mut self, tx: TxId, branches: Range<u16>) {
-        if let Some(tx) = self.slab.get_mut(tx) {
-            tx.drop_replies(branches);
-        }
-    }
-
     /// Sets Timers B and F, and C, of this transaction in milliseconds; 0 leaves
     /// one as it is. Those that run start anew (Kamailio's `t_set_fr`).
     pub fn set_fr(
@@ -165,10 +157,42 @@ impl<D> TxLayer<D> {
         self.with(now, tx, out, |work| work.set_fr(fr_inv_ms, fr_ms));
     }
 
-    /// Sets the age at which branches end, counted from now (Kamailio's
-    /// `t_set_max_lifetime`).
+    /// Sets Timers B and F, and C, back to the configured ones (Kamailio's `t_reset_fr`).
+    pub fn reset_fr(&mut self, now: Millis, tx: TxId, out: &mut Vec<Output<D>>) {
+        self.with(now, tx, out, |work| {
+            if let Some(own) = &mut work.tx.own {
+                (own.fr_ms, own.fr_inv_ms) = (0, 0);
+                work.restart_final_timers();
+            }
+        });
+    }
+
+    /// Sets T1 and T2 of this transaction in milliseconds for retransmissions that
+    /// start from now on; 0 leaves one as it is (Kamailio's `t_set_retr`).
+    pub fn set_retr(&mut self, tx: TxId, t1_ms: u32, t2_ms: u32) {
+        if let Some(tx) = self.slab.get_mut(tx) {
+            let own = tx.own();
+            own.t1_ms = if t1_ms == 0 { own.t1_ms } else { t1_ms };
+            own.t2_ms = if t2_ms == 0 { own.t2_ms } else { t2_ms };
+        }
+    }
+
+    /// Sets T1 and T2 back to the configured ones (Kamailio's `t_reset_retr`).
+    pub fn reset_retr(&mut self, tx: TxId) {
+        if let Some(own) = self.slab.get_mut(tx).and_then(|tx| tx.own.as_mut()) {
+            (own.t1_ms, own.t2_ms) = (0, 0);
+        }
+    }
+
+    /// Sets the age at which branches end, counted from now; 0 for the configured one
+    /// (Kamailio's `t_set_max_lifetime` and `t_reset_max_lifetime`).
     pub fn set_max_lifetime(&mut self, now: Millis, tx: TxId, ms: u32, out: &mut Vec<Output<D>>) {
         self.with(now, tx, out, |work| {
+            let ms = if ms == 0 {
+                work.cfg.lifetime_ms(work.tx.method)
+            } else {
+                ms
+            };
             work.tx.end_of_life = now + Millis::from(ms);
             work.restart_final_timers();
         });
@@ -234,11 +258,12 @@ impl<D> Work<'_, D> {
     }
 
     fn set_fr(&mut self, fr_inv_ms: u32, fr_ms: u32) {
+        let own = self.tx.own();
         if fr_inv_ms != 0 {
-            self.tx.fr_inv_ms = fr_inv_ms;
+            own.fr_inv_ms = fr_inv_ms;
         }
         if fr_ms != 0 {
-            self.tx.fr_ms = fr_ms;
+            own.fr_ms = fr_ms;
         }
         self.restart_final_timers();
     }

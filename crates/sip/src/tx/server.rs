@@ -39,12 +39,20 @@ impl<D> Work<'_, D> {
     pub(super) fn user_reply(&mut self, code: u16, bytes: Bytes) -> Result<(), ReplyError> {
         self.check_reply(code)?;
         let first_final = code >= 200 && self.tx.final_code == 0;
+        self.tx.repeats = false;
         if !self.send_reply(code, bytes) {
             return Err(self.refusal());
         }
         if first_final {
             self.decided(code);
-            self.cancel_branches(None, &Bytes::new());
+            let lines = self.cancel_reason(code);
+            self.cancel_branches(None, &lines);
+        }
+        if self.tx.server.kind() == Kind::InviteServer && (200..300).contains(&code) {
+            self.tx.repeats = true;
+            self.tx
+                .server
+                .start_retransmit(self.now, self.retr(), false);
         }
         Ok(())
     }
@@ -73,9 +81,30 @@ impl<D> Work<'_, D> {
     /// Sends a 100 if nothing was sent before (section 17.2.1). Not to other
     /// requests, which get theirs when RFC 4320 wants it.
     pub(super) fn send_first_trying(&mut self) {
-        if self.tx.server.kind() == Kind::InviteServer && self.tx.last_code == 0 {
+        let invite = self.tx.server.kind() == Kind::InviteServer;
+        if invite && self.tx.last_code == 0 && !self.tx.silent {
             let bytes = self.local_reply(100);
             self.send_reply(100, bytes);
+        }
+    }
+
+    /// Whether to send a 100 without being told, from now on.
+    pub(super) fn set_auto_trying(&mut self, on: bool) {
+        self.tx.silent = !on;
+        if !on {
+            self.tx.server.stop(Timer::Trying);
+        }
+    }
+
+    /// An ACK for a 2xx came: it ends the repetitions of our own.
+    pub(super) fn accepted_ack(&mut self, ack: &Message) {
+        let own = self.tx.request.as_ref().and_then(|r| r.to_tag());
+        let ours = match own {
+            Some(tag) => ack.to_tag() == Some(tag),
+            None => ack.to_tag() == Some(self.tx.to_tag().as_bytes()),
+        };
+        if self.tx.repeats && ours {
+            self.server_event(Event::Ack);
         }
     }
 
@@ -86,7 +115,21 @@ impl<D> Work<'_, D> {
         };
         let fix = ViaFix::for_request(request, self.tx.flow.remote, self.tx.force_rport);
         let (tag, lines) = (self.tx.to_tag(), &self.cfg.reply_headers);
-        build::response(request, code, b"", Some(tag.as_bytes()), lines, b"", &fix).into()
+        let reason: &[u8] = if code == 100 {
+            &self.cfg.trying_reason
+        } else {
+            b""
+        };
+        build::response(
+            request,
+            code,
+            reason,
+            Some(tag.as_bytes()),
+            lines,
+            b"",
+            &fix,
+        )
+        .into()
     }
 
     pub(super) fn note(&mut self, transition: Transition) {
@@ -102,10 +145,8 @@ impl<D> Work<'_, D> {
         }
         let (kind, state) = (self.tx.server.kind(), self.tx.state());
         if kind == Kind::InviteServer {
-            // A UAS repeats its 2xx until the ACK comes (section 13.3.1.4), and
-            // that is all that may follow a final response.
-            let open = matches!(state, State::Proceeding | State::Accepted);
-            let late = (200..300).contains(&code) && !open;
+            // The table lets every 2xx of a branch pass; a script has one answer.
+            let late = (200..300).contains(&code) && state != State::Proceeding;
             return if late { Err(self.refusal()) } else { Ok(()) };
         }
         let early = matches!(self.tx.server.waiting(), Some((Timer::Trying, _)));
@@ -138,7 +179,8 @@ impl<D> Work<'_, D> {
         for &action in actions {
             match action {
                 Action::Start(timer) if timer.retransmits() => {
-                    self.tx.server.start_retransmit(self.now, self.cfg, false);
+                    let retr = self.retr();
+                    self.tx.server.start_retransmit(self.now, retr, false);
                 }
                 Action::Start(timer) => {
                     let wait = self.tx.server.wait_ms(timer, self.cfg);
@@ -148,9 +190,7 @@ impl<D> Work<'_, D> {
                 Action::Stop(timer) => self.tx.server.stop(timer),
                 Action::SendReply => {
                     if let Some((code, bytes)) = reply.take() {
-                        self.tx.last_code = code;
-                        self.tx.last_reply = bytes;
-                        self.resend();
+                        self.send_and_keep(code, bytes);
                     }
                 }
                 Action::PassReply => {
@@ -169,6 +209,16 @@ impl<D> Work<'_, D> {
             }
         }
         pass_ack
+    }
+
+    /// A branch's 2xx does not take the place of our own, which is being repeated.
+    fn send_and_keep(&mut self, code: u16, bytes: Bytes) {
+        if self.tx.repeats {
+            return self.send_upstream(bytes);
+        }
+        self.tx.last_code = code;
+        self.tx.last_reply = bytes;
+        self.resend();
     }
 
     /// Sends the last response again.

@@ -76,6 +76,11 @@ pub enum Event {
     ResponseFinal,
     /// INVITE client: the user wants the request cancelled.
     Cancel,
+    /// INVITE client: as `Cancel`, and nobody waits for the answer (Kamailio's
+    /// `cancel_b_method` 0).
+    CancelQuietly,
+    /// INVITE client: as `Cancel`, even before a response came (`cancel_b_method` 2).
+    CancelAtOnce,
     /// What was sent last could not be sent.
     TransportError,
     /// INVITE client: retransmit.
@@ -188,6 +193,8 @@ pub enum Action {
     Deliver,
     /// Client: tell the user that no final response came (as if 408, section 16.8).
     ReportTimeout,
+    /// Client: tell the user that the request was cancelled (as if 487).
+    ReportCancelled,
     /// Client: tell the user that the request could not be sent (as if 503, section 16.9).
     ReportUnreachable,
     /// Server: send the response and keep it for retransmissions.

@@ -6,14 +6,14 @@
 //! reliable transports (D, I, J, K) fire at once there; A, E and G do not run.
 
 use super::table::Action::{
-    Deliver, PassAck, PassReply, ReportTimeout, ReportUnreachable, ResendReply, SendAck,
-    SendCancel, SendReply, SendRequest, SendTrying, Start, StartAtT2, Stop, WantCancel,
+    Deliver, PassAck, PassReply, ReportCancelled, ReportTimeout, ReportUnreachable, ResendReply,
+    SendAck, SendCancel, SendReply, SendRequest, SendTrying, Start, StartAtT2, Stop, WantCancel,
 };
 use super::table::Event::{
-    Ack, Cancel, Release, Reply1xx, Reply2xx, Reply408, ReplyFailure, ReplyFinal, Request,
-    Response1xx, Response2xx, Response100, ResponseFailure, ResponseFinal, TimerA, TimerB, TimerC,
-    TimerCancel, TimerD, TimerE, TimerF, TimerG, TimerH, TimerI, TimerJ, TimerK, TimerL, TimerM,
-    TimerTrying, TransportError,
+    Ack, Cancel, CancelAtOnce, CancelQuietly, Release, Reply1xx, Reply2xx, Reply408, ReplyFailure,
+    ReplyFinal, Request, Response1xx, Response2xx, Response100, ResponseFailure, ResponseFinal,
+    TimerA, TimerB, TimerC, TimerCancel, TimerD, TimerE, TimerF, TimerG, TimerH, TimerI, TimerJ,
+    TimerK, TimerL, TimerM, TimerTrying, TransportError,
 };
 use super::table::State::{
     Accepted, Calling, Cancelling, Completed, Confirmed, Proceeding, Terminated, Trying,
@@ -25,6 +25,8 @@ use super::table::{Kind, Table, Timer, go, ignore, never};
 ///
 /// A 2xx that a branch brings after a failure went upstream is passed on without
 /// a change of state: a proxy forwards every 2xx (section 16.7 steps 5 and 9).
+/// Timer G runs in `Accepted` for a 2xx of the user's own only, which the core of a
+/// UAS repeats until the ACK comes, over any transport (section 13.3.1.4).
 #[rustfmt::skip]
 pub static INVITE_SERVER: Table = Table::new(Kind::InviteServer, Proceeding, &[Start(Timer::Trying)], &[
     go(Proceeding, &[Request], Proceeding, &[ResendReply], "17.2.1"),
@@ -38,13 +40,14 @@ pub static INVITE_SERVER: Table = Table::new(Kind::InviteServer, Proceeding, &[S
     never(Proceeding, &[TimerG, TimerH, TimerI, TimerL]),
 
     ignore(Accepted, &[Request], "RFC 6026 7.1"),
-    go(Accepted, &[Ack], Accepted, &[PassAck], "RFC 6026 7.1"),
+    go(Accepted, &[Ack], Accepted, &[Stop(G), PassAck], "RFC 6026 7.1, 13.3.1.4"),
     go(Accepted, &[Reply2xx], Accepted, &[SendReply], "RFC 6026 7.1, 16.7 step 5"),
     ignore(Accepted, &[Reply1xx, ReplyFailure], "16.7 step 5"),
     ignore(Accepted, &[Release], "has been answered"),
+    go(Accepted, &[TimerG], Accepted, &[ResendReply, Start(G)], "13.3.1.4"),
     go(Accepted, &[TimerL], Terminated, &[], "RFC 6026 7.1"),
     ignore(Accepted, &[TransportError], "RFC 6026 7.1"),
-    never(Accepted, &[TimerTrying, TimerG, TimerH, TimerI]),
+    never(Accepted, &[TimerTrying, TimerH, TimerI]),
 
     go(Completed, &[Request], Completed, &[ResendReply], "17.2.1"),
     go(Completed, &[Ack], Confirmed, &[Stop(G), Start(I)], "17.2.1"),
@@ -120,6 +123,8 @@ pub static INVITE_CLIENT: Table = Table::new(Kind::InviteClient, Calling, &[Send
     go(Calling, &[Response2xx], Accepted, &[Stop(A), Start(M), Deliver], "RFC 6026 7.2"),
     go(Calling, &[ResponseFailure], Completed, &[Stop(A), SendAck, Start(D), Deliver], "17.1.1.2"),
     go(Calling, &[Cancel], Calling, &[WantCancel], "9.1"),
+    go(Calling, &[CancelQuietly], Calling, &[Stop(A), WantCancel, ReportCancelled], "cancel_b_method 0"),
+    go(Calling, &[CancelAtOnce], Cancelling, &[Stop(A), SendCancel, Start(Timer::Cancel)], "cancel_b_method 2"),
     go(Calling, &[TimerA], Calling, &[SendRequest, Start(A)], "17.1.1.2"),
     go(Calling, &[TimerB], Terminated, &[ReportTimeout], "17.1.1.2, 16.7 step 1"),
     go(Calling, &[TransportError], Terminated, &[ReportUnreachable], "17.1.4, 16.9"),
@@ -129,7 +134,7 @@ pub static INVITE_CLIENT: Table = Table::new(Kind::InviteClient, Calling, &[Send
     go(Proceeding, &[Response1xx], Proceeding, &[Start(C), Deliver], "17.1.1.2, 16.7 step 2"),
     go(Proceeding, &[Response2xx], Accepted, &[Start(M), Deliver], "RFC 6026 7.2"),
     go(Proceeding, &[ResponseFailure], Completed, &[SendAck, Start(D), Deliver], "17.1.1.2"),
-    go(Proceeding, &[Cancel], Cancelling, &[SendCancel, Start(Timer::Cancel)], "9.1"),
+    go(Proceeding, &[Cancel, CancelQuietly, CancelAtOnce], Cancelling, &[SendCancel, Start(Timer::Cancel)], "9.1"),
     go(Proceeding, &[TimerC], Cancelling, &[SendCancel, Start(Timer::Cancel), ReportTimeout], "16.8"),
     ignore(Proceeding, &[TransportError], "the request has arrived"),
     never(Proceeding, &[TimerA, TimerB, TimerCancel, TimerD, TimerM]),
@@ -137,7 +142,7 @@ pub static INVITE_CLIENT: Table = Table::new(Kind::InviteClient, Calling, &[Send
     go(Cancelling, &[Response100, Response1xx], Cancelling, &[Deliver], "17.1.1.2"),
     go(Cancelling, &[Response2xx], Accepted, &[Start(M), Deliver], "RFC 6026 7.2, 9.1"),
     go(Cancelling, &[ResponseFailure], Completed, &[SendAck, Start(D), Deliver], "17.1.1.2, 9.1"),
-    ignore(Cancelling, &[Cancel], "was sent"),
+    ignore(Cancelling, &[Cancel, CancelQuietly, CancelAtOnce], "was sent"),
     go(Cancelling, &[TimerCancel], Terminated, &[ReportTimeout], "9.1"),
     ignore(Cancelling, &[TransportError], "the request has arrived"),
     never(Cancelling, &[TimerA, TimerB, TimerC, TimerD, TimerM]),
@@ -145,7 +150,7 @@ pub static INVITE_CLIENT: Table = Table::new(Kind::InviteClient, Calling, &[Send
     ignore(Accepted, &[Response100, Response1xx], "RFC 6026 7.2"),
     go(Accepted, &[Response2xx], Accepted, &[Deliver], "RFC 6026 7.2"),
     ignore(Accepted, &[ResponseFailure], "RFC 6026 7.2"),
-    ignore(Accepted, &[Cancel], "9.1: has a final response"),
+    ignore(Accepted, &[Cancel, CancelQuietly, CancelAtOnce], "9.1: has a final response"),
     go(Accepted, &[TimerM], Terminated, &[], "RFC 6026 7.2"),
     ignore(Accepted, &[TransportError], "the request has arrived"),
     never(Accepted, &[TimerA, TimerB, TimerC, TimerCancel, TimerD]),
@@ -153,7 +158,7 @@ pub static INVITE_CLIENT: Table = Table::new(Kind::InviteClient, Calling, &[Send
     ignore(Completed, &[Response100, Response1xx], "17.1.1.2"),
     go(Completed, &[Response2xx], Accepted, &[Start(M), Deliver], "16.7 step 5"),
     go(Completed, &[ResponseFailure], Completed, &[SendAck], "17.1.1.2"),
-    ignore(Completed, &[Cancel], "9.1: has a final response"),
+    ignore(Completed, &[Cancel, CancelQuietly, CancelAtOnce], "9.1: has a final response"),
     go(Completed, &[TimerD], Terminated, &[], "17.1.1.2"),
     go(Completed, &[TransportError], Terminated, &[], "17.1.1.2"),
     never(Completed, &[TimerA, TimerB, TimerC, TimerCancel, TimerM]),
@@ -162,7 +167,7 @@ pub static INVITE_CLIENT: Table = Table::new(Kind::InviteClient, Calling, &[Send
     ignore(Terminated, &[Response100, Response1xx], "too late"),
     go(Terminated, &[Response2xx], Accepted, &[Start(M), Deliver], "16.7 step 5"),
     go(Terminated, &[ResponseFailure], Terminated, &[SendAck], "17.1.1.3"),
-    ignore(Terminated, &[Cancel, TransportError], "over"),
+    ignore(Terminated, &[Cancel, CancelQuietly, CancelAtOnce, TransportError], "over"),
     never(Terminated, &[TimerA, TimerB, TimerC, TimerCancel, TimerD, TimerM]),
 ]);
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::config::DropReplies;
 use super::id::{TxId, push_hex};
 use super::machine::Machine;
 use super::table::State;
@@ -202,21 +203,35 @@ pub struct Transaction<D> {
     pub(super) dialog_key: u64,
     pub(super) to_tag: u64,
     pub(super) end_of_life: Millis,
-    /// 0 for the configured one.
-    pub(super) fr_ms: u32,
-    /// 0 for the configured one.
-    pub(super) fr_inv_ms: u32,
+    pub(super) own: Option<Box<Own>>,
     pub(super) last_code: u16,
     pub(super) final_code: u16,
     pub(super) pins: u32,
     /// While a failure route runs: how many branches there were before it, plus 1.
     pub(super) deciding: u16,
+    /// First branch of the last set: those that were added since a failure route ran.
+    pub(super) last_set: u16,
     pub(super) method: Method,
     /// A 2xx to INVITE went upstream.
     pub(super) accepted: bool,
     pub(super) cancelled: bool,
     pub(super) disable_6xx: bool,
     pub(super) force_rport: bool,
+    /// The 2xx that went upstream is the user's own and is repeated until its ACK.
+    pub(super) repeats: bool,
+    /// No 100 by ourselves.
+    pub(super) silent: bool,
+}
+
+/// What few transactions have: settings of their own. Times in milliseconds, 0 for
+/// the configured one.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Own {
+    pub(super) fr_ms: u32,
+    pub(super) fr_inv_ms: u32,
+    pub(super) t1_ms: u32,
+    pub(super) t2_ms: u32,
+    pub(super) drop_replies: Option<DropReplies>,
 }
 
 impl<D> Transaction<D> {
@@ -324,6 +339,26 @@ impl<D> Transaction<D> {
         self.deciding != 0
     }
 
+    /// Whether it is older than it may get; its branches end then (Kamailio's
+    /// `t_is_expired`).
+    #[must_use]
+    pub fn is_expired(&self, now: Millis) -> bool {
+        self.end_of_life <= now
+    }
+
+    /// Whether responses go to the source port whatever the Via asks (Kamailio's
+    /// `force_rport`).
+    #[must_use]
+    pub fn force_rport(&self) -> bool {
+        self.force_rport
+    }
+
+    /// Which earlier failures count after the failure route that runs, or the next one
+    /// (Kamailio's `t_drop_replies`).
+    pub fn set_drop_replies(&mut self, which: DropReplies) {
+        self.own().drop_replies = Some(which);
+    }
+
     /// Whether a 6xx does not cancel the other branches (Kamailio's `t_set_disable_6xx`).
     pub fn set_disable_6xx(&mut self, disable: bool) {
         self.disable_6xx = disable;
@@ -350,18 +385,24 @@ impl<D> Transaction<D> {
             dialog_key: 0,
             to_tag: 0,
             end_of_life: 0,
-            fr_ms: 0,
-            fr_inv_ms: 0,
+            own: None,
             last_code: 0,
             final_code: 0,
             pins: 1,
             deciding: 0,
+            last_set: 0,
             method,
             accepted: false,
             cancelled: false,
             disable_6xx: false,
             force_rport: false,
+            repeats: false,
+            silent: false,
         }
+    }
+
+    pub(super) fn own(&mut self) -> &mut Own {
+        self.own.get_or_insert_default()
     }
 
     /// When one of its machines wants to hear of time again.

@@ -1,7 +1,9 @@
 //! CANCEL: RFC 3261 sections 9 and 16.10.
 
 use sipwright_sip::HeaderId;
-use sipwright_sip::tx::{BranchError, ClientMatch, ReplyError, State};
+use sipwright_sip::tx::{
+    BranchError, CancelUnreplied, ClientMatch, ReplyError, State, TxConfig, TxId,
+};
 use sipwright_sip::types::Proto;
 
 use crate::ladder::Ladder;
@@ -13,6 +15,9 @@ pub const ALL: &[fn()] = &[
     cancel_without_a_final_response,
     provisional_after_cancel,
     success_after_cancel,
+    unreplied_branch_counts_as_487,
+    unreplied_branch_is_cancelled_at_once,
+    cancel_methods_once_more,
 ];
 
 #[test]
@@ -166,6 +171,82 @@ pub fn success_after_cancel() {
     l.answer(tx, 0, 200);
     l.seen(&["200 > caller"]);
     assert_eq!(l.state(tx), State::Accepted);
+}
+
+fn with_method(cancel_unreplied: CancelUnreplied, callees: &[&str]) -> (Ladder, TxId) {
+    let cfg = TxConfig {
+        cancel_unreplied,
+        ..TxConfig::default()
+    };
+    let mut l = Ladder::with(Proto::Udp, Proto::Udp, cfg);
+    let tx = l.invite(callees);
+    l.forget();
+    (l, tx)
+}
+
+/// `cancel_b_method` 0: the caller need not wait; whoever rings after all is cancelled.
+#[test]
+pub fn unreplied_branch_counts_as_487() {
+    let (mut l, tx) = with_method(CancelUnreplied::Assume487, &["bob", "carol"]);
+    l.answer(tx, 1, 180);
+    l.cancel(tx);
+    l.seen(&["180 > caller", "CANCEL > carol"]);
+    l.cancel_branch(tx, 0);
+    l.cancel_branch(tx, 1);
+    l.answer_cancel("carol", 200);
+    l.answer(tx, 1, 487);
+    l.seen(&["ACK > carol", "487 > caller"]);
+    l.ack();
+    l.wait(10_000);
+    l.nothing(); // no INVITE to bob
+    l.absorbed(tx, 0, 180);
+    l.seen(&["CANCEL > bob"]);
+    l.absorbed(tx, 0, 487);
+    l.cancel_branch(tx, 0);
+    l.seen(&["ACK > bob"]);
+}
+
+#[test]
+fn an_unreplied_branch_that_succeeds_late() {
+    let (mut l, tx) = with_method(CancelUnreplied::Assume487, &["bob"]);
+    l.cancel(tx);
+    l.seen(&["487 > caller"]);
+    l.answer(tx, 0, 200);
+    l.cancel_branch(tx, 0);
+    l.seen(&["200 > caller"]);
+}
+
+/// `cancel_b_method` 2.
+#[test]
+pub fn unreplied_branch_is_cancelled_at_once() {
+    let (mut l, tx) = with_method(CancelUnreplied::AtOnce, &["bob"]);
+    l.cancel(tx);
+    l.cancel_branch(tx, 0);
+    l.wait(500);
+    l.seen(&["CANCEL > bob", "100 > caller", "CANCEL > bob"]);
+    l.answer_cancel("bob", 481);
+    l.wait(31_500);
+    l.seen(&["487 > caller"]);
+    l.cancel_branch(tx, 0);
+    l.nothing();
+}
+
+/// A branch that has ended, or that rings, is no different by these methods.
+#[test]
+pub fn cancel_methods_once_more() {
+    for method in [CancelUnreplied::Assume487, CancelUnreplied::AtOnce] {
+        for code in [180, 200, 404] {
+            let (mut l, tx) = with_method(method, &["bob"]);
+            l.answer(tx, 0, code);
+            l.cancel_branch(tx, 0);
+            let cancelled = l.sent.iter().any(|(_, b)| b.starts_with(b"CANCEL"));
+            assert_eq!(cancelled, code == 180, "{method:?} after {code}");
+        }
+        let (mut l, tx) = with_method(method, &["bob", "carol"]);
+        l.send_failed(tx, 0);
+        l.cancel_branch(tx, 0);
+        l.nothing();
+    }
 }
 
 /// The script has not decided yet: the 487 is due at once (section 9.2).

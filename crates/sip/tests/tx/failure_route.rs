@@ -1,6 +1,7 @@
 //! Failure routes and branch failure routes: serial forking by a script.
 
-use sipwright_sip::tx::{BranchError, Outcome, State};
+use sipwright_sip::tx::{BranchError, DropReplies, Outcome, State, TxConfig};
+use sipwright_sip::types::Proto;
 
 use crate::ladder::Ladder;
 
@@ -44,7 +45,7 @@ fn the_route_tries_another_target() {
     l.seen(&["180 > caller", "200 > caller"]);
 }
 
-/// The hook was used up: the second failure goes upstream, the best of both.
+/// The hook was used up: the second failure goes upstream.
 #[test]
 fn the_hook_is_reset() {
     let (mut l, tx) = failing();
@@ -52,25 +53,76 @@ fn the_hook_is_reset() {
     l.add(tx, "carol").unwrap();
     l.failure_done(tx);
     l.answer(tx, 1, 500);
-    l.seen(&["INVITE > carol", "ACK > carol", "486 > caller"]);
-}
-
-#[test]
-fn earlier_failures_may_be_dropped() {
-    let (mut l, tx) = failing();
-    l.layer.drop_replies(tx, 0..1);
-    l.add(tx, "carol").unwrap();
-    l.failure_done(tx);
-    l.answer(tx, 1, 500);
     l.seen(&["INVITE > carol", "ACK > carol", "500 > caller"]);
 }
 
+/// What goes upstream in the end, when bob says 404, carol 500 and dave 501, one after
+/// the other, and each failure route says which replies to drop.
+fn after_three(settings: DropReplies, wishes: [Option<DropReplies>; 2]) -> u16 {
+    let cfg = TxConfig {
+        drop_replies: settings,
+        ..TxConfig::default()
+    };
+    let mut l = Ladder::with(Proto::Udp, Proto::Udp, cfg);
+    let tx = l.get("INVITE");
+    l.arm_failure(tx);
+    l.relay(tx, &["bob"]);
+    l.answer(tx, 0, 404);
+    for (index, (callee, wish)) in ["carol", "dave"].into_iter().zip(wishes).enumerate() {
+        assert!(l.tx(tx).is_deciding());
+        if let Some(wish) = wish {
+            l.drop_replies(tx, wish);
+        }
+        l.add(tx, callee).unwrap();
+        if index == 0 {
+            l.arm_failure(tx);
+        }
+        l.failure_done(tx);
+        l.answer(tx, index as u16 + 1, 500 + index as u16);
+    }
+    l.last_to("caller").status()
+}
+
+#[test]
+fn which_failures_are_compared() {
+    use DropReplies::{All, IfNewBranch, LastSet, Nothing};
+    let cases = [
+        // settings, first route, second route, what the caller gets
+        (IfNewBranch, None, None, 501),
+        (Nothing, None, None, 404),
+        (All, None, None, 501),
+        (LastSet, None, None, 501),
+        (Nothing, None, Some(LastSet), 404), // carol's is dropped, bob's is not
+        (Nothing, None, Some(All), 501),
+        (Nothing, Some(All), None, 500), // of carol and dave the lower
+        (Nothing, Some(LastSet), None, 500),
+        (IfNewBranch, Some(Nothing), Some(Nothing), 404),
+        (IfNewBranch, Some(Nothing), None, 501),
+    ];
+    for (settings, first, second, code) in cases {
+        let seen = after_three(settings, [first, second]);
+        assert_eq!(seen, code, "{settings:?}, {first:?}, {second:?}");
+    }
+}
+
+/// As Kamailio does: nothing is left to answer with.
 #[test]
 fn everything_dropped_and_nothing_added() {
     let (mut l, tx) = failing();
-    l.layer.drop_replies(tx, 0..1);
+    l.drop_replies(tx, DropReplies::All);
+    assert_eq!(l.tx(tx).branch(0).unwrap().outcome(), Outcome::Done);
     l.failure_done(tx);
+    assert_eq!(l.tx(tx).branch(0).unwrap().outcome(), Outcome::Dropped);
     l.seen(&["500 > caller"]);
+}
+
+#[test]
+fn the_last_word_about_dropping_counts() {
+    let (mut l, tx) = failing();
+    l.drop_replies(tx, DropReplies::All);
+    l.drop_replies(tx, DropReplies::Nothing);
+    l.failure_done(tx);
+    l.seen(&["486 > caller"]);
 }
 
 #[test]
@@ -124,9 +176,9 @@ fn the_new_branch_is_unreachable() {
     l.send_failed(tx, 1);
     l.seen(&["INVITE > carol"]);
     l.failure_done(tx);
-    l.seen(&["FAIL 486 of 0"]);
+    l.seen(&["FAIL 503 of 1"]);
     l.failure_done(tx);
-    l.seen(&["486 > caller"]);
+    l.seen(&["500 > caller"]);
 }
 
 #[test]
@@ -177,7 +229,7 @@ fn cancel_while_the_second_target_rings() {
         "180 > caller",
         "CANCEL > carol",
         "ACK > carol",
-        "486 > caller", // of 486 and 487 the lower
+        "487 > caller",
     ]);
 }
 

@@ -272,17 +272,6 @@ fn a_discarded_final_counts_as_500() {
 }
 
 #[test]
-fn dropped_replies_are_not_chosen() {
-    let mut l = Ladder::udp();
-    let tx = l.invite(&["bob", "carol"]);
-    l.answer(tx, 0, 404);
-    l.layer.drop_replies(tx, 0..9);
-    assert_eq!(l.tx(tx).branch(0).unwrap().outcome(), Outcome::Dropped);
-    l.answer(tx, 1, 486);
-    assert_eq!(l.last_to("caller").status(), 486);
-}
-
-#[test]
 fn branches_that_are_refused() {
     let cfg = TxConfig {
         max_branches: 2,

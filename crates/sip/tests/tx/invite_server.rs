@@ -1,6 +1,6 @@
 //! INVITE server transaction: RFC 3261 section 17.2.1, RFC 6026 section 7.1.
 
-use sipwright_sip::tx::{ReplyError, ServerMatch, State};
+use sipwright_sip::tx::{ReplyError, ServerMatch, State, TxConfig};
 use sipwright_sip::types::Proto;
 
 use crate::ladder::Ladder;
@@ -15,7 +15,8 @@ pub const ALL: &[fn()] = &[
     reliable_transport_runs_no_timer_g,
     confirmed_absorbs_acks,
     accepted_absorbs_invites_and_passes_acks,
-    accepted_sends_every_2xx,
+    own_2xx_is_repeated_over_udp,
+    accepted_answers_once,
     one_final_failure_only,
     transport_errors_change_nothing,
     release_ends_it_silently,
@@ -48,9 +49,40 @@ pub fn trying_on_demand_once() {
 pub fn trying_suppressed() {
     let mut l = Ladder::udp();
     let tx = l.get("INVITE");
-    l.layer.suppress_trying(l.now, tx);
+    l.layer.set_auto_trying(l.now, tx, false);
     l.wait(5_000);
     l.nothing();
+}
+
+/// `auto_inv_100 = 0`; the script may still send one.
+#[test]
+fn no_trying_by_itself() {
+    let cfg = TxConfig {
+        auto_trying: false,
+        ..TxConfig::default()
+    };
+    let mut l = Ladder::with(Proto::Udp, Proto::Udp, cfg);
+    let tx = l.get("INVITE");
+    l.trying(tx);
+    l.wait(5_000);
+    l.nothing();
+    l.reply(tx, 100).unwrap();
+    l.layer.set_auto_trying(l.now, tx, true);
+    l.seen(&["100 > caller"]);
+}
+
+#[test]
+fn trying_has_a_reason_of_its_own() {
+    let cfg = TxConfig {
+        trying_reason: "your call is important".into(),
+        ..TxConfig::default()
+    };
+    let mut l = Ladder::with(Proto::Udp, Proto::Udp, cfg);
+    let tx = l.get("INVITE");
+    l.trying(tx);
+    assert_eq!(l.last_to("caller").reason(), b"your call is important");
+    l.reply(tx, 404).unwrap();
+    assert_eq!(l.last_to("caller").reason(), b"Not Found");
 }
 
 #[test]
@@ -148,19 +180,85 @@ pub fn accepted_absorbs_invites_and_passes_acks() {
     assert_eq!(l.ack(), ServerMatch::Ack { tx, to_2xx: true });
     assert_eq!(l.ack(), ServerMatch::Ack { tx, to_2xx: true });
     l.done(tx);
-    l.wait(40_000); // Timer L; no retransmission by the transaction
+    l.wait(40_000); // Timer L
     l.timed(&[(0, "200 > caller"), (32_000, "gone 200")]);
 }
 
+/// Section 13.3.1.4: T1, doubled up to T2, whatever the transport, until the ACK with
+/// our tag comes.
+fn repeats_its_2xx(mut l: Ladder) {
+    let tx = l.get("INVITE");
+    l.reply(tx, 200).unwrap();
+    l.wait(8_000);
+    let tag = l.tx(tx).to_tag();
+    assert_eq!(
+        l.ack_2xx("z9hG4bKother", "bogus"),
+        ServerMatch::Ack { tx, to_2xx: true }
+    );
+    l.wait(4_000);
+    assert_eq!(
+        l.ack_2xx("z9hG4bKack", &tag),
+        ServerMatch::Ack { tx, to_2xx: true }
+    );
+    l.done(tx);
+    l.wait(30_000);
+    l.timed(&[
+        (0, "200 > caller"),
+        (500, "200 > caller"),
+        (1_500, "200 > caller"),
+        (3_500, "200 > caller"),
+        (7_500, "200 > caller"),
+        (11_500, "200 > caller"),
+        (32_000, "gone 200"),
+    ]);
+}
+
 #[test]
-pub fn accepted_sends_every_2xx() {
+pub fn own_2xx_is_repeated_over_udp() {
+    repeats_its_2xx(Ladder::udp());
+}
+
+#[test]
+fn own_2xx_is_repeated_over_tcp() {
+    repeats_its_2xx(Ladder::tcp());
+}
+
+#[test]
+fn own_2xx_without_an_ack() {
+    let mut l = Ladder::udp();
+    let tx = l.get("INVITE");
+    l.reply(tx, 202).unwrap();
+    l.wait(31_000);
+    assert_eq!(l.sent.len(), 10); // at 0, .5, 1.5, 3.5, 7.5, 11.5 .. 27.5
+    l.done(tx);
+    l.wait(2_000);
+    assert!(l.layer.get(tx).is_none());
+}
+
+/// A branch that succeeds after all is passed on; what is repeated is our own.
+#[test]
+fn a_late_2xx_of_a_branch_is_not_repeated() {
+    let mut l = Ladder::udp();
+    let tx = l.invite(&["bob"]);
+    l.answer(tx, 0, 180);
+    l.reply(tx, 200).unwrap();
+    l.answer(tx, 0, 200);
+    l.forget();
+    let ours = l.tx(tx).to_tag();
+    l.wait(500);
+    l.seen(&["200 > caller", "CANCEL > bob"]);
+    assert_eq!(l.last_to("caller").to_tag(), Some(ours.as_bytes()));
+}
+
+#[test]
+pub fn accepted_answers_once() {
     let mut l = Ladder::udp();
     let tx = l.get("INVITE");
     l.reply(tx, 200).unwrap();
-    l.reply(tx, 200).unwrap(); // the UAS core repeats it (section 13.3.1.4)
+    assert_eq!(l.reply(tx, 200), Err(ReplyError::Replied));
     assert_eq!(l.reply(tx, 180), Err(ReplyError::Replied));
     assert_eq!(l.reply(tx, 500), Err(ReplyError::Replied));
-    l.seen(&["200 > caller", "200 > caller"]);
+    l.seen(&["200 > caller"]);
 }
 
 #[test]

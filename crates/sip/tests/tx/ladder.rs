@@ -14,8 +14,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use sipwright_sip::build::{self, Forward, ViaFix};
 use sipwright_sip::tx::{
-    BranchError, BranchSpec, ClientMatch, Hooks, Output, ReplyError, SERVER, ServerMatch, State,
-    Transaction, Transition, TxConfig, TxId, TxLayer,
+    BranchError, BranchSpec, ClientMatch, DropReplies, Hooks, Output, ReplyError, SERVER,
+    ServerMatch, State, Transaction, Transition, TxConfig, TxId, TxLayer,
 };
 use sipwright_sip::types::{Flow, Millis, Proto};
 use sipwright_sip::{Edits, Message};
@@ -165,6 +165,20 @@ impl Ladder {
         found
     }
 
+    /// An ACK for a 2xx comes: another transaction of the same call.
+    pub fn ack_2xx(&mut self, branch: &str, to_tag: &str) -> ServerMatch {
+        let text = request("ACK").replace("z9hG4bKcaller", branch).replace(
+            "To: <sip:bob@example.com>",
+            &format!("To: <sip:bob@example.com>;tag={to_tag}"),
+        );
+        let flow = self.flow("caller");
+        let found = self
+            .layer
+            .lookup(self.now, &parse(text), &flow, &mut self.out);
+        self.pump();
+        found
+    }
+
     // The script.
 
     /// A new INVITE, forwarded to these callees.
@@ -259,6 +273,12 @@ impl Ladder {
 
     pub fn arm_failure(&mut self, tx: TxId) {
         self.hooks(tx).on_failure = Some("FAIL".into());
+    }
+
+    pub fn drop_replies(&mut self, tx: TxId, which: DropReplies) {
+        if let Some(tx) = self.layer.get_mut(tx) {
+            tx.set_drop_replies(which);
+        }
     }
 
     pub fn failure_done(&mut self, tx: TxId) {

@@ -1,6 +1,7 @@
 //! Matching requests (RFC 3261 section 17.2.3, 8.2.2.2, 9.2) and responses (17.1.3).
 
-use sipwright_sip::tx::{ClientMatch, ServerMatch, shard_of_request, shard_of_response};
+use sipwright_sip::tx::{ClientMatch, ServerMatch, TxConfig, shard_of_request, shard_of_response};
+use sipwright_sip::types::Proto;
 
 use crate::ladder::{Ladder, parse, request};
 
@@ -294,4 +295,27 @@ fn where_responses_go() {
     let tx = l.receive_new(&request("OPTIONS").replace("10.0.0.1:5060", "10.9.9.9:7000"));
     l.layer.force_rport(tx);
     assert_eq!(l.tx(tx).reply_flow().remote.to_string(), "10.0.0.1:5060");
+}
+
+/// Requests of RFC 2543 clients, with and without what they must have in common.
+#[test]
+fn looser_matching_without_a_unique_branch() {
+    let old = request("OPTIONS").replace("z9hG4bKcaller", "1");
+    let other_uri = old.replace("OPTIONS sip:bob@", "OPTIONS sip:carol@");
+    let other_via = old.replace("branch=1", "branch=2");
+    let found = |ruri_matching, via1_matching, second: &str| {
+        let cfg = TxConfig {
+            ruri_matching,
+            via1_matching,
+            ..TxConfig::default()
+        };
+        let mut l = Ladder::with(Proto::Udp, Proto::Udp, cfg);
+        let tx = l.receive_new(&old);
+        l.receive(second) == ServerMatch::Retransmission(tx)
+    };
+    for (ruri, via) in [(true, true), (true, false), (false, true), (false, false)] {
+        assert!(found(ruri, via, &old));
+        assert_eq!(found(ruri, via, &other_uri), !ruri, "{ruri} {via}");
+        assert_eq!(found(ruri, via, &other_via), !via, "{ruri} {via}");
+    }
 }

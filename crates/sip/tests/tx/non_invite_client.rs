@@ -19,7 +19,7 @@ pub const ALL: &[fn()] = &[
 
 fn options(l: &mut Ladder) -> sipwright_sip::tx::TxId {
     let tx = l.get("OPTIONS");
-    l.layer.suppress_trying(l.now, tx);
+    l.layer.set_auto_trying(l.now, tx, false);
     l.relay(tx, &["bob"]);
     tx
 }

@@ -1,7 +1,7 @@
 //! Anything in any order: nothing panics, and in the end nothing is left.
 
 use proptest::prelude::*;
-use sipwright_sip::tx::{ClientMatch, Output, SERVER, ServerMatch, TxId};
+use sipwright_sip::tx::{ClientMatch, DropReplies, Output, SERVER, ServerMatch, TxId};
 use sipwright_sip::types::Proto;
 
 use crate::ladder::{Ladder, request};
@@ -114,7 +114,7 @@ impl World {
             }
             Step::SendFailed(branch) => l.send_failed(tx, branch),
             Step::ReplyFailed => l.send_failed(tx, SERVER),
-            Step::Drop => l.layer.drop_replies(tx, 0..3),
+            Step::Drop => l.drop_replies(tx, DropReplies::All),
             Step::SetFr(ms) => l.set_fr(tx, ms, ms / 2),
             Step::Wait(ms) => l.wait(u64::from(ms)),
         }

@@ -14,7 +14,7 @@ fn timers_of_the_configuration() {
     };
     let mut l = Ladder::with(Proto::Udp, Proto::Udp, cfg);
     let tx = l.get("INVITE");
-    l.layer.suppress_trying(l.now, tx);
+    l.layer.set_auto_trying(l.now, tx, false);
     l.relay(tx, &["bob"]);
     l.wait(1_000);
     l.timed(&[
@@ -102,6 +102,140 @@ fn lifetime_caps_the_branches() {
     l.wait(9_000);
     l.answer(tx, 0, 180);
     assert_eq!(waiting(&l, tx, 0), Some((Timer::C, 1_000)));
+}
+
+#[test]
+fn lifetime_back_to_the_configured_one() {
+    let mut l = Ladder::udp();
+    let tx = l.get("INVITE");
+    l.layer.set_max_lifetime(l.now, tx, 10_000, &mut Vec::new());
+    assert!(!l.tx(tx).is_expired(l.now + 9_999));
+    assert!(l.tx(tx).is_expired(l.now + 10_000));
+    l.layer.set_max_lifetime(l.now, tx, 0, &mut Vec::new());
+    assert!(!l.tx(tx).is_expired(l.now + 179_999));
+    assert!(l.tx(tx).is_expired(l.now + 180_000));
+}
+
+#[test]
+fn fr_back_to_the_configured_one() {
+    let mut l = Ladder::udp();
+    let tx = l.get("INVITE");
+    l.layer.reset_fr(l.now, tx, &mut Vec::new()); // nothing to set back
+    l.set_fr(tx, 7_000, 2_000);
+    l.relay(tx, &["bob"]);
+    l.layer.reset_fr(l.now, tx, &mut Vec::new());
+    assert_eq!(waiting(&l, tx, 0), Some((Timer::B, 30_000)));
+    l.answer(tx, 0, 180);
+    assert_eq!(waiting(&l, tx, 0), Some((Timer::C, 120_000)));
+}
+
+/// `t_set_retr`: T1 and T2 of one transaction.
+#[test]
+fn retransmission_intervals_of_one_transaction() {
+    let mut l = Ladder::udp();
+    let tx = l.get("OPTIONS");
+    l.layer.set_retr(tx, 100, 300);
+    l.relay(tx, &["bob"]);
+    l.wait(1_000);
+    l.timed(&[
+        (0, "OPTIONS > bob"),
+        (100, "OPTIONS > bob"),
+        (300, "OPTIONS > bob"),
+        (600, "OPTIONS > bob"),
+        (900, "OPTIONS > bob"),
+    ]);
+    l.layer.set_retr(tx, 0, 700);
+    l.wait(300);
+    l.layer.reset_retr(tx);
+    l.wait(2_000);
+    l.timed(&[
+        (1_200, "OPTIONS > bob"),
+        (1_800, "OPTIONS > bob"),
+        (3_000, "OPTIONS > bob"),
+    ]);
+}
+
+#[test]
+fn retransmission_intervals_hold_for_replies_too() {
+    let mut l = Ladder::udp();
+    let tx = l.get("INVITE");
+    l.layer.set_retr(tx, 200, 0);
+    l.reply(tx, 404).unwrap();
+    l.wait(700);
+    l.timed(&[
+        (0, "404 > caller"),
+        (200, "404 > caller"),
+        (600, "404 > caller"),
+    ]);
+}
+
+/// `restart_fr_on_each_reply = 0`: a phone that repeats its 180 is not waited for longer.
+#[test]
+fn timer_c_and_repeated_provisionals() {
+    let cfg = TxConfig {
+        restart_timer_c: false,
+        ..TxConfig::default()
+    };
+    let mut l = Ladder::with(Proto::Udp, Proto::Udp, cfg);
+    let tx = l.invite(&["bob"]);
+    let mut codes = Vec::new();
+    for code in [100, 180, 180, 183, 182, 183] {
+        l.answer(tx, 0, code);
+        codes.push((code, waiting(&l, tx, 0).expect("Timer C").1));
+        l.wait(1_000);
+    }
+    assert_eq!(
+        codes,
+        [
+            (100, 120_000),
+            (180, 120_000), // rises
+            (180, 119_000),
+            (183, 120_000), // rises
+            (182, 119_000),
+            (183, 120_000), // after the 182
+        ]
+    );
+}
+
+/// `noisy_ctimer = 0`.
+#[test]
+fn silence_is_not_answered() {
+    let cfg = TxConfig {
+        answer_silence: false,
+        ..TxConfig::default()
+    };
+    let ladder = || Ladder::with(Proto::Tcp, Proto::Tcp, cfg.clone());
+    let mut l = ladder();
+    let tx = l.invite(&["bob"]);
+    l.wait(30_000);
+    assert!(l.layer.get(tx).is_none());
+    l.seen(&["INVITE > bob", "100 > caller", "gone 408"]);
+
+    let mut l = ladder();
+    l.invite(&["bob", "carol"]);
+    l.forget();
+    l.wait(30_000);
+    l.seen(&["100 > caller", "408 > caller"]);
+
+    let mut l = ladder();
+    let tx = l.invite(&["bob"]);
+    l.answer(tx, 0, 100);
+    l.forget();
+    l.wait(121_000);
+    l.seen(&["100 > caller", "CANCEL > bob", "408 > caller"]);
+
+    let mut l = ladder();
+    let tx = l.get("INVITE");
+    l.arm_failure(tx);
+    l.relay(tx, &["bob"]);
+    l.wait(30_000);
+    l.failure_done(tx);
+    l.seen(&[
+        "INVITE > bob",
+        "100 > caller",
+        "FAIL 408 of 0",
+        "408 > caller",
+    ]);
 }
 
 #[test]
