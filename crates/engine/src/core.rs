@@ -24,7 +24,7 @@ use sipwright_sip::types::{Flow, Millis};
 
 use crate::config::EngineConfig;
 use crate::log::{self, level};
-use crate::net::{Net, SendError, Sink, TxTag};
+use crate::net::{Net, SendError, Sink, TxTag, sys};
 use crate::pending::{PendingKey, PendingTable};
 use crate::queue::JobQueue;
 use crate::reply::{SL_TAG_PREFIX, server_line, sl_tag_prefix};
@@ -39,8 +39,9 @@ pub(crate) type Outputs = Vec<Output<TxData>>;
 pub(crate) const SHARDS: u8 = 8;
 
 /// An INVITE or CANCEL that no worker has finished after this time is served by
-/// the engine itself (RFC 3261 section 17.2.1: 100 Trying within 200 ms).
-const RELIEF_MS: Millis = 200;
+/// the engine itself (RFC 3261 section 17.2.1: 100 Trying within 200 ms, of which the
+/// timer thread may be late by 40).
+const RELIEF_MS: Millis = 160;
 
 /// Work for a script worker.
 #[derive(Debug)]
@@ -98,7 +99,6 @@ pub struct Core {
     net: OnceLock<Net>,
     env: OnceLock<Arc<Env>>,
     pub(crate) shards: Vec<OrderedMutex<TxLayer<TxData>>>,
-    started: Instant,
     messages: AtomicU64,
     reply_route: AtomicBool,
     onsend_route: AtomicBool,
@@ -185,7 +185,6 @@ impl Core {
             net: OnceLock::new(),
             env: OnceLock::new(),
             shards,
-            started: Instant::now(),
             messages: AtomicU64::new(0),
             reply_route: AtomicBool::new(false),
             onsend_route: AtomicBool::new(false),
@@ -208,13 +207,13 @@ impl Core {
     /// Monotonic time.
     #[must_use]
     pub fn now(&self) -> Millis {
-        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
+        sys::monotonic_ms()
     }
 
     /// The same in microseconds.
     #[must_use]
     pub fn now_us(&self) -> u64 {
-        u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX)
+        sys::monotonic_us()
     }
 
     /// The transport.

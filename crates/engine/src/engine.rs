@@ -28,7 +28,10 @@ use crate::sync::{OrderedMutex, rank};
 
 /// The timer thread sleeps no longer than this, so that a timer set meanwhile
 /// is late by no more.
-const TICK_BUSY_MS: Millis = 10;
+const TICK_BUSY_MS: Millis = 40;
+/// Nor does it sleep shorter: what falls due in between is done together. Waking a
+/// thread costs more than what most timers have to do, which is to forget a transaction.
+const TICK_MS: Millis = 20;
 /// The same while no transaction and no request is in work.
 const TICK_IDLE_MS: Millis = 100;
 
@@ -233,9 +236,12 @@ impl Worker {
     /// Waits until there is a job, or the engine ends. To be called without the GIL.
     pub fn wait(&mut self) {
         self.rest();
-        while self.core.queue.is_empty() && !self.core.is_stopping() {
+        let mut stand_back = false;
+        while (stand_back || self.core.queue.is_empty()) && !self.core.is_stopping() {
             let port = &mut self.port;
-            if Shift::reading(|| port.wait(None)).stopped {
+            let result = Shift::reading(|| port.wait(None));
+            stand_back = result.stand_back;
+            if result.stopped {
                 self.core.set_stopping();
             }
         }
@@ -276,7 +282,7 @@ fn run_timers(core: &Core) {
         let next = core.tick();
         let rest = core.pending.is_empty() && core.transactions() == 0;
         let longest = if rest { TICK_IDLE_MS } else { TICK_BUSY_MS };
-        let sleep = next.saturating_sub(core.now()).clamp(1, longest);
+        let sleep = next.saturating_sub(core.now()).clamp(TICK_MS, longest);
         std::thread::park_timeout(Duration::from_millis(sleep));
     }
 }

@@ -16,6 +16,12 @@ mod worker;
 
 use pyo3::prelude::*;
 
+/// The engine's own heap. Transactions are made in one thread and end in another
+/// half a minute later: glibc grows a thread's arena for them page by page and
+/// keeps it. Python's objects stay with Python's allocator.
+#[global_allocator]
+static HEAP: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// The engine of Sipwright: sockets, TLS, SIP messages, transactions, and the
 /// KSR functions that run for every message.
 #[pymodule]

@@ -12,6 +12,7 @@ from types import ModuleType
 from typing import Any
 
 from sipwright.script.errors import ScriptError, failure_text
+from sipwright.script.idle import does_nothing
 from sipwright.script.modules import ModuleSet
 from sipwright.settings.model import ScriptSettings
 
@@ -92,6 +93,12 @@ class Instance:
     def has_route(self, name: str) -> bool:
         """Whether the handler has a route of that name."""
         return callable(getattr(self.handler, name, None))
+
+    def needs_route(self, name: str) -> bool:
+        """Whether the handler has a route of that name that does something."""
+        owner = self.module if isinstance(self.handler, FunctionHandler) else self.handler
+        route = getattr(owner, name, None)
+        return callable(route) and not does_nothing(route)
 
 
 def _make_handler(module: ModuleType, settings: ScriptSettings) -> Any:

@@ -88,6 +88,6 @@ class Runtime:
             log.error(
                 f"{self.settings.path}: the handler has no method {REQUEST_ROUTE}(msg): no request will be routed"
             )
-        self.engine.set_routes(instance.has_route(REPLY_ROUTE), instance.has_route(ONSEND_ROUTE))
+        self.engine.set_routes(instance.needs_route(REPLY_ROUTE), instance.needs_route(ONSEND_ROUTE))
         instance.modules.publish()
         return instance

@@ -19,7 +19,7 @@ mod reactor;
 mod service;
 mod shared;
 mod stream;
-mod sys;
+pub(crate) mod sys;
 mod table;
 pub mod threads;
 mod worker;
@@ -423,7 +423,7 @@ impl Net {
     /// Has some worker woken in a millisecond, for jobs that still wait then.
     pub fn nudge_worker(&self) {
         if self.shared().alive() {
-            self.shared().nudge.call();
+            self.shared().nudge.call(sys::monotonic_us());
         }
     }
 

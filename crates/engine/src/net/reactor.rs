@@ -191,7 +191,7 @@ impl Reactor {
                 }
                 Token::Nudge => {
                     woken = true;
-                    self.cx.shared.nudge.call_off();
+                    self.cx.shared.nudge.came();
                     self.nudged = true;
                 }
                 Token::Listener(index) => self.accept(index),

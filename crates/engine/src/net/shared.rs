@@ -88,14 +88,24 @@ impl Presence {
 }
 
 /// How long jobs may wait for the worker that read them before another is called.
-const NUDGE_AFTER: Duration = Duration::from_millis(1);
+pub const STUCK_AFTER_US: u64 = 1_000;
+/// The same while no worker has been stuck for [`EXACT_FOR_US`].
+const LAZY_US: u64 = 4_000;
+/// How long the timer is exact after a worker was stuck.
+const EXACT_FOR_US: u64 = 10_000_000;
 
 /// Calls another worker for jobs that wait too long, because the one that read them is
-/// stuck in its script. A timer that is set and set back costs a fraction of waking
-/// a worker for every batch, which would mostly find nothing left to do.
+/// stuck in its script.
+///
+/// Setting a timer and setting it back for every batch costs more than the
+/// rest of the batch's system calls where the hardware's timer is behind a
+/// hypervisor. While scripts come back at once the timer is therefore left
+/// to run out, every [`LAZY_US`] at most; whoever it wakes looks whether anybody is
+/// stuck. Once somebody was, it is exact for a while.
 pub struct Nudge {
     timer: TimerFd,
     set: AtomicBool,
+    exact_until_us: AtomicU64,
 }
 
 impl Nudge {
@@ -103,6 +113,7 @@ impl Nudge {
         Ok(Self {
             timer: TimerFd::new()?,
             set: AtomicBool::new(false),
+            exact_until_us: AtomicU64::new(0),
         })
     }
 
@@ -112,17 +123,41 @@ impl Nudge {
     }
 
     /// Some worker is woken in a while unless called off.
-    pub fn call(&self) {
+    pub fn call(&self, now_us: u64) {
         if !self.set.swap(true, Ordering::SeqCst) {
-            self.timer.set(NUDGE_AFTER);
+            let exact = self.is_exact(now_us);
+            let after = if exact { STUCK_AFTER_US } else { LAZY_US };
+            self.timer.set(Duration::from_micros(after));
         }
     }
 
     /// No job waits any more.
-    pub fn call_off(&self) {
-        if self.set.swap(false, Ordering::SeqCst) {
+    pub fn call_off(&self, now_us: u64) {
+        if self.is_exact(now_us) && self.set.swap(false, Ordering::SeqCst) {
             self.timer.set(Duration::ZERO);
         }
+    }
+
+    /// The timer ran out.
+    pub fn came(&self) {
+        self.set.store(false, Ordering::SeqCst);
+        self.timer.set(Duration::ZERO);
+    }
+
+    /// It came too early: some worker is woken after this time.
+    pub fn put_off(&self, after_us: u64) {
+        self.set.store(true, Ordering::SeqCst);
+        self.timer.set(Duration::from_micros(after_us.max(1)));
+    }
+
+    /// A worker was stuck.
+    pub fn be_exact(&self, now_us: u64) {
+        self.exact_until_us
+            .store(now_us + EXACT_FOR_US, Ordering::Relaxed);
+    }
+
+    fn is_exact(&self, now_us: u64) -> bool {
+        now_us < self.exact_until_us.load(Ordering::Relaxed)
     }
 }
 
@@ -133,7 +168,19 @@ impl Nudge {
 pub struct Lead {
     /// Index of the worker plus one; 0 for none.
     holder: AtomicUsize,
-    away: AtomicBool,
+    /// Since when it is away, in microseconds; 0 while it is not.
+    away_since_us: AtomicU64,
+}
+
+/// What the worker that the nudge woke finds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Found {
+    /// The holder waits for messages, as it should.
+    Present,
+    /// It has been in the script for these microseconds, which is not yet long.
+    Away(u64),
+    /// It is stuck; its part has been taken over.
+    Stuck,
 }
 
 impl Lead {
@@ -146,16 +193,34 @@ impl Lead {
         free.is_ok() || free == Err(mine)
     }
 
-    /// The holder leaves for the script, or is back.
-    pub fn set_away(&self, away: bool) {
-        self.away.store(away, Ordering::SeqCst);
+    /// The holder leaves for the script.
+    pub fn leave(&self, now_us: u64) {
+        self.away_since_us.store(now_us.max(1), Ordering::SeqCst);
+    }
+
+    /// The holder is back.
+    pub fn back(&self) {
+        self.away_since_us.store(0, Ordering::SeqCst);
     }
 
     /// Gives worker `index` the part of a holder that stays away.
-    pub fn take_over(&self, index: usize) {
-        if self.away.swap(false, Ordering::SeqCst) {
-            self.holder.store(index + 1, Ordering::SeqCst);
+    pub fn look_after(&self, index: usize, now_us: u64) -> Found {
+        let since = self.away_since_us.load(Ordering::SeqCst);
+        if since == 0 {
+            return Found::Present;
         }
+        let away = now_us.saturating_sub(since);
+        if away < STUCK_AFTER_US {
+            return Found::Away(away);
+        }
+        let same =
+            self.away_since_us
+                .compare_exchange(since, 0, Ordering::SeqCst, Ordering::SeqCst);
+        if same.is_err() {
+            return Found::Present;
+        }
+        self.holder.store(index + 1, Ordering::SeqCst);
+        Found::Stuck
     }
 
     /// Worker `index` will not wait again.

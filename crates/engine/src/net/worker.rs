@@ -5,7 +5,7 @@ use std::sync::atomic::{Ordering, fence};
 use std::time::Duration;
 
 use super::reactor::Reactor;
-use super::shared::Shared;
+use super::shared::{Found, STUCK_AFTER_US, Shared};
 use super::{NetError, sys};
 
 /// Why [`WorkerPort::wait`] returned.
@@ -17,6 +17,9 @@ pub struct WaitResult {
     pub woken: bool,
     /// The engine stops, or this is a forked child: do not wait again.
     pub stopped: bool,
+    /// Woken for jobs that the worker which read them is about to take: wait again,
+    /// also if there are some.
+    pub stand_back: bool,
 }
 
 /// What one script worker reads: the UDP sockets while it has the lead, its wake-ups, and in TLS modes 0 and 1 the connections that it owns.
@@ -27,6 +30,8 @@ pub struct WorkerPort {
     reactor: Option<Reactor>,
     /// Whether it watches the UDP sockets; see [`Lead`](super::shared::Lead).
     leads: bool,
+    /// Whether the jobs that wait are another worker's for now.
+    stands_back: bool,
 }
 
 impl WorkerPort {
@@ -41,6 +46,7 @@ impl WorkerPort {
             index,
             reactor: Some(reactor),
             leads: false,
+            stands_back: false,
         })
     }
 
@@ -67,15 +73,15 @@ impl WorkerPort {
             self.leads = leads;
         }
         if leads {
-            shared.lead.set_away(false);
-            shared.nudge.call_off();
+            shared.lead.back();
+            shared.nudge.call_off(sys::monotonic_us());
         }
         let _present = Present::enter(shared);
         let asleep = &shared.asleep[self.index];
         asleep.store(true, Ordering::SeqCst);
         // Pairs with the fence in Shared::wake_worker.
         fence(Ordering::SeqCst);
-        let jobs = reactor.cx.sink.jobs_pending();
+        let jobs = !std::mem::take(&mut self.stands_back) && reactor.cx.sink.jobs_pending();
         let timeout = if jobs {
             Some(0)
         } else {
@@ -84,17 +90,20 @@ impl WorkerPort {
         reactor.poll(timeout);
         asleep.store(false, Ordering::SeqCst);
         let woken = reactor.process() | jobs;
+        let messages = reactor.cx.messages;
         if std::mem::take(&mut reactor.nudged) {
-            shared.lead.take_over(self.index);
+            self.stands_back = answer_nudge(shared, self.index) && !woken && messages == 0;
         }
-        if self.leads && (woken || reactor.cx.messages > 0) {
-            shared.lead.set_away(true);
-            shared.nudge.call();
+        if self.leads && (woken || messages > 0) {
+            let now_us = sys::monotonic_us();
+            shared.lead.leave(now_us);
+            shared.nudge.call(now_us);
         }
         WaitResult {
-            messages: reactor.cx.messages,
+            messages,
             woken,
             stopped: !shared.alive(),
+            stand_back: self.stands_back,
         }
     }
 
@@ -109,6 +118,24 @@ impl WorkerPort {
         }
         // In a forked child the descriptors are only closed: epoll, TLS sessions and
         // locks are the parent's.
+    }
+}
+
+/// Looks whether the worker with the lead is stuck; true if it is at work and not stuck yet.
+fn answer_nudge(shared: &Shared, index: usize) -> bool {
+    let now_us = sys::monotonic_us();
+    match shared.lead.look_after(index, now_us) {
+        Found::Present => false,
+        Found::Stuck => {
+            shared.nudge.be_exact(now_us);
+            false
+        }
+        Found::Away(since_us) => {
+            shared
+                .nudge
+                .put_off(STUCK_AFTER_US.saturating_sub(since_us));
+            true
+        }
     }
 }
 
