@@ -5,6 +5,7 @@
 mod arrival;
 pub mod config;
 pub mod core;
+pub mod dns;
 pub mod engine;
 pub mod log;
 pub mod net;

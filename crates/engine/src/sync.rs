@@ -31,7 +31,13 @@ pub mod rank {
     pub const JOBS: u8 = 100;
     /// What a script worker does now.
     pub const WORKER: u8 = 110;
-    /// The timer thread's handle.
+    /// Tasks for the DNS thread.
+    pub const DNS_INBOX: u8 = 120;
+    /// Pointer to the names that are known without asking.
+    pub const DNS_ZONE: u8 = 130;
+    /// Answers of name servers.
+    pub const DNS_CACHE: u8 = 140;
+    /// The timer thread's and the DNS thread's handle.
     pub const TIMER: u8 = 5;
 }
 
