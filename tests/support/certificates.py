@@ -8,7 +8,7 @@ from pathlib import Path
 
 from support.tools import tool
 
-NAMES = "subjectAltName=DNS:localhost,IP:127.0.0.1,IP:::1"
+NAMES = "subjectAltName=DNS:localhost,DNS:example.com,IP:127.0.0.1,IP:::1"
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Certificates:
 
 
 def make(directory: Path) -> Certificates:
-    """Make them, valid for loopback."""
+    """Make them, valid for loopback and the domain example.com."""
     made = Certificates(directory / "ca.pem", directory / "server.pem", directory / "server.key")
     ca_key = directory / "ca.key"
     curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]

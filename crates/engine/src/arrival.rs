@@ -3,19 +3,21 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use bytes::Bytes;
 use sipwright_sip::error::{ErrorKind, ParseError};
 use sipwright_sip::message::Message;
 use sipwright_sip::method::Method;
-use sipwright_sip::script::Context;
+use sipwright_sip::script::{Context, Env, forward};
 use sipwright_sip::tx::{ClientMatch, ServerMatch, Transaction, TxId, shard_of_response};
-use sipwright_sip::types::{Flow, Millis};
+use sipwright_sip::types::{Flow, Millis, SocketId};
 use sipwright_sip::{Edits, build};
 
 use crate::core::{Core, Job, Outputs, SHARDS};
+use crate::dns::{Located, Target};
 use crate::log::{self, level};
 use crate::net::TxTag;
 use crate::reply::Reply;
-use crate::route;
+use crate::route::{self, NextHop, RouteError};
 
 impl Core {
     pub(crate) fn on_request(&self, msg: Message, flow: Flow) {
@@ -156,17 +158,51 @@ impl Core {
             );
             return;
         };
-        match route::response_flow(&ctx.env, &target, &ctx.flow) {
-            Ok(flow) => self.send(
-                &flow,
-                sipwright_sip::script::forward::build_reply(ctx).into(),
-                None,
-            ),
-            Err(error) => log::log(
-                level::NOTICE,
-                &format!("cannot forward a response: {error}"),
-            ),
+        match route::response_hop(&target) {
+            Ok(hop) => self.send_stray(ctx, &hop),
+            Err(error) => Self::complain_of_stray(&error),
         }
+    }
+
+    /// Sends a response to a host of its Via, once that is known: nobody waits for it.
+    fn send_stray(&self, ctx: &Context, hop: &NextHop) {
+        let bytes: Bytes = forward::build_reply(ctx).into();
+        let (env, received) = (Arc::clone(&ctx.env), ctx.flow.socket);
+        if let Some(place) = hop.numeric() {
+            return self.send_to_first(&env, &[place], received, &bytes);
+        }
+        let act = {
+            let (core, host) = (self.me.clone(), Arc::clone(&hop.host));
+            move |found: Located| match (core.upgrade(), found) {
+                (Some(core), Ok(places)) => core.send_to_first(&env, &places, received, &bytes),
+                (Some(_), Err(why)) => {
+                    Self::complain_of_stray(&RouteError::no_target(&host, why));
+                }
+                (None, _) => {}
+            }
+        };
+        match self.dns.locate(&hop.wanted(), self.dns_policy()) {
+            Ok(found) => act(found),
+            Err(search) => self.dns.then(search, act),
+        }
+    }
+
+    /// Sends a response to the first place that takes it (RFC 3263 section 5).
+    fn send_to_first(&self, env: &Env, places: &[Target], received: SocketId, bytes: &Bytes) {
+        for place in places {
+            match route::response_flow(env, place, received) {
+                Ok(flow) if self.net().send(&flow, bytes.clone(), None).is_ok() => return,
+                Ok(_) => self.counters().send_errors.inc(),
+                Err(error) => Self::complain_of_stray(&error),
+            }
+        }
+    }
+
+    fn complain_of_stray(error: &RouteError) {
+        log::log(
+            level::NOTICE,
+            &format!("cannot forward a response: {error}"),
+        );
     }
 
     /// Does for a request what cannot wait for the script.

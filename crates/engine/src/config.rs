@@ -9,6 +9,8 @@ use std::path::PathBuf;
 use serde::Deserialize;
 use sipwright_sip::types::Proto;
 
+pub use crate::dns::DnsConfig;
+
 /// Everything the engine needs to know before it binds a socket.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -27,6 +29,8 @@ pub struct EngineConfig {
     pub timers: Timers,
     /// UDP socket options.
     pub udp: UdpConfig,
+    /// Name resolution.
+    pub dns: DnsConfig,
     /// Further names of this server: `host`, `host:port` or `proto:host:port`.
     pub aliases: Vec<String>,
     /// Value of the Server header of responses made here; none when empty.
@@ -48,6 +52,7 @@ impl Default for EngineConfig {
             timeouts: Timeouts::default(),
             timers: Timers::default(),
             udp: UdpConfig::default(),
+            dns: DnsConfig::default(),
             aliases: Vec::new(),
             server_header: String::new(),
             relief_after_ms: 10,
@@ -62,7 +67,10 @@ impl EngineConfig {
     /// # Errors
     /// The place and the problem: a syntax error, an unknown field, a wrong type.
     pub fn from_json(text: &str) -> Result<Self, String> {
-        serde_json::from_str(text).map_err(|e| format!("engine configuration: {e}"))
+        let config: Self =
+            serde_json::from_str(text).map_err(|e| format!("engine configuration: {e}"))?;
+        config.dns.zone()?;
+        Ok(config)
     }
 }
 

@@ -13,7 +13,7 @@
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
@@ -23,11 +23,13 @@ use sipwright_sip::tx::{Output, TxId, TxLayer, shard_of_request};
 use sipwright_sip::types::{Flow, Millis};
 
 use crate::config::EngineConfig;
+use crate::dns::{Dns, Policy, Target};
 use crate::log::{self, level};
 use crate::net::{Net, SendError, Sink, TxTag, sys};
 use crate::pending::{PendingKey, PendingTable};
 use crate::queue::JobQueue;
 use crate::reply::{SL_TAG_PREFIX, server_line, sl_tag_prefix};
+use crate::route::{self, RouteError};
 use crate::shift::Shift;
 use crate::stats::Stats;
 use crate::sync::{OrderedGuard, OrderedMutex, rank};
@@ -96,7 +98,12 @@ pub struct Core {
     pub pending: PendingTable,
     /// Jobs that wait for a worker.
     pub queue: JobQueue<Job>,
+    /// For what goes on in another thread.
+    pub(crate) me: Weak<Self>,
+    /// Where the servers of domains are.
+    pub dns: Dns,
     net: OnceLock<Net>,
+    dns_policy: OnceLock<Policy>,
     env: OnceLock<Arc<Env>>,
     pub(crate) shards: Vec<OrderedMutex<TxLayer<TxData>>>,
     messages: AtomicU64,
@@ -179,10 +186,13 @@ impl Core {
                 )
             })
             .collect();
-        Arc::new(Self {
+        Arc::new_cyclic(|me| Self {
+            me: me.clone(),
             pending: PendingTable::default(),
             queue: JobQueue::new(config.limits.queue),
+            dns: Dns::new(config.dns.clone(), hasher.hash_one("dns")),
             net: OnceLock::new(),
+            dns_policy: OnceLock::new(),
             env: OnceLock::new(),
             shards,
             messages: AtomicU64::new(0),
@@ -200,6 +210,14 @@ impl Core {
 
     /// Gives the core its transport and what scripts see of it, once.
     pub fn attach(&self, net: Net, env: Env) {
+        let sockets = env.sockets.iter().map(|s| (s.proto, s.addr.is_ipv4()));
+        let dns = &self.config.dns;
+        let _ = self.dns_policy.set(Policy {
+            sockets: sockets.collect(),
+            naptr: dns.naptr,
+            srv: dns.srv,
+            prefer_ipv6: dns.prefer_ipv6,
+        });
         let _ = self.net.set(net);
         let _ = self.env.set(Arc::new(env));
     }
@@ -238,6 +256,33 @@ impl Core {
         self.env
             .get()
             .map_or_else(|| Arc::new(Env::default()), Arc::clone)
+    }
+
+    /// Which targets of a domain can be used here; none before the sockets are bound.
+    pub(crate) fn dns_policy(&self) -> &Policy {
+        static NONE: Policy = Policy {
+            sockets: Vec::new(),
+            naptr: false,
+            srv: false,
+            prefer_ipv6: false,
+        };
+        self.dns_policy.get().unwrap_or(&NONE)
+    }
+
+    /// Where a request to a URI would go, best place first; waits for names. For
+    /// operators: `t_relay` does the same.
+    ///
+    /// # Errors
+    /// Why it would go nowhere.
+    pub fn locate(&self, uri: &[u8]) -> Result<Vec<Target>, RouteError> {
+        let hop = route::next_hop(uri)?;
+        if let Some(target) = hop.numeric() {
+            return Ok(vec![target]);
+        }
+        self.dns
+            .locate(&hop.wanted(), self.dns_policy())
+            .unwrap_or_else(|search| self.dns.wait(search))
+            .map_err(|why| RouteError::no_target(&hop.host, why))
     }
 
     /// What the core counts.
@@ -322,7 +367,12 @@ impl Core {
     pub(crate) fn flush(&self, outputs: &mut Outputs) {
         for output in outputs.drain(..) {
             match output {
-                Output::Send { flow, bytes, tx } => self.send(&flow, bytes, tx),
+                Output::Send {
+                    flow,
+                    bytes,
+                    tx,
+                    server_name,
+                } => self.send(&flow, bytes, tx, server_name.as_deref()),
                 Output::Failure {
                     tx,
                     branch,
@@ -361,8 +411,15 @@ impl Core {
     }
 
     /// Hands bytes to the transport; a refusal is fed back to the transaction.
-    pub(crate) fn send(&self, flow: &Flow, bytes: Bytes, tx: Option<TxTag>) {
-        if let Err(error) = self.net().send(flow, bytes, tx) {
+    /// `server_name` is what TLS asks for and verifies.
+    pub(crate) fn send(
+        &self,
+        flow: &Flow,
+        bytes: Bytes,
+        tx: Option<TxTag>,
+        server_name: Option<&str>,
+    ) {
+        if let Err(error) = self.net().send_named(flow, bytes, tx, server_name) {
             self.refused(flow, tx, &error);
         }
     }

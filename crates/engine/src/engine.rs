@@ -115,6 +115,7 @@ impl Engine {
         let handle = threads::spawn("sw-timer", ThreadKind::Timer, move || run_timers(&core))
             .map_err(|e| NetError::new(format!("cannot start the timer thread: {e}")))?;
         *self.timer.lock() = Some(handle);
+        self.core.dns.start()?;
         self.core.net().start()
     }
 
@@ -161,6 +162,8 @@ impl Engine {
                 log::log(level::ERR, "the timer thread had panicked");
             }
         }
+        // Workers that wait for a name come back.
+        self.core.dns.stop();
         if let Some(net) = self.core.bound() {
             net.wake_all_workers();
             net.stop();

@@ -12,7 +12,6 @@ pub mod net;
 pub mod pending;
 pub mod queue;
 pub mod reply;
-pub mod resolve;
 pub mod route;
 pub mod session;
 mod settings;

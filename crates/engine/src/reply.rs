@@ -92,6 +92,7 @@ impl Core {
             &route::reply_flow(msg, flow, reply.force_rport),
             bytes.into(),
             None,
+            None,
         );
     }
 

@@ -1,6 +1,7 @@
 //! Where a message goes: from URIs and Vias to a [`Flow`].
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use sipwright_sip::build::{ViaFix, ViaTarget};
 use sipwright_sip::message::Message;
@@ -9,17 +10,67 @@ use sipwright_sip::types::{Flow, Proto, SocketId, SocketInfo};
 use sipwright_sip::uri::Uri;
 use sipwright_sip::via::Rport;
 
+use crate::dns::{NoTarget, Target, Wanted};
+
 /// A next hop before its host name is resolved.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct NextHop {
-    /// Transport to use.
-    pub proto: Proto,
     /// Host: a name, or an address as text without brackets.
-    pub host: String,
-    /// Port, the transport's default where the URI names none.
-    pub port: u16,
+    pub host: Arc<str>,
+    /// Port, if one is named.
+    pub port: Option<u16>,
+    /// Transport, if one is named.
+    pub proto: Option<Proto>,
+    /// Whether every hop has to be secure (`sips`).
+    pub secure: bool,
     /// The address, when the host is one.
     pub addr: Option<IpAddr>,
+    /// Name that the server's certificate must be valid for (RFC 5922 section 7): the
+    /// domain of the URI, whatever NAPTR and SRV make of it. None for an address.
+    pub name: Option<Arc<str>>,
+}
+
+impl NextHop {
+    /// A host with what is known of it; an IPv6 address may have brackets.
+    #[must_use]
+    pub fn new(host: &str, port: Option<u16>, proto: Option<Proto>) -> Self {
+        let bare = host.trim_start_matches('[').trim_end_matches(']');
+        let addr = bare.parse().ok();
+        let host: Arc<str> = bare.into();
+        Self {
+            name: addr.is_none().then(|| Arc::clone(&host)),
+            host,
+            port,
+            proto,
+            secure: false,
+            addr,
+        }
+    }
+
+    /// The one target of a host that is an address: no DNS is needed (RFC 3263
+    /// section 4.1).
+    #[must_use]
+    pub fn numeric(&self) -> Option<Target> {
+        let proto = match self.proto {
+            Some(proto) => proto,
+            None if self.secure => Proto::Tls,
+            None => Proto::Udp,
+        };
+        let port = self.port.unwrap_or(proto.default_port());
+        let addr = SocketAddr::new(self.addr?, port);
+        Some(Target { proto, addr })
+    }
+
+    /// What to look for in the DNS otherwise.
+    #[must_use]
+    pub fn wanted(&self) -> Wanted {
+        Wanted {
+            host: Arc::clone(&self.host),
+            port: self.port,
+            proto: self.proto,
+            secure: self.secure,
+        }
+    }
 }
 
 /// Why a message cannot be routed.
@@ -49,6 +100,17 @@ impl std::fmt::Display for RouteError {
     }
 }
 
+impl RouteError {
+    /// Why a host came to nothing.
+    #[must_use]
+    pub fn no_target(host: &str, why: NoTarget) -> Self {
+        match why {
+            NoTarget::Unresolved(_) => Self::Unresolved(host.to_owned()),
+            NoTarget::Transport(proto) => Self::NoSocket(proto),
+        }
+    }
+}
+
 /// Reads transport, host and port of a URI (RFC 3263 section 4, without DNS).
 ///
 /// # Errors
@@ -62,29 +124,24 @@ pub fn next_hop(uri: &[u8]) -> Result<NextHop, RouteError> {
         Some(name) => Some(Proto::parse(name).ok_or(RouteError::Transport)?),
         None => None,
     };
+    // `sips` asks for TLS on every hop (RFC 3261 section 26.2.2).
     let proto = match (named, uri.is_sips()) {
-        (Some(Proto::Ws | Proto::Wss), true) => Proto::Wss,
-        (Some(Proto::Ws), false) => Proto::Ws,
-        // `sips` asks for TLS on every hop (RFC 3261 section 26.2.2).
-        (_, true) => Proto::Tls,
-        (Some(proto), false) => proto,
-        (None, false) => Proto::Udp,
+        (Some(Proto::Ws | Proto::Wss), true) => Some(Proto::Wss),
+        (Some(_), true) => Some(Proto::Tls),
+        (named, _) => named,
     };
-    let host = uri
-        .param(b"maddr")
-        .filter(|m| !m.is_empty())
-        .unwrap_or(uri.host);
-    let addr = sipwright_sip::uri::host_ip(host);
-    let host = String::from_utf8(host.to_vec()).map_err(|_| RouteError::BadUri)?;
+    let maddr = uri.param(b"maddr").filter(|m| !m.is_empty());
+    let text = |bytes| std::str::from_utf8(bytes).map_err(|_| RouteError::BadUri);
+    let host = text(maddr.unwrap_or(uri.host))?;
     if host.is_empty() {
         return Err(RouteError::BadUri);
     }
-    Ok(NextHop {
-        proto,
-        host,
-        port: uri.port.unwrap_or(proto.default_port()),
-        addr,
-    })
+    let mut hop = NextHop::new(host, uri.port, proto);
+    hop.secure = uri.is_sips();
+    if maddr.is_some() {
+        hop.name = NextHop::new(text(uri.host)?, None, None).name;
+    }
+    Ok(hop)
 }
 
 /// Our socket for sending over `proto` to an address: the forced one if it
@@ -141,24 +198,37 @@ pub fn via_fix(msg: &Message, flow: &Flow, force_rport: bool) -> ViaFix {
     ViaFix::for_request(msg, flow.remote, force_rport)
 }
 
-/// Where a response without a transaction goes: by its second Via.
+/// Where a response without a transaction goes, by its second Via (RFC 3261 section
+/// 18.2.2, RFC 3263 section 5): to `received` or an address at once, else to a host
+/// that has to be looked up, by SRV if the Via names no port.
 ///
 /// # Errors
-/// When the Via names a host that is no address, or no socket fits.
-pub fn response_flow(
-    env: &Env,
-    target: &ViaTarget<'_>,
-    received: &Flow,
-) -> Result<Flow, RouteError> {
+/// The transport is unknown here, or the host no name.
+pub fn response_hop(target: &ViaTarget<'_>) -> Result<NextHop, RouteError> {
     let proto = target.proto.ok_or(RouteError::Transport)?;
-    let remote = target
-        .addr()
-        .ok_or_else(|| RouteError::Unresolved(String::from_utf8_lossy(target.host).into_owned()))?;
-    let socket = out_socket(env, proto, remote.ip(), None, received.socket)?;
+    if let Some(addr) = target.addr() {
+        let ip = addr.ip().to_string();
+        return Ok(NextHop::new(&ip, Some(addr.port()), Some(proto)));
+    }
+    let (host, _) = target.host_port();
+    let host = std::str::from_utf8(host).map_err(|_| RouteError::BadUri)?;
+    Ok(NextHop::new(
+        host,
+        target.rport.or(target.port),
+        Some(proto),
+    ))
+}
+
+/// The flow of such a response to one place.
+///
+/// # Errors
+/// [`RouteError::NoSocket`].
+pub fn response_flow(env: &Env, place: &Target, received: SocketId) -> Result<Flow, RouteError> {
+    let socket = out_socket(env, place.proto, place.addr.ip(), None, received)?;
     Ok(Flow {
-        proto,
+        proto: place.proto,
         socket: socket.id,
-        remote,
+        remote: place.addr,
         conn: 0,
     })
 }
@@ -167,36 +237,125 @@ pub fn response_flow(
 mod tests {
     use super::*;
 
-    fn hop(uri: &str) -> Result<(Proto, String, u16), RouteError> {
-        next_hop(uri.as_bytes()).map(|h| (h.proto, h.host, h.port))
+    type Hop = (Option<Proto>, String, Option<u16>);
+
+    fn hop(uri: &str) -> Result<Hop, RouteError> {
+        next_hop(uri.as_bytes()).map(|h| (h.proto, h.host.to_string(), h.port))
     }
 
     #[test]
     fn transport_and_port_follow_the_uri() {
+        let (udp, tcp, tls) = (Proto::Udp, Proto::Tcp, Proto::Tls);
         let cases = [
-            ("sip:bob@192.0.2.1", Proto::Udp, "192.0.2.1", 5060),
+            ("sip:bob@192.0.2.1", None, "192.0.2.1", None),
             (
-                "sip:bob@192.0.2.1:5070;transport=tcp",
-                Proto::Tcp,
+                "sip:b@192.0.2.1:5070;transport=tcp",
+                Some(tcp),
                 "192.0.2.1",
-                5070,
+                Some(5070),
             ),
-            ("sips:bob@example.com", Proto::Tls, "example.com", 5061),
+            (
+                "sip:bob@[2001:db8::1];transport=udp",
+                Some(udp),
+                "2001:db8::1",
+                None,
+            ),
+            ("sips:bob@example.com", None, "example.com", None),
+            (
+                "sips:bob@example.com;transport=tcp",
+                Some(tls),
+                "example.com",
+                None,
+            ),
             (
                 "sip:bob@example.com;transport=TLS",
-                Proto::Tls,
+                Some(tls),
                 "example.com",
-                5061,
+                None,
             ),
             (
                 "sip:bob@example.com;maddr=192.0.2.9",
-                Proto::Udp,
+                None,
                 "192.0.2.9",
-                5060,
+                None,
             ),
         ];
         for (uri, proto, host, port) in cases {
             assert_eq!(hop(uri), Ok((proto, host.to_owned(), port)), "{uri}");
+        }
+    }
+
+    #[test]
+    fn an_address_is_its_own_target() {
+        let target = |uri: &str| {
+            let target = next_hop(uri.as_bytes()).unwrap().numeric();
+            target.map(|t| format!("{}:{}", t.proto, t.addr))
+        };
+        assert_eq!(
+            target("sip:192.0.2.1").as_deref(),
+            Some("udp:192.0.2.1:5060")
+        );
+        assert_eq!(
+            target("sips:192.0.2.1").as_deref(),
+            Some("tls:192.0.2.1:5061")
+        );
+        assert_eq!(
+            target("sip:[2001:db8::1]:99").as_deref(),
+            Some("udp:[2001:db8::1]:99")
+        );
+        assert_eq!(target("sip:example.com"), None);
+    }
+
+    #[test]
+    fn a_certificate_is_for_the_domain_of_the_uri() {
+        let name = |uri: &str| next_hop(uri.as_bytes()).unwrap().name;
+        assert_eq!(name("sips:bob@example.com").as_deref(), Some("example.com"));
+        assert_eq!(
+            name("sips:bob@example.com;maddr=192.0.2.9").as_deref(),
+            Some("example.com")
+        );
+        assert_eq!(name("sips:bob@192.0.2.9"), None);
+    }
+
+    #[test]
+    fn a_response_goes_where_its_via_says() {
+        let hop = |via: &str| {
+            let text = format!(
+                "SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP us;branch=z9hG4bK1\r\nVia: {via}\r\n\
+                 From: <sip:a@b>;tag=1\r\nTo: <sip:a@b>;tag=2\r\nCall-ID: 1\r\nCSeq: 1 INVITE\r\n\r\n"
+            );
+            let msg = Message::parse(text.into_bytes().into()).unwrap();
+            let target = sipwright_sip::build::response_target(&msg).unwrap();
+            let hop = response_hop(&target).unwrap();
+            (hop.host.to_string(), hop.port, hop.addr.is_some())
+        };
+        let (name, ip) = ("a.example".to_owned(), "192.0.2.1".to_owned());
+        let cases = [
+            ("SIP/2.0/UDP a.example", (name.clone(), None, false)),
+            (
+                "SIP/2.0/TCP a.example:5070",
+                (name.clone(), Some(5070), false),
+            ),
+            ("SIP/2.0/UDP a.example;rport=99", (name, Some(99), false)),
+            (
+                "SIP/2.0/UDP a.example;received=192.0.2.1",
+                (ip.clone(), Some(5060), true),
+            ),
+            (
+                "SIP/2.0/UDP a.example;received=192.0.2.1;rport=99",
+                (ip.clone(), Some(99), true),
+            ),
+            (
+                "SIP/2.0/UDP a.example:5070;maddr=192.0.2.1",
+                (ip, Some(5070), true),
+            ),
+            (
+                "SIP/2.0/UDP a.example;maddr=b.example",
+                ("b.example".to_owned(), None, false),
+            ),
+        ];
+        for (via, expected) in cases {
+            assert_eq!(hop(via), expected, "{via}");
         }
     }
 

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use sipwright_engine::config::EngineConfig;
+use sipwright_engine::dns::{Key, Kind, Target};
 use sipwright_engine::engine::Engine as Inner;
 
 use crate::worker::Worker;
@@ -103,6 +105,8 @@ impl Engine {
         if let Some(stats) = core.stats() {
             all.extend(stats.snapshot());
         }
+        all.extend(core.dns.counters());
+        all.push(("dns_cache_entries", core.dns.cached() as u64));
         all.push(("transactions", core.transactions() as u64));
         all.push(("queue_length", core.queue.len() as u64));
         all.push(("requests_pending", core.pending.len() as u64));
@@ -157,4 +161,53 @@ impl Engine {
     fn done(&self) -> Vec<u64> {
         self.inner.done()
     }
+
+    /// Where a request to a URI would go, as `(proto, address, port)`, best first. Waits
+    /// with the GIL released; EngineError says why it would go nowhere.
+    #[pyo3(signature = (uri, /))]
+    fn locate(&self, py: Python<'_>, uri: &str) -> PyResult<Vec<(&'static str, String, u16)>> {
+        let found = py.detach(|| self.inner.core().locate(uri.as_bytes()));
+        let targets = found.map_err(|why| errors::EngineError::new_err(why.to_string()))?;
+        let shown = |t: Target| (t.proto.as_str(), t.addr.ip().to_string(), t.addr.port());
+        Ok(targets.into_iter().map(shown).collect())
+    }
+
+    /// The records of a name, as zone files write them, or why there are none. Waits
+    /// with the GIL released.
+    #[pyo3(signature = (kind, name, /))]
+    fn dns_lookup(&self, py: Python<'_>, kind: &str, name: &str) -> PyResult<Vec<String>> {
+        let key = key(kind, name)?;
+        Ok(py.detach(|| self.inner.core().dns.lookup(&key)).lines())
+    }
+
+    /// Cached answers as `(name, type, milliseconds left, records)`.
+    fn dns_view(&self) -> Vec<(String, &'static str, u64, Vec<String>)> {
+        let all = self.inner.core().dns.dump().into_iter();
+        all.map(|(key, records, left)| {
+            (
+                key.name.to_string(),
+                key.kind.as_str(),
+                left,
+                records.lines(),
+            )
+        })
+        .collect()
+    }
+
+    /// Forgets one cached answer; whether there was one.
+    #[pyo3(signature = (kind, name, /))]
+    fn dns_delete(&self, kind: &str, name: &str) -> PyResult<bool> {
+        Ok(self.inner.core().dns.forget(&key(kind, name)?))
+    }
+
+    /// Forgets all cached answers and reads the hosts file again; how many there were.
+    fn dns_delete_all(&self) -> usize {
+        self.inner.core().dns.forget_all()
+    }
+}
+
+fn key(kind: &str, name: &str) -> PyResult<Key> {
+    Kind::parse(kind)
+        .and_then(|kind| Key::new(name, kind))
+        .ok_or_else(|| PyValueError::new_err(format!("no query: {kind} {name}")))
 }

@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from sipwright import _engine
+from sipwright.control import names
 from sipwright.control.rpc import FAILED, Rpc, RpcError
 from sipwright.control.threads import thread_table
 from sipwright.kemi import htable, known, registrar
@@ -25,6 +26,7 @@ def register(rpc: Rpc, server: "Server") -> None:
     rpc.add("core.workers", lambda: workers(server))
     rpc.add("app_python.reload", lambda: reload(server), blocking=True)
     rpc.add("app_python.api_list", api_list)
+    names.register(rpc, server)
     rpc.add("ul.dump", registrar.dump, blocking=True)
     rpc.add("rpc.list", rpc.names)
 

@@ -36,6 +36,22 @@ def has_ipv6_loopback() -> bool:
     return True
 
 
+def name_server(text: str) -> str:
+    """`address:port` (IPv6 in brackets) of a name server given with or without its port; ValueError if it is none."""
+    try:
+        address = ipaddress.ip_address(text.strip("[]"))
+        port = "53"
+    except ValueError:
+        host, _, port = text.rpartition(":")
+        try:
+            address = ipaddress.ip_address(host.strip("[]"))
+        except ValueError:
+            raise ValueError(f"{text!r} is no address of a name server; an example: 192.0.2.53:53") from None
+        if not (port.isascii() and port.isdigit() and 0 < int(port) < 65_536):
+            raise ValueError(f"{text!r} has no port from 1 to 65535") from None
+    return f"[{address}]:{port}" if address.version == 6 else f"{address}:{port}"
+
+
 def _interface_address(name: str) -> str:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:

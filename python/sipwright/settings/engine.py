@@ -33,6 +33,7 @@ def to_engine_json(settings: Settings, resolver: Resolver = resolve) -> str:
                 "send_buffer": udp.send_buffer_bytes,
                 "batch": udp.batch,
             },
+            "dns": settings.dns.model_dump(mode="json"),
             "aliases": settings.aliases,
             "server_header": settings.server_header,
             "relief_after_ms": udp.relief_after_ms,

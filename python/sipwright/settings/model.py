@@ -4,11 +4,13 @@
 and the command line is in `sources.py`.
 """
 
+from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, field_validator
 
+from sipwright.settings.addresses import name_server
 from sipwright.settings.listen import Listen
 
 
@@ -165,6 +167,48 @@ class UdpSettings(Section):
     )
 
 
+class DnsSettings(Section):
+    """Names of servers (RFC 3263): what is looked up, where, and how long it is kept."""
+
+    naptr: bool = Field(True, description="Whether NAPTR records are asked for (Kamailio's dns_try_naptr).")
+    srv: bool = Field(True, description="Whether SRV records are asked for.")
+    failover: bool = Field(
+        True,
+        description="Whether the next target of a domain is tried when one fails (Kamailio's use_dns_failover).",
+    )
+    prefer_ipv6: bool = Field(False, description="Whether IPv6 addresses of a host are tried before IPv4 ones.")
+    nameservers: list[str] = Field(
+        default_factory=list,
+        description="Name servers, `address` or `address:port`; without any those of /etc/resolv.conf.",
+    )
+    timeout_ms: Positive = Field(2_000, description="Wait for one reply (Kamailio's dns_retr_time).")
+    retries: int = Field(1, ge=0, le=10, description="Further tries of each name server (Kamailio's dns_retr_no).")
+    total_ms: Positive = Field(6_000, description="Longest wait for one next hop, all queries together.")
+    cache_entries: Count = Field(10_000, description="Answers kept.")
+    cache_min_ttl_s: Count = Field(0, description="Shortest time that records are kept (Kamailio's dns_cache_min_ttl).")
+    cache_max_ttl_s: Count = Field(
+        86_400, description="Longest time that records are kept (Kamailio's dns_cache_max_ttl)."
+    )
+    cache_negative_ttl_s: Count = Field(
+        60, description="Longest time that the absence of records is kept (Kamailio's dns_cache_negative_ttl)."
+    )
+    cache_failure_ttl_s: Count = Field(5, description="Time that no name server is asked again after none answered.")
+    hosts_file: Path = Field(Path("/etc/hosts"), description="Host names that no name server is asked for.")
+    hosts: dict[str, list[IPv4Address | IPv6Address]] = Field(
+        default_factory=dict, description="Addresses of host names, before `dns.hosts_file`."
+    )
+    records: list[str] = Field(
+        default_factory=list,
+        description="Records as zone files write them, of type A, AAAA, SRV or NAPTR, for laboratories: "
+        "`_sip._udp.example.com SRV 10 60 5060 a.example.com`. No name server is asked for their domains.",
+    )
+
+    @field_validator("nameservers")
+    @classmethod
+    def _addresses(cls, servers: list[str]) -> list[str]:
+        return [name_server(server) for server in servers]
+
+
 class LogSettings(Section):
     """The server's log, on standard error."""
 
@@ -247,6 +291,7 @@ class Settings(Section):
     timers: TimerSettings = TimerSettings()
     timeouts: TimeoutSettings = TimeoutSettings()
     udp: UdpSettings = UdpSettings()
+    dns: DnsSettings = DnsSettings()
     log: LogSettings = LogSettings()
     registrar: RegistrarSettings = RegistrarSettings()
     htable: HtableSettings = HtableSettings()

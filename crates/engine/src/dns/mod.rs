@@ -21,9 +21,9 @@ mod wire;
 mod zone;
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc;
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -60,7 +60,8 @@ struct Shared {
     zone: OrderedMutex<Arc<Zone>>,
     cache: OrderedMutex<Cache>,
     inbox: OrderedMutex<Inbox>,
-    wake: EventFd,
+    /// There once the thread runs.
+    wake: OnceLock<EventFd>,
     counters: DnsCounters,
     seed: AtomicU64,
     generation: u32,
@@ -167,40 +168,42 @@ impl Known for View<'_> {
 pub type Located = Result<Vec<Target>, NoTarget>;
 
 impl Dns {
-    /// The resolver for these settings; its thread does not run yet.
-    ///
-    /// # Errors
-    /// A record of the settings cannot be read, or the system has no eventfd left.
-    pub fn new(config: DnsConfig, seed: u64) -> Result<Self, String> {
-        let zone = OrderedMutex::new(rank::DNS_ZONE, Arc::new(config.zone()?));
+    /// The resolver for these settings; its thread does not run yet. A record that
+    /// cannot be read is left out: whoever reads the settings has complained.
+    #[must_use]
+    pub fn new(config: DnsConfig, seed: u64) -> Self {
+        let zone = Arc::new(config.zone().unwrap_or_default());
         let cache = Cache::new(config.cache_limits());
-        let wake = EventFd::new().map_err(|e| format!("eventfd: {e}"))?;
         let shared = Shared {
             config,
-            zone,
+            zone: OrderedMutex::new(rank::DNS_ZONE, zone),
             cache: OrderedMutex::new(rank::DNS_CACHE, cache),
             inbox: OrderedMutex::new(rank::DNS_INBOX, Inbox::default()),
-            wake,
+            wake: OnceLock::new(),
             counters: DnsCounters::default(),
             seed: AtomicU64::new(seed),
             generation: sys::process_generation(),
         };
-        Ok(Self {
+        Self {
             shared: Arc::new(shared),
             thread: OrderedMutex::new(rank::TIMER, None),
-        })
+        }
     }
 
-    /// Starts the DNS thread.
+    /// Starts the DNS thread. Once only.
     ///
     /// # Errors
     /// The system refused it.
     pub fn start(&self) -> Result<(), NetError> {
         let wrong = |e| NetError::new(format!("cannot start the DNS thread: {e}"));
+        let wake = EventFd::new().map_err(wrong)?;
+        if self.shared.wake.set(wake).is_err() {
+            return Err(NetError::new("the DNS thread was started before"));
+        }
         let mut service = Service::new(Arc::clone(&self.shared)).map_err(wrong)?;
-        self.shared.inbox.lock().open = true;
         let thread = threads::spawn("sw-dns", ThreadKind::Dns, move || service.run());
         *self.thread.lock() = Some(thread.map_err(wrong)?);
+        self.shared.inbox.lock().open = true;
         Ok(())
     }
 
@@ -214,7 +217,7 @@ impl Dns {
             inbox.open = false;
             inbox.stopped = true;
         }
-        self.shared.wake.signal();
+        self.shared.call();
         let thread = self.thread.lock().take();
         if let Some(thread) = thread
             && thread.join().is_err()
@@ -304,7 +307,7 @@ impl Dns {
             if inbox.open {
                 inbox.tasks.push(task);
                 drop(inbox);
-                self.shared.wake.signal();
+                self.shared.call();
                 return;
             }
         }
@@ -326,21 +329,32 @@ impl Dns {
         self.shared.cache.lock().remove(key)
     }
 
-    /// Forgets all answers and reads the hosts file again (`dns.delete_all`).
-    pub fn forget_all(&self) {
-        self.shared.cache.lock().clear();
+    /// Forgets all answers and reads the hosts file again (`dns.delete_all`); how many
+    /// there were.
+    pub fn forget_all(&self) -> usize {
+        let count = {
+            let mut cache = self.shared.cache.lock();
+            let count = cache.len();
+            cache.clear();
+            count
+        };
         // The settings were read without a mistake once; only the hosts file can differ.
         if let Ok(zone) = self.shared.config.zone() {
             *self.shared.zone.lock() = Arc::new(zone);
         }
+        count
     }
 
     /// All counters by name.
     #[must_use]
     pub fn counters(&self) -> Vec<(&'static str, u64)> {
-        let mut all = self.shared.counters.snapshot();
-        all.push(("dns_cache_entries", self.shared.cache.lock().len() as u64));
-        all
+        self.shared.counters.snapshot()
+    }
+
+    /// Answers in the cache, ended ones included.
+    #[must_use]
+    pub fn cached(&self) -> usize {
+        self.shared.cache.lock().len()
     }
 
     /// The settings.
@@ -364,6 +378,13 @@ impl Shared {
             servers: self.config.servers(),
             timeout_ms: self.config.timeout_ms,
             retries: self.config.retries,
+        }
+    }
+
+    /// Wakes the DNS thread.
+    fn call(&self) {
+        if let Some(wake) = self.wake.get() {
+            wake.signal();
         }
     }
 

@@ -10,7 +10,7 @@ use sipwright_sip::types::Millis;
 use super::client::{Action, Client, QueryId};
 use super::record::{Answer, Key, Records};
 use super::{Shared, Task, View};
-use crate::net::sys::{self, Epoll};
+use crate::net::sys::{self, Epoll, EventFd};
 
 /// Queries in flight at most, each with a socket; further ones wait for their turn.
 const MOST_QUERIES: usize = 512;
@@ -55,7 +55,9 @@ struct Waiting {
 impl Service {
     pub(super) fn new(shared: Arc<Shared>) -> io::Result<Self> {
         let epoll = Epoll::new(64)?;
-        epoll.add(&shared.wake, WAKE, sys::READABLE)?;
+        if let Some(wake) = shared.wake.get() {
+            epoll.add(wake, WAKE, sys::READABLE)?;
+        }
         let client = Client::new(shared.client_config(), Box::new(random_id));
         Ok(Self {
             shared,
@@ -89,7 +91,7 @@ impl Service {
             let mut out = Vec::new();
             for (token, _) in std::mem::take(&mut events) {
                 match token {
-                    WAKE => self.shared.wake.clear(),
+                    WAKE => self.shared.wake.get().into_iter().for_each(EventFd::clear),
                     query => self.serve(query, &mut out),
                 }
             }

@@ -1,7 +1,7 @@
 //! A request on its way out: its next hop, its socket and its bytes
 //! (RFC 3261 section 16.6 steps 6 to 10), and forwarding without state.
 
-use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use sipwright_sip::script::{BranchTarget, RouteType, forward};
@@ -9,11 +9,19 @@ use sipwright_sip::types::{Flow, SocketInfo};
 
 use super::Slot;
 use crate::core::Core;
+use crate::dns::Target;
 use crate::log::{self, level};
 use crate::reply::hex16;
-use crate::resolve;
 use crate::route::{self, NextHop, RouteError};
 use crate::session::{Callback, Current};
+
+/// A request as it leaves.
+pub(super) struct Outgoing {
+    pub flow: Flow,
+    pub bytes: Bytes,
+    /// Name that the certificate of the other side must be valid for.
+    pub server_name: Option<Arc<str>>,
+}
 
 impl Core {
     /// Resolves a target and builds the request as it leaves; `None` if the
@@ -24,40 +32,39 @@ impl Core {
         target: &BranchTarget,
         via_branch: &str,
         forced: Option<&NextHop>,
-    ) -> Result<Option<(Flow, Bytes)>, RouteError> {
+    ) -> Result<Option<Outgoing>, RouteError> {
         let hop = match forced {
             Some(hop) => hop.clone(),
             None => route::next_hop(forward::next_hop(target))?,
         };
-        let addr = match hop.addr {
-            Some(addr) => addr,
-            None => slot.blocking(|| resolve::host(&hop.host))?,
-        };
-        let (flow, bytes) = slot.with(|c| {
-            let socket = self.socket_for(c, target, &hop, addr)?;
+        let places = self.places(slot, &hop)?;
+        let outgoing = slot.with(|c| {
+            let (place, socket) = places
+                .iter()
+                .find_map(|p| Some((p, socket_for(c, target, p).ok()?)))
+                .ok_or(RouteError::NoSocket(places[0].proto))?;
             let bytes = forward::build_branch(&c.ctx, socket, via_branch, target);
-            let remote = SocketAddr::new(addr, hop.port);
-            let flow = Flow {
-                proto: hop.proto,
-                socket: socket.id,
-                remote,
-                conn: 0,
-            };
-            Ok((flow, Bytes::from(bytes)))
+            let flow = flow_to(place, socket);
+            Ok(Outgoing {
+                flow,
+                bytes: bytes.into(),
+                server_name: hop.name.filter(|_| flow.proto.is_secure()),
+            })
         })?;
-        let dropped = self.has_onsend_route() && onsend_drops(slot, flow);
-        Ok((!dropped).then_some((flow, bytes)))
+        let dropped = self.has_onsend_route() && onsend_drops(slot, outgoing.flow);
+        Ok((!dropped).then_some(outgoing))
     }
 
-    fn socket_for<'c>(
-        &self,
-        cur: &'c Current,
-        target: &BranchTarget,
-        hop: &NextHop,
-        addr: IpAddr,
-    ) -> Result<&'c SocketInfo, RouteError> {
-        let forced = target.socket.or(cur.ctx.force_socket);
-        route::out_socket(&cur.ctx.env, hop.proto, addr, forced, cur.ctx.flow.socket)
+    /// Where a next hop is, best first and at least one place (RFC 3263 section 4).
+    fn places<S: Slot>(&self, slot: &S, hop: &NextHop) -> Result<Vec<Target>, RouteError> {
+        if let Some(target) = hop.numeric() {
+            return Ok(vec![target]);
+        }
+        let found = self
+            .dns
+            .locate(&hop.wanted(), self.dns_policy())
+            .unwrap_or_else(|search| slot.blocking(|| self.dns.wait(search)));
+        found.map_err(|why| RouteError::no_target(&hop.host, why))
     }
 
     /// `KSR.forward`: passes the message on without state (RFC 3261 section 16.11).
@@ -68,8 +75,8 @@ impl Core {
         });
         let Some(target) = target else { return -1 };
         match self.build(slot, &target, &branch, forced.as_ref()) {
-            Ok(Some((flow, bytes))) => {
-                self.send(&flow, bytes, None);
+            Ok(Some(out)) => {
+                self.send(&out.flow, out.bytes, None, out.server_name.as_deref());
                 slot.with(|c| c.handled = true);
                 1
             }
@@ -86,6 +93,26 @@ impl Core {
     fn stateless_branch(&self, cur: &Current) -> String {
         let key = hex16(self.pending.key(&cur.ctx.msg));
         format!("z9hG4bKsl{}", String::from_utf8_lossy(&key))
+    }
+}
+
+/// Our socket for a place, and whether there is one.
+fn socket_for<'c>(
+    cur: &'c Current,
+    target: &BranchTarget,
+    place: &Target,
+) -> Result<&'c SocketInfo, RouteError> {
+    let forced = target.socket.or(cur.ctx.force_socket);
+    let (proto, ip) = (place.proto, place.addr.ip());
+    route::out_socket(&cur.ctx.env, proto, ip, forced, cur.ctx.flow.socket)
+}
+
+const fn flow_to(place: &Target, socket: &SocketInfo) -> Flow {
+    Flow {
+        proto: place.proto,
+        socket: socket.id,
+        remote: place.addr,
+        conn: 0,
     }
 }
 

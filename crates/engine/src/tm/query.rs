@@ -192,7 +192,7 @@ impl Core {
         let last = self.ask(cur, |t| (*t.reply_flow(), t.last_reply().clone()));
         match last {
             Some((flow, bytes)) if !bytes.is_empty() => {
-                self.send(&flow, bytes, None);
+                self.send(&flow, bytes, None, None);
                 1
             }
             _ => -1,

@@ -2,14 +2,12 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use sipwright_sip::method::Method;
 use sipwright_sip::script::{BranchTarget, Context, RouteType, forward};
 use sipwright_sip::tx::{BranchSpec, ServerMatch, Transaction, TxId};
-use sipwright_sip::types::Flow;
 
 use super::Slot;
-use super::outgoing::error_reply;
+use super::outgoing::{Outgoing, error_reply};
 use super::reply::take_reply_headers;
 use crate::core::Core;
 use crate::log::{self, level};
@@ -20,8 +18,7 @@ use crate::session::{Callback, Current, Kind};
 struct Ready {
     index: u16,
     target: BranchTarget,
-    flow: Flow,
-    bytes: Bytes,
+    out: Outgoing,
 }
 
 impl Core {
@@ -178,12 +175,7 @@ impl Core {
     ) -> Result<Option<Ready>, RouteError> {
         let token = self.shard(tx).branch_token(tx, index);
         let built = self.build(slot, &target, &token, forced)?;
-        Ok(built.map(|(flow, bytes)| Ready {
-            index,
-            target,
-            flow,
-            bytes,
-        }))
+        Ok(built.map(|out| Ready { index, target, out }))
     }
 
     fn start_branches(&self, tx: TxId, ready: Vec<Ready>) -> usize {
@@ -193,13 +185,13 @@ impl Core {
                 let Ready {
                     index,
                     target,
-                    flow,
-                    bytes,
+                    out: outgoing,
                 } = branch;
                 let spec = BranchSpec {
                     index,
-                    bytes,
-                    flow,
+                    bytes: outgoing.bytes,
+                    flow: outgoing.flow,
+                    server_name: outgoing.server_name,
                     uri: target.uri.into(),
                     on_reply: None,
                     on_failure: None,

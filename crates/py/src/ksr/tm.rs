@@ -1,6 +1,5 @@
 //! `KSR.tm`: transactions (Kamailio's module tm, RFC 3261 sections 16 and 17).
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use sipwright_engine::log::{self, level};
@@ -65,18 +64,8 @@ fn proto_addr(proto: &str, host: &str, port: i64) -> Result<NextHop, String> {
     let proto =
         Proto::parse(proto.as_bytes()).ok_or_else(|| format!("unknown protocol {proto}"))?;
     let port = u16::try_from(port).map_err(|_| format!("bad port {port}"))?;
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    let port = if port == 0 {
-        proto.default_port()
-    } else {
-        port
-    };
-    Ok(NextHop {
-        proto,
-        host: bare.to_owned(),
-        port,
-        addr: bare.parse::<IpAddr>().ok(),
-    })
+    let port = Some(port).filter(|port| *port != 0);
+    Ok(NextHop::new(host, port, Some(proto)))
 }
 
 /// The same next hop over another transport.
@@ -85,7 +74,10 @@ fn over(call: &Call<'_, '_>) -> Result<NextHop, String> {
         Proto::parse(call.bytes(0)).ok_or_else(|| format!("unknown protocol {}", call.str(0)))?;
     let uri = scope::with(|c| c.ctx.next_hop_uri().to_vec());
     let hop = route::next_hop(&uri).map_err(|e| e.to_string())?;
-    Ok(NextHop { proto, ..hop })
+    Ok(NextHop {
+        proto: Some(proto),
+        ..hop
+    })
 }
 
 ksr_table! { "tm";

@@ -30,11 +30,12 @@ impl<D> Work<'_, D> {
         };
         let default = || self.tx.hooks.as_ref()?.on_branch_failure.clone();
         let on_failure = spec.on_failure.or_else(default);
-        let hooked = spec.on_reply.is_some() || on_failure.is_some();
+        let hooked = spec.on_reply.is_some() || on_failure.is_some() || spec.server_name.is_some();
         let extra = hooked.then(|| {
             Box::new(Extra {
                 on_reply: spec.on_reply,
                 on_failure,
+                server_name: spec.server_name,
                 ..Extra::default()
             })
         });
@@ -290,10 +291,12 @@ impl<D> Work<'_, D> {
     }
 
     fn send_downstream(&mut self, branch: usize, bytes: Bytes, tell: bool) {
+        let this = &self.tx.branches[branch];
         self.out.push(Output::Send {
-            flow: self.tx.branches[branch].flow,
+            flow: this.flow,
             bytes,
             tx: tell.then_some((self.tx.id, branch as u16)),
+            server_name: this.extra.as_ref().and_then(|e| e.server_name.clone()),
         });
     }
 

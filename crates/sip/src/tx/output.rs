@@ -21,6 +21,9 @@ pub enum Output<D> {
         bytes: Bytes,
         /// Transaction and branch ([`super::SERVER`] for responses) to tell.
         tx: Option<(TxId, u16)>,
+        /// Name that the certificate of the other side must be valid for (RFC 5922);
+        /// `None` for its address.
+        server_name: Option<Arc<str>>,
     },
     /// Run a failure route: every branch has failed, `code` is the best answer.
     /// Then call [`super::TxLayer::failure_done`], whatever happened.

@@ -233,6 +233,7 @@ impl<D> Work<'_, D> {
             flow: self.tx.reply_flow,
             bytes,
             tx: Some((self.tx.id, SERVER)),
+            server_name: None,
         });
     }
 }

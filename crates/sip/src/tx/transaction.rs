@@ -36,6 +36,8 @@ pub struct BranchSpec {
     pub bytes: Bytes,
     /// Where it goes.
     pub flow: Flow,
+    /// Name that a certificate there must be valid for; `None` for the address.
+    pub server_name: Option<Arc<str>>,
     /// Its Request-URI.
     pub uri: Bytes,
     /// Route to run for its responses instead of the transaction's.
@@ -77,6 +79,8 @@ pub struct Branch {
 pub(super) struct Extra {
     pub(super) on_reply: Option<Arc<str>>,
     pub(super) on_failure: Option<Arc<str>>,
+    /// See [`BranchSpec::server_name`].
+    pub(super) server_name: Option<Arc<str>>,
     /// The ACK for its failure, for retransmissions.
     pub(super) ack: Option<Bytes>,
     /// Lines for the CANCEL that is to be sent once a provisional response came.

@@ -231,6 +231,7 @@ impl Ladder {
             bytes: bytes.into(),
             flow: self.flow(callee),
             uri: uri.into(),
+            server_name: None,
             on_reply: None,
             on_failure: None,
         }
