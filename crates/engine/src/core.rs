@@ -18,7 +18,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use sipwright_sip::message::Message;
-use sipwright_sip::script::{Context, Env, TxData};
+use sipwright_sip::script::{Context, Env};
 use sipwright_sip::tx::{Output, TxId, TxLayer, shard_of_request};
 use sipwright_sip::types::{Flow, Millis};
 
@@ -33,9 +33,10 @@ use crate::route::{self, RouteError};
 use crate::shift::Shift;
 use crate::stats::Stats;
 use crate::sync::{OrderedGuard, OrderedMutex, rank};
+use crate::tm::TxState;
 
 /// What transactions want done.
-pub(crate) type Outputs = Vec<Output<TxData>>;
+pub(crate) type Outputs = Vec<Output<TxState>>;
 
 /// Independent transaction tables; a call's messages all fall into one, by Call-ID.
 pub(crate) const SHARDS: u8 = 8;
@@ -88,6 +89,13 @@ pub enum Job {
         /// Name of the callback.
         callback: Arc<str>,
     },
+    /// Run the callback of `t_continue` with the message that was suspended.
+    Resume {
+        /// Transaction.
+        tx: TxId,
+        /// Name of the callback.
+        callback: Arc<str>,
+    },
 }
 
 /// Process-wide state that transport, transactions and script share.
@@ -105,7 +113,7 @@ pub struct Core {
     net: OnceLock<Net>,
     dns_policy: OnceLock<Policy>,
     env: OnceLock<Arc<Env>>,
-    pub(crate) shards: Vec<OrderedMutex<TxLayer<TxData>>>,
+    pub(crate) shards: Vec<OrderedMutex<TxLayer<TxState>>>,
     messages: AtomicU64,
     reply_route: AtomicBool,
     onsend_route: AtomicBool,
@@ -338,12 +346,12 @@ impl Core {
     }
 
     /// The shard that a request belongs to.
-    pub(crate) fn shard_of(&self, msg: &Message) -> OrderedGuard<'_, TxLayer<TxData>> {
+    pub(crate) fn shard_of(&self, msg: &Message) -> OrderedGuard<'_, TxLayer<TxState>> {
         self.shards[usize::from(shard_of_request(msg, SHARDS))].lock()
     }
 
     /// The shard that a transaction lives in.
-    pub(crate) fn shard(&self, tx: TxId) -> OrderedGuard<'_, TxLayer<TxData>> {
+    pub(crate) fn shard(&self, tx: TxId) -> OrderedGuard<'_, TxLayer<TxState>> {
         self.shards[usize::from(tx.shard % SHARDS)].lock()
     }
 
@@ -399,6 +407,7 @@ impl Core {
                         callback: route,
                     });
                 }
+                Output::HeldReply { tx, .. } => self.release_reply(tx),
                 Output::Local { .. } | Output::Destroyed { .. } => {}
             }
         }
@@ -493,7 +502,7 @@ impl Core {
 
     /// Transactions that nobody has answered yet.
     fn transactions_in_work(&self) -> usize {
-        let unanswered = |s: &OrderedMutex<TxLayer<TxData>>| {
+        let unanswered = |s: &OrderedMutex<TxLayer<TxState>>| {
             s.lock().iter().filter(|t| t.final_code() == 0).count()
         };
         self.shards.iter().map(unanswered).sum()

@@ -8,15 +8,16 @@ use std::sync::Arc;
 use bytes::Bytes;
 use sipwright_sip::message::Message;
 use sipwright_sip::method::Method;
-use sipwright_sip::script::{Context, RouteType, TxData, TxView, forward};
-use sipwright_sip::tx::{Hooks, Transaction, TxId};
-use sipwright_sip::types::{Flow, Proto};
+use sipwright_sip::script::{Context, RouteType, TxView, forward};
+use sipwright_sip::tx::{Hooks, Transaction, TxId, TxLayer};
+use sipwright_sip::types::{Flow, Millis, Proto};
 
-use crate::core::{Core, Job};
+use crate::core::{Core, Job, Outputs};
 use crate::log::{self, level};
 use crate::net::TxTag;
 use crate::pending::PendingKey;
 use crate::reply::Reply;
+use crate::tm::{TxState, id_of};
 
 /// Which function of the script is to be called.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -29,6 +30,15 @@ pub enum Callback {
     OnsendRoute,
     /// One that the script named, as in `t_on_failure("name")`.
     Named(Arc<str>),
+    /// One that gets the name of an event as its second argument.
+    Event {
+        /// Name of the function.
+        name: Arc<str>,
+        /// Name of the event.
+        event: &'static str,
+        /// Whether it is an error when the script has no such function.
+        required: bool,
+    },
 }
 
 impl Callback {
@@ -39,14 +49,27 @@ impl Callback {
             Self::RequestRoute => "ksr_request_route",
             Self::ReplyRoute => "ksr_reply_route",
             Self::OnsendRoute => "ksr_onsend_route",
-            Self::Named(name) => name,
+            Self::Named(name) | Self::Event { name, .. } => name,
+        }
+    }
+
+    /// Name of the event that the function is called for.
+    #[must_use]
+    pub const fn event(&self) -> Option<&'static str> {
+        match self {
+            Self::Event { event, .. } => Some(event),
+            _ => None,
         }
     }
 
     /// Whether it is an error when the script has no such function.
     #[must_use]
     pub const fn required(&self) -> bool {
-        matches!(self, Self::RequestRoute | Self::Named(_))
+        match self {
+            Self::RequestRoute | Self::Named(_) => true,
+            Self::Event { required, .. } => *required,
+            Self::ReplyRoute | Self::OnsendRoute => false,
+        }
     }
 }
 
@@ -73,6 +96,8 @@ pub enum Kind {
         /// That branch.
         branch: u16,
     },
+    /// A request that was suspended, in the route of `t_continue`.
+    Resumed,
     /// No message of the network: `mod_init`, `child_init`, threads of the script.
     Fake,
 }
@@ -105,6 +130,8 @@ pub struct Current {
     pub wishes: Wishes,
     /// Whether a response was sent or the request was forwarded.
     pub handled: bool,
+    /// Whether `t_suspend` keeps the message once its route has ended.
+    pub suspended: bool,
     /// What `sl_reply_error` is to say.
     pub error: Option<(u16, &'static str)>,
 }
@@ -119,6 +146,7 @@ impl Current {
             hooks: Hooks::default(),
             wishes: Wishes::default(),
             handled: false,
+            suspended: false,
             error: None,
         }
     }
@@ -214,6 +242,7 @@ impl Core {
                 let kind = Kind::BranchFailure { branch };
                 self.begin_failure(tx, branch, code, callback, kind, RouteType::BranchFailure)
             }
+            Job::Resume { tx, callback } => self.begin_resumed(tx, callback),
         }
     }
 
@@ -228,13 +257,17 @@ impl Core {
         route: RouteType,
     ) -> Option<Current> {
         let (request, flow, data, view) = {
-            let shard = self.shard(tx);
-            let t = shard.get(tx)?;
+            let mut shard = self.shard(tx);
+            let t = shard.get_mut(tx)?;
+            if !t.is_suspended() {
+                // Nobody can resume it any more.
+                t.data.suspension = None;
+            }
             let request = Arc::clone(t.request()?);
             let mut view = view_of(tx, branch, code);
             view.branch_uri = t.branch(branch).map(|b| b.uri().to_vec());
             view.request = Some(Arc::clone(&request));
-            (request, *t.flow(), t.data.clone(), view)
+            (request, *t.flow(), t.data.script.clone(), view)
         };
         let mut ctx = self.context(request, flow);
         ctx.route = route;
@@ -261,7 +294,7 @@ impl Core {
             return false;
         };
         cur.ctx.route = RouteType::TmReply;
-        cur.ctx.tx_data = t.data.clone();
+        cur.ctx.tx_data = t.data.script.clone();
         let mut view = view_of(tx, branch, cur.ctx.msg.status());
         view.request = t.request().cloned();
         cur.ctx.tx = Some(Box::new(view));
@@ -279,7 +312,11 @@ impl Core {
             Kind::Request { key } => {
                 self.counters().routed.inc();
                 self.save_data(&mut cur);
-                if let Some(tx) = cur.tx {
+                let tx = cur.tx;
+                if cur.suspended {
+                    self.park(cur);
+                }
+                if let Some(tx) = tx {
                     // The pin that `create` gave.
                     self.transact(tx, |shard, now, out| shard.unpin(now, tx, out));
                 }
@@ -288,23 +325,37 @@ impl Core {
             }
             Kind::Reply { .. } => self.finish_reply(cur),
             Kind::Failure { .. } => {
-                self.save_data(&mut cur);
-                if let Some(tx) = cur.tx {
-                    self.transact(tx, |shard, now, out| shard.failure_done(now, tx, out));
-                }
-                Next::Done
+                self.finish_failure(cur, |shard, now, tx, out| shard.failure_done(now, tx, out))
             }
-            Kind::BranchFailure { branch } => {
+            Kind::BranchFailure { branch } => self.finish_failure(cur, |shard, now, tx, out| {
+                shard.branch_failure_done(now, tx, branch, out);
+            }),
+            Kind::Resumed => {
                 self.save_data(&mut cur);
-                if let Some(tx) = cur.tx {
-                    self.transact(tx, |shard, now, out| {
-                        shard.branch_failure_done(now, tx, branch, out);
-                    });
+                self.finish_resumed(&mut cur);
+                if cur.suspended {
+                    self.park(cur);
                 }
                 Next::Done
             }
             Kind::Fake => Next::Done,
         }
+    }
+
+    fn finish_failure(
+        &self,
+        mut cur: Current,
+        done: impl FnOnce(&mut TxLayer<TxState>, Millis, TxId, &mut Outputs),
+    ) -> Next {
+        self.save_data(&mut cur);
+        let tx = cur.tx;
+        if cur.suspended {
+            self.park(cur);
+        }
+        if let Some(tx) = tx {
+            self.transact(tx, |shard, now, out| done(shard, now, tx, out));
+        }
+        Next::Done
     }
 
     fn finish_reply(&self, mut cur: Current) -> Next {
@@ -318,6 +369,12 @@ impl Core {
             }
         } else {
             self.save_data(&mut cur);
+            if cur.suspended {
+                if let Some(cur) = self.park(cur) {
+                    self.end_reply(cur);
+                }
+                return Next::Done;
+            }
             // Only a provisional response can be dropped here; a final one ends the branch.
             if cur.ctx.drop && cur.ctx.msg.status() < 200 {
                 self.drop_reply(&cur);
@@ -328,7 +385,7 @@ impl Core {
         Next::Done
     }
 
-    fn end_reply(&self, cur: Current) {
+    pub(crate) fn end_reply(&self, cur: Current) {
         let Kind::Reply { target } = cur.kind else {
             return;
         };
@@ -359,7 +416,10 @@ impl Core {
         self.counters().script_errors.inc();
         if !answer
             || cur.handled
-            || !matches!(cur.kind, Kind::Request { .. } | Kind::Failure { .. })
+            || !matches!(
+                cur.kind,
+                Kind::Request { .. } | Kind::Failure { .. } | Kind::Resumed
+            )
         {
             return;
         }
@@ -386,13 +446,13 @@ impl Core {
         let Some(tx) = cur.tx else { return };
         let data = std::mem::take(&mut cur.ctx.tx_data);
         if let Some(t) = self.shard(tx).get_mut(tx) {
-            t.data = data;
+            t.data.script = data;
         }
     }
 }
 
 /// The route for the responses of a branch.
-pub(crate) fn reply_hook(t: &Transaction<TxData>, branch: u16) -> Option<Arc<str>> {
+pub(crate) fn reply_hook(t: &Transaction<TxState>, branch: u16) -> Option<Arc<str>> {
     let own = t.branch(branch).and_then(|b| b.on_reply());
     own.or_else(|| t.hooks().and_then(|h| h.on_reply.as_ref()))
         .cloned()
@@ -402,7 +462,7 @@ fn view_of(tx: TxId, branch: u16, code: u16) -> TxView {
     TxView {
         branch_idx: branch,
         reply_code: code,
-        id: (tx.slot, tx.generation),
+        id: id_of(tx),
         ..TxView::default()
     }
 }

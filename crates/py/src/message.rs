@@ -69,7 +69,7 @@ impl Message {
         let kept = match self.callback {
             Callback::RequestRoute => &REQUEST,
             Callback::ReplyRoute => &REPLY,
-            Callback::OnsendRoute | Callback::Named(_) => {
+            Callback::OnsendRoute | Callback::Named(_) | Callback::Event { .. } => {
                 return PyString::intern(py, self.callback.name());
             }
         };
@@ -80,9 +80,8 @@ impl Message {
 
     /// Name of the event, the second argument of event routes; None for others.
     #[getter]
-    #[allow(clippy::unused_self)]
     const fn event(&self) -> Option<&'static str> {
-        None
+        self.callback.event()
     }
 
     /// Whether it is an error if the script lacks the route.

@@ -1,5 +1,6 @@
 """A script worker: one thread that takes messages from the engine and runs the script's routes on them."""
 
+import inspect
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -62,7 +63,7 @@ class ScriptWorker(threading.Thread):
                 if message.event is None:
                     method(message)
                 else:
-                    method(message, message.event)
+                    _call_for_event(method, message, message.event)
             except SystemExit:
                 pass  # exit() and sys.exit() end the route, as in Kamailio
             except BaseException as error:
@@ -100,6 +101,18 @@ class ScriptWorker(threading.Thread):
     def _failed(self, port: "Worker", message: "Message", error: BaseException) -> None:
         report(f"{message.callback} ({describe(message)})", error)
         port.failed(self.runtime.answers_errors)
+
+
+def _call_for_event(method: Any, message: "Message", event: str) -> None:
+    """Calls a route with the name of its event. One that takes the message alone gets no more: Kamailio's versions
+    differ in whether routes that `t_continue` runs are told.
+    """
+    code = getattr(getattr(method, "__func__", method), "__code__", None)
+    bound = 1 if getattr(method, "__self__", None) is not None else 0
+    if code is not None and not code.co_flags & inspect.CO_VARARGS and code.co_argcount - bound < 2:
+        method(message)
+    else:
+        method(message, event)
 
 
 def describe(message: "Message") -> str:

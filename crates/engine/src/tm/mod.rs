@@ -5,7 +5,6 @@
 //! middle of `t_relay`; [`Slot`] is how this code reaches the message and the
 //! script without knowing Python.
 
-use sipwright_sip::script::TxData;
 use sipwright_sip::tx::{TxId, TxLayer};
 use sipwright_sip::types::Millis;
 
@@ -17,8 +16,12 @@ mod query;
 mod relay;
 mod reply;
 mod server;
+mod state;
+mod suspend;
 
 pub use query::HookKind;
+pub use state::TxState;
+pub(crate) use suspend::id_of;
 
 /// A worker's message in work, as code sees it that must let the script run in
 /// between: nothing is borrowed while a callback runs.
@@ -38,7 +41,7 @@ impl Core {
     pub(crate) fn transact<R>(
         &self,
         tx: TxId,
-        act: impl FnOnce(&mut TxLayer<TxData>, Millis, &mut Outputs) -> R,
+        act: impl FnOnce(&mut TxLayer<TxState>, Millis, &mut Outputs) -> R,
     ) -> R {
         let mut out = Outputs::new();
         let result = act(&mut self.shard(tx), self.now(), &mut out);

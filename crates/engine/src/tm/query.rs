@@ -5,9 +5,9 @@ use std::sync::Arc;
 use regex::bytes::Regex;
 use sipwright_sip::method::Method;
 use sipwright_sip::script::RouteType;
-use sipwright_sip::script::TxData;
 use sipwright_sip::tx::{Branch, ServerMatch, Transaction, TxId};
 
+use super::TxState;
 use crate::core::Core;
 use crate::log::{self, level};
 use crate::session::{Current, Kind};
@@ -85,7 +85,7 @@ impl Core {
         }
     }
 
-    fn ask<R>(&self, cur: &mut Current, f: impl FnOnce(&Transaction<TxData>) -> R) -> Option<R> {
+    fn ask<R>(&self, cur: &mut Current, f: impl FnOnce(&Transaction<TxState>) -> R) -> Option<R> {
         let tx = self.transaction_of(cur)?;
         self.shard(tx).get(tx).map(f)
     }
@@ -94,7 +94,7 @@ impl Core {
         match cur.kind {
             Kind::Failure { branch } | Kind::BranchFailure { branch } => Some(branch),
             Kind::Reply { target } => target.map(|(_, branch)| branch),
-            Kind::Request { .. } | Kind::Fake => None,
+            Kind::Request { .. } | Kind::Resumed | Kind::Fake => None,
         }
     }
 
@@ -270,7 +270,7 @@ impl Core {
         let flags = cur.ctx.tx_data.flags;
         match self.shard(tx).get_mut(tx) {
             Some(t) => {
-                t.data.flags = flags;
+                t.data.script.flags = flags;
                 1
             }
             None => -1,

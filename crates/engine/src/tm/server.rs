@@ -6,6 +6,7 @@ use sipwright_sip::method::Method;
 use sipwright_sip::script::TxView;
 use sipwright_sip::tx::{Hooks, ServerMatch, TxId};
 
+use super::{TxState, id_of};
 use crate::core::{Core, Outputs};
 use crate::session::{Current, Kind};
 
@@ -43,7 +44,7 @@ impl Core {
         let tx = self.create_transaction(cur);
         cur.tx = Some(tx);
         cur.ctx.tx = Some(Box::new(TxView {
-            id: (tx.slot, tx.generation),
+            id: id_of(tx),
             ..TxView::default()
         }));
         1
@@ -58,7 +59,7 @@ impl Core {
                 now,
                 Arc::clone(&cur.ctx.msg),
                 cur.ctx.flow,
-                cur.ctx.tx_data.clone(),
+                TxState::new(cur.ctx.tx_data.clone()),
             );
             if cur.ctx.force_rport {
                 shard.force_rport(tx);

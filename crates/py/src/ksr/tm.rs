@@ -144,6 +144,8 @@ ksr_table! { "tm";
     t_branch_timeout() -> Int = |_| core_with(|core, c| core.t_branch_timeout(c));
     /// Whether the branch that won got a response (failure route).
     t_branch_replied() -> Int = |_| core_with(|core, c| core.t_branch_replied(c));
+    /// Whether the response repeats one that is suspended: 1 or -1.
+    t_is_retr_async_reply() -> Int = |_| core_with(|core, c| core.t_is_retr_async_reply(c));
     /// Timers of this transaction in milliseconds: until the final response to INVITE, until any response; 0 keeps one.
     t_set_fr(fr_inv_ms: Int, fr_ms: Int) -> Int = |c| core_with(|core, cur| core.t_set_fr(cur, c.int(0), c.int(1)));
     /// As `t_set_fr` for the first timer alone.

@@ -29,6 +29,14 @@ ksr_table! { "tmx";
         let core = scope::core();
         scope::with(|cur| core.t_cancel_branches(cur, c.str(0))).into()
     };
+    /// Keeps the message when its route has ended, until `t_continue`; `$T(id_index)` and `$T(id_label)` name it then. In a request or failure route, or a route of `t_on_reply`; 1 or -1.
+    t_suspend() -> Int = |_| {
+        let core = scope::core();
+        scope::with(|c| core.t_suspend(c)).into()
+    };
+    /// Has this route run with the suspended message of that index and label; 1, or -1 when none is suspended.
+    t_continue(index: Int, label: Int, route: Str) -> Int =
+        |c| scope::core().t_continue(c.int(0), c.int(1), c.str(2)).into();
     /// Copies the message flags to the transaction.
     t_flush_flags() -> Int = |_| {
         let core = scope::core();

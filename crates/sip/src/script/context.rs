@@ -177,8 +177,8 @@ pub struct TxView {
     pub reply: Option<Arc<Message>>,
     /// `$T_branch(uri)`: request-URI of the branch.
     pub branch_uri: Option<Vec<u8>>,
-    /// Label and index for `$T(id_label)`, `$T(id_index)`.
-    pub id: (u32, u32),
+    /// Index and label for `$T(id_index)`, `$T(id_label)`.
+    pub id: (u64, u64),
 }
 
 /// Transport wishes of the script for this message.

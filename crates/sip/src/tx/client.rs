@@ -53,6 +53,7 @@ impl<D> Work<'_, D> {
             outcome: Outcome::Pending,
             replied: false,
             timed_out: false,
+            blind: false,
         });
         let branch = self.tx.branches.len() - 1;
         self.client_actions(branch, kind.table().entry, With::Nothing);
@@ -91,7 +92,7 @@ impl<D> Work<'_, D> {
     /// Cancels a branch that has no final response; header lines with CRLF go into
     /// the CANCEL. Requests other than INVITE are not cancelled (section 9.1).
     pub(super) fn cancel_branch(&mut self, branch: usize, lines: &Bytes) {
-        if self.tx.method == Method::Invite {
+        if self.tx.method == Method::Invite && !self.tx.branches[branch].blind {
             let event = match self.cfg.cancel_unreplied {
                 CancelUnreplied::Wait => Event::Cancel,
                 CancelUnreplied::Assume487 => Event::CancelQuietly,
@@ -125,6 +126,7 @@ impl<D> Work<'_, D> {
 
     /// Runs the timers that are due, until none is.
     pub(super) fn run_timers(&mut self) {
+        self.release_held_reply();
         while let Some(event) = self.tx.server.take_due(self.now) {
             self.server_event(event);
         }
@@ -209,7 +211,7 @@ impl<D> Work<'_, D> {
 
     /// Starts a timer that ends a wait. Timers B, C and F are the transaction's own
     /// if it has any, and do not outlive it.
-    fn start_wait(&mut self, branch: usize, timer: Timer) {
+    pub(super) fn start_wait(&mut self, branch: usize, timer: Timer) {
         let machine = &mut self.tx.branches[branch].machine;
         let own = self.tx.own.as_ref().map_or(0, |own| match timer {
             Timer::B | Timer::F => own.fr_ms,

@@ -59,7 +59,7 @@ impl<D> Work<'_, D> {
         }
         self.tx.cancelled = true;
         self.cancel_branches(None, lines);
-        if self.tx.branches.is_empty() {
+        if self.cancel_blind() {
             self.finish(487, 0, None);
         }
     }
@@ -136,7 +136,7 @@ impl<D> Work<'_, D> {
 
     /// Step 6: once every branch has ended and nothing final went upstream, the
     /// best failure does, unless a failure route wants to see it first.
-    fn evaluate(&mut self, may_route: bool) {
+    pub(super) fn evaluate(&mut self, may_route: bool) {
         let waiting = |o: Outcome| matches!(o, Outcome::Pending | Outcome::Held);
         let branches = &self.tx.branches;
         if self.tx.final_code != 0
@@ -198,7 +198,7 @@ impl<D> Work<'_, D> {
     }
 
     /// Sends the final failure upstream, or reports it.
-    fn finish(&mut self, code: u16, branch: usize, reply: Option<Bytes>) {
+    pub(super) fn finish(&mut self, code: u16, branch: usize, reply: Option<Bytes>) {
         self.decided(code);
         if self.tx.is_local() {
             return self.report(branch, code, reply);

@@ -62,6 +62,14 @@ pub enum Output<D> {
         /// layer made up the code (408 timed out, 503 unreachable).
         reply: Option<Bytes>,
     },
+    /// A response that was suspended ([`super::TxLayer::suspend_reply`]) was not
+    /// resumed in time: deliver or discard it.
+    HeldReply {
+        /// Which transaction.
+        tx: TxId,
+        /// Which branch.
+        branch: u16,
+    },
     /// The transaction is gone; its id finds nothing any more.
     Destroyed {
         /// Which it was.

@@ -247,12 +247,16 @@ impl<D> Work<'_, D> {
         if msg.method() != self.tx.method {
             return None;
         }
+        let held = self.tx.held_reply();
+        let held = held.is_some_and(|(b, code)| usize::from(b) == branch && code / 100 == 2);
         let this = &mut self.tx.branches[branch];
         this.replied = true;
         let pending = this.outcome == Outcome::Pending;
         let success = (200..300).contains(&msg.status());
         // A failure is no news to a context that has given the branch up.
         let deliver = self.response(branch, msg) && (pending || success);
+        // The callee repeats the 2xx that is suspended here.
+        let deliver = deliver && !(held && success);
         self.tx.pins += u32::from(deliver);
         Some(deliver)
     }

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use super::config::DropReplies;
 use super::id::{TxId, push_hex};
 use super::machine::Machine;
+use super::suspend::HeldReply;
 use super::table::State;
 use crate::message::Message;
 use crate::method::Method;
@@ -72,6 +73,8 @@ pub struct Branch {
     pub(super) outcome: Outcome,
     pub(super) replied: bool,
     pub(super) timed_out: bool,
+    /// Stands for a suspended request: nothing was sent.
+    pub(super) blind: bool,
 }
 
 /// What few branches have.
@@ -203,6 +206,7 @@ pub struct Transaction<D> {
     pub(super) last_reply: Bytes,
     pub(super) branches: Vec<Branch>,
     pub(super) hooks: Option<Box<Hooks>>,
+    pub(super) held_reply: Option<HeldReply>,
     pub(super) key: u64,
     pub(super) dialog_key: u64,
     pub(super) to_tag: u64,
@@ -385,6 +389,7 @@ impl<D> Transaction<D> {
             last_reply: Bytes::new(),
             branches: Vec::new(),
             hooks: None,
+            held_reply: None,
             key: 0,
             dialog_key: 0,
             to_tag: 0,
@@ -412,7 +417,7 @@ impl<D> Transaction<D> {
     /// When one of its machines wants to hear of time again.
     pub(super) fn deadline(&self) -> Millis {
         let branches = self.branches.iter().map(Branch::deadline);
-        branches.fold(self.server.deadline(), Millis::min)
+        branches.fold(self.server.deadline().min(self.held_until()), Millis::min)
     }
 
     /// Whether all machines have terminated and nobody holds on to it.

@@ -293,6 +293,17 @@ impl Ladder {
         self.pump();
     }
 
+    pub fn suspend(&mut self, tx: TxId) -> bool {
+        let suspended = self.layer.suspend(self.now, tx, &mut self.out);
+        self.pump();
+        suspended
+    }
+
+    pub fn resume_done(&mut self, tx: TxId) {
+        self.layer.resume_done(self.now, tx, &mut self.out);
+        self.pump();
+    }
+
     pub fn cancel(&mut self, tx: TxId) {
         self.layer.cancel(self.now, tx, b"", &mut self.out);
         self.pump();
@@ -502,6 +513,7 @@ impl Ladder {
                     let made = if reply.is_none() { "made " } else { "" };
                     format!("local {made}{code} of {branch}")
                 }
+                Output::HeldReply { branch, .. } => format!("held reply of {branch}"),
                 Output::Destroyed { code, data, .. } => {
                     assert_eq!(data, "data");
                     format!("gone {code}")

@@ -14,4 +14,5 @@ mod non_invite_server;
 mod races;
 mod random;
 mod settings;
+mod suspend;
 mod tables;

@@ -33,8 +33,8 @@ pub(super) fn with_inner<'a>(ctx: &'a Context, class: Class, what: &[u8]) -> Val
     match (class, what) {
         (Class::TxBranch, b"uri") => Value::opt(tx.and_then(|t| t.branch_uri.as_deref())),
         (Class::TxBranch, b"flags") => int(ctx.bflags),
-        (_, b"id_label") => known(|t| i64::from(t.id.1)),
-        (_, b"id_index") => known(|t| i64::from(t.id.0)),
+        (_, b"id_label") => known(|t| i64::try_from(t.id.1).unwrap_or(0)),
+        (_, b"id_index") => known(|t| i64::try_from(t.id.0).unwrap_or(0)),
         (_, b"reply_code") => int(reply_code(ctx)),
         (_, b"reply_last") => plain(ctx, Class::TxReplyLast),
         (_, b"branch_index") => plain(ctx, Class::TxBranchIdx),
