@@ -163,9 +163,47 @@ class StreamPeer:
         return True
 
 
+class StreamListener:
+    """A TCP peer that others connect to; connections wait in a queue, in order."""
+
+    def __init__(self) -> None:
+        self._accepted: asyncio.Queue[StreamPeer] = asyncio.Queue()
+        self._server: asyncio.Server | None = None
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[StreamListener]:
+        listener = cls()
+        peers: list[StreamPeer] = []
+
+        async def accepted(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            peers.append(StreamPeer(reader, writer))
+            listener._accepted.put_nowait(peers[-1])
+
+        listener._server = await asyncio.start_server(accepted, host, port)
+        try:
+            yield listener
+        finally:
+            listener._server.close()
+            for peer in peers:
+                peer.writer.transport.abort()
+
+    @property
+    def address(self) -> tuple[str, int]:
+        assert self._server is not None
+        host, port = self._server.sockets[0].getsockname()[:2]
+        return host, port
+
+    async def accept(self, timeout_s: float = 5.0) -> StreamPeer:
+        """The next connection; TimeoutError when nobody connects."""
+        async with asyncio.timeout(timeout_s):
+            return await self._accepted.get()
+
+
 def options(peer: UdpPeer | StreamPeer, server: tuple[str, int], proto: str = "UDP") -> Sip:
     """An OPTIONS for the server itself."""
-    return request("OPTIONS", f"sip:{server[0]}:{server[1]}", peer.address, proto=proto)
+    host = f"[{server[0]}]" if ":" in server[0] else server[0]
+    return request("OPTIONS", f"sip:{host}:{server[1]}", peer.address, proto=proto)
 
 
 async def register(

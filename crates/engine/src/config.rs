@@ -31,6 +31,10 @@ pub struct EngineConfig {
     pub udp: UdpConfig,
     /// Name resolution.
     pub dns: DnsConfig,
+    /// Choice of transport and socket for requests that leave.
+    pub forward: ForwardConfig,
+    /// Record-Route and Route.
+    pub rr: RrSettings,
     /// Further names of this server: `host`, `host:port` or `proto:host:port`.
     pub aliases: Vec<String>,
     /// Value of the Server header of responses made here; none when empty.
@@ -53,6 +57,8 @@ impl Default for EngineConfig {
             timers: Timers::default(),
             udp: UdpConfig::default(),
             dns: DnsConfig::default(),
+            forward: ForwardConfig::default(),
+            rr: RrSettings::default(),
             aliases: Vec::new(),
             server_header: String::new(),
             relief_after_ms: 10,
@@ -371,6 +377,64 @@ impl Default for UdpConfig {
             receive_buffer: 8 << 20,
             send_buffer: 2 << 20,
             batch: 32,
+        }
+    }
+}
+
+/// Choice of transport and socket for requests that leave.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ForwardConfig {
+    /// Ask the kernel's routing table for the socket even where the one that the message
+    /// came in on would do (Kamailio `mhomed`).
+    pub mhomed: bool,
+    /// Bytes from which on a request does not leave by UDP (RFC 3261 section 18.1.1;
+    /// Kamailio `udp_mtu`); 0 for no bound.
+    pub udp_mtu: usize,
+    /// The transport that such a request is tried over (Kamailio `udp_mtu_try_proto`).
+    #[serde(deserialize_with = "proto")]
+    pub udp_mtu_try_proto: Proto,
+}
+
+impl Default for ForwardConfig {
+    fn default() -> Self {
+        Self {
+            mhomed: false,
+            udp_mtu: 1300,
+            udp_mtu_try_proto: Proto::Tcp,
+        }
+    }
+}
+
+/// Record-Route and Route, with the names and defaults of Kamailio's module rr.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[allow(clippy::struct_excessive_bools)]
+pub struct RrSettings {
+    /// `;lr=on` instead of `;lr`.
+    pub enable_full_lr: bool,
+    /// Add `;ftag=`, so that `is_direction` works.
+    pub append_fromtag: bool,
+    /// Two Record-Routes: 0 never, 1 when the message leaves on another socket than it
+    /// came in, 2 always.
+    pub enable_double_rr: u8,
+    /// Put the user of the request-URI into the Record-Route.
+    pub add_username: bool,
+    /// A Route with this user is not ours, whatever its host; empty for none.
+    pub ignore_user: String,
+    /// Send from the socket that the second of our two Routes names.
+    pub force_send_socket: bool,
+}
+
+impl Default for RrSettings {
+    fn default() -> Self {
+        Self {
+            enable_full_lr: false,
+            append_fromtag: true,
+            enable_double_rr: 1,
+            add_username: false,
+            ignore_user: String::new(),
+            force_send_socket: true,
         }
     }
 }

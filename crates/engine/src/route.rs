@@ -11,6 +11,7 @@ use sipwright_sip::uri::Uri;
 use sipwright_sip::via::Rport;
 
 use crate::dns::{NoTarget, Target, Wanted};
+use crate::net::source_for;
 
 /// A next hop before its host name is resolved.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -144,8 +145,9 @@ pub fn next_hop(uri: &[u8]) -> Result<NextHop, RouteError> {
     Ok(hop)
 }
 
-/// Our socket for sending over `proto` to an address: the forced one if it
-/// fits, else the one the message came in on, else the first that fits.
+/// Our socket for sending over `proto` to an address: the forced one if it fits, else the
+/// one the message came in on, else the one whose address the kernel would send from, else
+/// the first that fits. With `mhomed` the kernel is asked in any case.
 ///
 /// # Errors
 /// [`RouteError::NoSocket`].
@@ -156,13 +158,49 @@ pub fn out_socket(
     forced: Option<SocketId>,
     received: SocketId,
 ) -> Result<&SocketInfo, RouteError> {
-    let fits = |s: &&SocketInfo| s.proto == proto && s.addr.is_ipv4() == remote.is_ipv4();
-    let preferred = [forced, Some(received)].into_iter().flatten();
-    preferred
-        .filter_map(|id| env.socket(id))
-        .find(fits)
-        .or_else(|| env.sockets.iter().find(fits))
+    let routed = || source_for(SocketAddr::new(remote, proto.default_port()));
+    choose_socket(env, proto, remote, [forced, Some(received)], routed)
         .ok_or(RouteError::NoSocket(proto))
+}
+
+fn choose_socket(
+    env: &Env,
+    proto: Proto,
+    remote: IpAddr,
+    [forced, received]: [Option<SocketId>; 2],
+    routed: impl Fn() -> Option<IpAddr>,
+) -> Option<&SocketInfo> {
+    let fits = |s: &&SocketInfo| s.proto == proto && s.addr.is_ipv4() == remote.is_ipv4();
+    // What came in by loopback cannot leave from there to the world.
+    let reaches = |s: &&SocketInfo| !s.addr.ip().is_loopback() || remote.is_loopback();
+    let of = |id: Option<SocketId>| id.and_then(|id| env.socket(id)).filter(fits);
+    let usual = || of(received).filter(reaches).filter(|_| !env.mhomed);
+    let all = || env.sockets.iter().filter(fits);
+    match of(forced).or_else(usual) {
+        // Bound to the wildcard address: one of the addresses that it stands for.
+        Some(wild) if is_wild(wild) => {
+            let ip = routed();
+            let face =
+                |s: &&SocketInfo| Some(s.addr.ip()) == ip && s.addr.port() == wild.addr.port();
+            Some(all().find(face).unwrap_or(wild))
+        }
+        Some(socket) => Some(socket),
+        None if all().nth(1).is_none() => all().next(),
+        None => {
+            let ip = routed();
+            // Nobody can answer to a wildcard address.
+            let shown = |s: &&SocketInfo| !is_wild(s);
+            all()
+                .find(|s| Some(s.addr.ip()) == ip)
+                .or_else(|| all().find(|s| shown(s) && reaches(s)))
+                .or_else(|| all().find(shown))
+                .or_else(|| all().next())
+        }
+    }
+}
+
+fn is_wild(socket: &SocketInfo) -> bool {
+    socket.addr.ip().is_unspecified()
 }
 
 /// Where the responses to a request go (RFC 3261 section 18.2.2, RFC 3581):
@@ -282,6 +320,90 @@ mod tests {
         ];
         for (uri, proto, host, port) in cases {
             assert_eq!(hop(uri), Ok((proto, host.to_owned(), port)), "{uri}");
+        }
+    }
+
+    fn env(sockets: &[&str]) -> Env {
+        let sockets = sockets.iter().enumerate().map(|(i, text)| {
+            let (proto, addr) = text.split_once(':').unwrap();
+            SocketInfo {
+                id: u16::try_from(i).unwrap(),
+                proto: Proto::parse(proto.as_bytes()).unwrap(),
+                addr: addr.parse().unwrap(),
+                advertise: None,
+                name: None,
+            }
+        });
+        Env {
+            sockets: sockets.collect(),
+            ..Env::default()
+        }
+    }
+
+    #[test]
+    fn the_socket_to_send_from() {
+        const TWO: &[&str] = &[
+            "udp:192.0.2.1:5060",
+            "udp:198.51.100.1:5060",
+            "tcp:198.51.100.1:5060",
+            "udp:[2001:db8::1]:5060",
+            "udp:127.0.0.1:5060",
+        ];
+        const WILD: &[&str] = &[
+            "udp:0.0.0.0:5060",
+            "udp:192.0.2.1:5060",
+            "udp:127.0.0.1:5060",
+        ];
+        let udp = Proto::Udp;
+        let (near, far, home) = ("192.0.2.9", "198.51.100.9", "127.0.0.1");
+        for (sockets, proto, remote, forced, received, mhomed, routed, chosen) in [
+            // the one it came in on, wherever it goes
+            (TWO, udp, far, None, 0, false, Some("198.51.100.1"), Some(0)),
+            (TWO, udp, near, None, 1, false, Some("192.0.2.1"), Some(1)),
+            // the script's wish, if it fits
+            (TWO, udp, far, Some(1), 0, false, None, Some(1)),
+            (TWO, udp, far, Some(3), 0, false, None, Some(0)),
+            (TWO, Proto::Tcp, far, Some(0), 0, false, None, Some(2)),
+            // mhomed asks the kernel
+            (TWO, udp, far, None, 0, true, Some("198.51.100.1"), Some(1)),
+            (TWO, udp, far, None, 0, true, Some("203.0.113.1"), Some(0)),
+            (
+                TWO,
+                udp,
+                far,
+                Some(0),
+                1,
+                true,
+                Some("198.51.100.1"),
+                Some(0),
+            ),
+            // another family, another transport
+            (TWO, udp, "2001:db8::9", None, 0, false, None, Some(3)),
+            (TWO, Proto::Tls, near, None, 0, false, None, None),
+            // from loopback into the world
+            (TWO, udp, far, None, 4, false, Some("198.51.100.1"), Some(1)),
+            (TWO, udp, home, None, 4, false, Some("127.0.0.1"), Some(4)),
+            // a wildcard socket shows a real address
+            (WILD, udp, near, None, 2, false, Some("192.0.2.1"), Some(1)),
+            (
+                WILD,
+                udp,
+                home,
+                Some(0),
+                1,
+                false,
+                Some("127.0.0.1"),
+                Some(2),
+            ),
+            (WILD, udp, near, Some(0), 1, false, None, Some(0)),
+        ] {
+            let mut env = env(sockets);
+            env.mhomed = mhomed;
+            let routed: Option<IpAddr> = routed.map(|ip| ip.parse().unwrap());
+            let to: IpAddr = remote.parse().unwrap();
+            let found = choose_socket(&env, proto, to, [forced, Some(received)], || routed);
+            let case = format!("{proto} to {remote} from {received}, {forced:?}, {mhomed}");
+            assert_eq!(found.map(|s| s.id), chosen, "{case}");
         }
     }
 

@@ -1,11 +1,11 @@
 //! From the configuration to what transactions and scripts take.
 
 use bytes::Bytes;
-use sipwright_sip::script::Alias;
+use sipwright_sip::script::{Alias, RrConfig};
 use sipwright_sip::tx::TxConfig;
 use sipwright_sip::types::Proto;
 
-use crate::config::{EngineConfig, Timers};
+use crate::config::{EngineConfig, RrSettings, Timers};
 
 impl EngineConfig {
     /// Timers and header lines as the transaction layer takes them.
@@ -18,6 +18,21 @@ impl EngineConfig {
         TxConfig {
             reply_headers,
             ..self.timers.to_tx()
+        }
+    }
+}
+
+impl RrSettings {
+    /// The settings of module rr as the script functions take them.
+    #[must_use]
+    pub fn to_rr(&self) -> RrConfig {
+        RrConfig {
+            enable_full_lr: self.enable_full_lr,
+            append_fromtag: self.append_fromtag,
+            enable_double_rr: self.enable_double_rr,
+            add_username: self.add_username,
+            ignore_user: self.ignore_user.clone(),
+            force_send_socket: self.force_send_socket,
         }
     }
 }

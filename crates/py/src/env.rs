@@ -38,6 +38,8 @@ pub fn from_config(config: &EngineConfig) -> Env {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         started,
         utc_offset: utc_offset(),
+        rr: config.rr.to_rr(),
+        mhomed: config.forward.mhomed,
         foreign: Some(Arc::new(PythonVars)),
         ..Env::default()
     }

@@ -108,7 +108,7 @@ fn settings_of_record_route() {
     let mut settings = env();
     settings.rr.enable_full_lr = false;
     settings.rr.append_fromtag = false;
-    settings.rr.enable_double_rr = false;
+    settings.rr.enable_double_rr = 0;
     settings.rr.add_username = true;
     let mut c = ctx_in(settings, INVITE);
     assert_eq!(record_route_params(&mut c, b";zz=1"), 1);
@@ -116,6 +116,67 @@ fn settings_of_record_route() {
         rr_lines(&c, 1),
         ["Record-Route: <sip:bob@192.0.2.5:5099;lr;zz=1>"]
     );
+}
+
+// checked against Kamailio 5.6
+#[test]
+fn two_record_routes_always() {
+    let mut settings = env();
+    settings.rr.enable_double_rr = 2;
+    let mut c = ctx_in(settings, INVITE);
+    assert_eq!(record_route(&mut c), 1);
+    assert_eq!(
+        rr_lines(&c, 0),
+        ["Record-Route: <sip:127.0.0.1:25060;r2=on;lr=on;ftag=ft1>"; 2]
+    );
+}
+
+// RFC 3261 section 16.6 step 4; the first checked against Kamailio 5.6
+#[test]
+fn record_route_to_a_sips_uri_is_one() {
+    for (uri, du) in [
+        ("sips:bob@example.com", None),
+        ("sip:bob@example.com", Some(&b"sips:10.1.1.1;lr"[..])),
+    ] {
+        let mut c = ctx(INVITE);
+        c.new_uri = Some(uri.into());
+        c.dst_uri = du.map(<[u8]>::to_vec);
+        assert_eq!(record_route(&mut c), 1);
+        assert_eq!(
+            rr_lines(&c, 0),
+            ["Record-Route: <sips:127.0.0.1:25060;lr=on;ftag=ft1>"]
+        );
+    }
+}
+
+// the same user agent's name twice: one to route by, one to send from
+#[test]
+fn second_route_of_ours_as_sips_names_its_socket() {
+    let mut c = bye(
+        "sip:bob@10.9.9.9",
+        &["<sips:127.0.0.1:25060;r2=on;lr>, <sips:127.0.0.1:25062;r2=on;lr>"],
+    );
+    assert_eq!(loose_route(&mut c), 1);
+    assert_eq!(get(&c, "$fs"), "'udp:127.0.0.1:25062'");
+}
+
+#[test]
+fn settings_of_loose_route() {
+    let routes = &["<sip:127.0.0.1:25060;r2=on;lr>, <sip:127.0.0.1:25062;r2=on;lr>"];
+    let mut settings = env();
+    settings.rr.force_send_socket = false;
+    let mut c = bye("sip:bob@10.9.9.9", routes);
+    c.env = std::sync::Arc::new(settings);
+    assert_eq!(loose_route(&mut c), 1);
+    assert_eq!(get(&c, "$fs"), "None");
+    assert_eq!(lines(&sent(&c), "Route:"), [""; 0]);
+
+    let mut settings = env();
+    settings.rr.ignore_user = "foreign".to_owned();
+    let mut c = bye("sip:bob@10.9.9.9", &["<sip:foreign@127.0.0.1:25060;lr>"]);
+    c.env = std::sync::Arc::new(settings);
+    assert_eq!(loose_route(&mut c), 1);
+    assert_eq!(get(&c, "$du"), "'sip:foreign@127.0.0.1:25060;lr'");
 }
 
 #[test]

@@ -34,6 +34,12 @@ def to_engine_json(settings: Settings, resolver: Resolver = resolve) -> str:
                 "batch": udp.batch,
             },
             "dns": settings.dns.model_dump(mode="json"),
+            "forward": {
+                "mhomed": settings.forward.mhomed,
+                "udp_mtu": settings.forward.udp_mtu_bytes,
+                "udp_mtu_try_proto": settings.forward.udp_mtu_try_proto,
+            },
+            "rr": settings.rr.model_dump(),
             "aliases": settings.aliases,
             "server_header": settings.server_header,
             "relief_after_ms": udp.relief_after_ms,

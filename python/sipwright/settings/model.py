@@ -207,6 +207,39 @@ class DnsSettings(Section):
     @classmethod
     def _addresses(cls, servers: list[str]) -> list[str]:
         return [name_server(server) for server in servers]
+class ForwardSettings(Section):
+    """Transport and socket of requests that leave."""
+
+    mhomed: bool = Field(
+        False,
+        description="Ask the kernel's routing table for the socket to send from even where the one that the message "
+        "came in on would do (Kamailio's mhomed).",
+    )
+    udp_mtu_bytes: Count = Field(
+        1_300,
+        description="A request larger than this does not leave by UDP if its next hop names no transport and a socket "
+        "for `forward.udp_mtu_try_proto` listens (RFC 3261 section 18.1.1; Kamailio's udp_mtu); 0 for no bound.",
+    )
+    udp_mtu_try_proto: Literal["tcp", "tls"] = Field(
+        "tcp", description="What it is tried over instead; when there is no connection it leaves by UDP after all."
+    )
+
+
+class RrSettings(Section):
+    """Record-Route and Route; names and defaults as in Kamailio's module rr."""
+
+    enable_full_lr: bool = Field(False, description="Write `;lr=on` instead of `;lr`.")
+    append_fromtag: bool = Field(True, description="Write `;ftag=`, by which `is_direction()` knows who called.")
+    enable_double_rr: Literal[0, 1, 2] = Field(
+        1,
+        description="Two Record-Routes: 0 never, 1 for a request that leaves by another socket than it came in on, "
+        "2 always.",
+    )
+    add_username: bool = Field(False, description="Write the user of the request-URI into the Record-Route.")
+    ignore_user: str = Field("", description="A Route with this user is not ours, whatever its host; empty for none.")
+    force_send_socket: bool = Field(
+        True, description="Send from the socket that the second of our two Routes names, after `loose_route()`."
+    )
 
 
 class LogSettings(Section):
@@ -292,6 +325,8 @@ class Settings(Section):
     timeouts: TimeoutSettings = TimeoutSettings()
     udp: UdpSettings = UdpSettings()
     dns: DnsSettings = DnsSettings()
+    forward: ForwardSettings = ForwardSettings()
+    rr: RrSettings = RrSettings()
     log: LogSettings = LogSettings()
     registrar: RegistrarSettings = RegistrarSettings()
     htable: HtableSettings = HtableSettings()

@@ -3,7 +3,7 @@
 use std::io;
 use std::net::{SocketAddr, TcpStream};
 
-use sipwright_sip::types::{Millis, Proto, SocketId};
+use sipwright_sip::types::{Millis, Proto};
 
 use super::mailbox::Command;
 use super::reactor::{Reactor, Token};
@@ -100,7 +100,7 @@ impl Reactor {
         let new = NewConn {
             proto,
             remote,
-            socket: SocketId::try_from(index).unwrap_or(0),
+            socket: shared.face(index, sock.local_addr().ok().map(|a| a.ip())),
             outbound: false,
             server_name: None,
             owner,

@@ -1,15 +1,19 @@
 //! Binding the listening sockets, before anything runs.
 
-use std::net::{TcpListener, UdpSocket};
+use std::net::{SocketAddr, TcpListener, UdpSocket};
 
 use sipwright_sip::types::{Proto, SocketId, SocketInfo};
 
 use super::NetError;
+use super::pktinfo;
 use super::shared::Sockets;
 use super::sys;
 use crate::config::{EngineConfig, Listen, UdpConfig};
 
 /// Binds every configured socket; the first that fails ends it, and is named.
+///
+/// After them come the addresses of this machine that wildcard sockets stand for, each
+/// as a socket of its own, so that Via and Record-Route show a real one.
 pub fn bind_all(cfg: &EngineConfig) -> Result<(Vec<SocketInfo>, Sockets), NetError> {
     let mut infos = Vec::new();
     let mut sockets = Sockets::default();
@@ -30,11 +34,39 @@ pub fn bind_all(cfg: &EngineConfig) -> Result<(Vec<SocketInfo>, Sockets), NetErr
         sockets.udp.push(bound.udp);
         sockets.tcp.push(bound.tcp);
     }
+    let faces =
+        faces(&infos).map_err(|e| NetError::new(format!("addresses of interfaces: {e}")))?;
+    infos.extend(faces);
     Ok((infos, sockets))
 }
 
+fn faces(bound: &[SocketInfo]) -> std::io::Result<Vec<SocketInfo>> {
+    let mut wild = bound.iter().filter(|s| s.addr.ip().is_unspecified());
+    if wild.clone().next().is_none() {
+        return Ok(Vec::new());
+    }
+    let local = pktinfo::local_addresses()?;
+    let mut made = Vec::new();
+    for socket in &mut wild {
+        let mine = local
+            .iter()
+            .filter(|ip| ip.is_ipv4() == socket.addr.is_ipv4());
+        for ip in mine {
+            let Ok(id) = SocketId::try_from(bound.len() + made.len()) else {
+                break;
+            };
+            made.push(SocketInfo {
+                id,
+                addr: SocketAddr::new(*ip, socket.addr.port()),
+                ..socket.clone()
+            });
+        }
+    }
+    Ok(made)
+}
+
 struct Bound {
-    addr: std::net::SocketAddr,
+    addr: SocketAddr,
     udp: Option<UdpSocket>,
     tcp: Option<TcpListener>,
 }
@@ -44,6 +76,9 @@ fn bind_one(listen: &Listen, udp: &UdpConfig) -> std::io::Result<Bound> {
     match listen.proto {
         Proto::Udp => {
             let fd = sys::udp_socket(&addr, udp.receive_buffer, udp.send_buffer)?;
+            if addr.ip().is_unspecified() {
+                pktinfo::enable(&fd, addr.is_ipv6())?;
+            }
             let socket = UdpSocket::from(fd);
             Ok(Bound {
                 addr: socket.local_addr()?,

@@ -237,9 +237,11 @@ impl Conn {
 
     fn handshake(&mut self, cx: &Cx) -> Fate {
         let shared = &cx.shared;
+        // Profiles name the address that is bound.
         let listener = shared
             .infos
             .get(usize::from(self.handle.socket))
+            .and_then(|s| shared.infos.get(shared.bound(s).0))
             .map(|s| s.addr);
         match self
             .stream

@@ -15,6 +15,7 @@ mod accept;
 mod bind;
 mod conn;
 mod mailbox;
+mod pktinfo;
 mod reactor;
 mod service;
 mod shared;
@@ -36,6 +37,7 @@ use sipwright_sip::tx::TxId;
 use sipwright_sip::types::{ConnId, Flow, Proto, SocketId, SocketInfo};
 
 use self::mailbox::Command;
+pub use self::pktinfo::source_for;
 use self::shared::{Phase, Shared};
 pub use self::sys::monotonic_ms;
 pub use self::table::TlsInfo;
@@ -174,7 +176,8 @@ impl Net {
     pub fn bind(cfg: &EngineConfig, sink: Arc<dyn Sink>) -> Result<Self, NetError> {
         let tls = TlsStore::load(&cfg.tls)?;
         let (infos, sockets) = bind::bind_all(cfg)?;
-        for info in infos.iter().filter(|s| s.proto.is_secure()) {
+        let bound = &infos[..cfg.listen.len()];
+        for info in bound.iter().filter(|s| s.proto.is_secure()) {
             if !tls.covers(info.addr) {
                 let text = format!("no TLS server profile is for tls:{}", info.addr);
                 return Err(NetError::new(text));
@@ -283,13 +286,15 @@ impl Net {
         let info = shared.socket_for(Proto::Udp, &flow.remote, flow.socket);
         let info = info.ok_or(SendError::NoSocket)?;
         let sockets = shared.sockets();
-        let socket = sockets
-            .udp
-            .get(usize::from(info.id))
-            .and_then(Option::as_ref);
+        let (bound, face) = shared.bound(info);
+        let socket = sockets.udp.get(bound).and_then(Option::as_ref);
         let socket = socket.ok_or(SendError::Stopped)?;
         assert_no_lock_held("sendto");
-        match socket.send_to(bytes, flow.remote) {
+        let sent = match face {
+            None => socket.send_to(bytes, flow.remote),
+            Some(from) => pktinfo::send_from(socket, bytes, flow.remote, from),
+        };
+        match sent {
             Ok(_) => shared.stats.sent_udp.inc(),
             // As lost as in any full buffer on the way; timers A and E take care of it.
             Err(e) if e.kind() == io::ErrorKind::WouldBlock => shared.stats.udp_send_full.inc(),

@@ -414,7 +414,8 @@ impl Reactor {
         };
         let size = shared.cfg.udp.batch;
         let batch = self.batch.get_or_insert_with(|| RecvBatch::new(size));
-        let count = match batch.receive(socket) {
+        let wild = shared.is_wild(index);
+        let count = match batch.receive(socket, wild) {
             Ok(count) => count,
             Err(e) if e.kind() == io::ErrorKind::WouldBlock => return,
             Err(_) => {
@@ -433,10 +434,10 @@ impl Reactor {
                 shared.stats.udp_keepalives.inc();
                 continue;
             }
-            let socket = u16::try_from(index).unwrap_or(0);
+            let local = if wild { batch.destination(i) } else { None };
             let flow = Flow {
                 proto: Proto::Udp,
-                socket,
+                socket: shared.face(index, local),
                 remote,
                 conn: 0,
             };

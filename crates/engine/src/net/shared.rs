@@ -1,7 +1,7 @@
 //! What every thread of the transport shares.
 
 use std::io;
-use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering, fence};
 use std::time::Duration;
@@ -402,6 +402,47 @@ impl Shared {
             .get(usize::from(wanted))
             .filter(fits)
             .or_else(|| self.infos.iter().find(fits))
+    }
+
+    /// Index of the socket that is really bound, and, if it is bound to the wildcard
+    /// address, the address that `info` stands for.
+    pub fn bound(&self, info: &SocketInfo) -> (usize, Option<IpAddr>) {
+        let index = usize::from(info.id);
+        let count = self.cfg.listen.len();
+        if index < count {
+            return (index, None);
+        }
+        let same = |s: &SocketInfo| {
+            s.proto == info.proto
+                && s.addr.ip().is_unspecified()
+                && s.addr.is_ipv4() == info.addr.is_ipv4()
+                && s.addr.port() == info.addr.port()
+        };
+        let bound = self.infos[..count].iter().position(same);
+        (bound.unwrap_or(0), Some(info.addr.ip()))
+    }
+
+    /// Whether a socket is bound to the wildcard address.
+    pub fn is_wild(&self, bound: usize) -> bool {
+        self.infos
+            .get(bound)
+            .is_some_and(|s| s.addr.ip().is_unspecified())
+    }
+
+    /// The socket that stands for one of the addresses of a bound one; the bound one
+    /// itself where there is none, such as for an address that came after the start.
+    pub fn face(&self, bound: usize, local: Option<IpAddr>) -> SocketId {
+        let own = SocketId::try_from(bound).unwrap_or(0);
+        let (true, Some(local)) = (self.is_wild(bound), local) else {
+            return own;
+        };
+        let info = &self.infos[bound];
+        let face = self.infos[self.cfg.listen.len()..].iter().find(|s| {
+            s.proto == info.proto
+                && s.addr.port() == info.addr.port()
+                && s.addr.ip() == local.to_canonical()
+        });
+        face.map_or(own, |s| s.id)
     }
 
     /// Wakes one sleeping worker; false if none sleeps.

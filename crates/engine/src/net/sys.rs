@@ -1,4 +1,5 @@
-//! The system calls that std does not offer. All `unsafe` of the engine is here.
+//! The system calls that std does not offer. All `unsafe` of the engine is here
+//! and, for addresses of datagrams, in `pktinfo`.
 
 use std::io;
 use std::mem::{self, MaybeUninit};
@@ -11,6 +12,8 @@ use std::time::Duration;
 
 use libc::{c_int, c_void, socklen_t};
 use sipwright_sip::types::Millis;
+
+use super::pktinfo::{self, Control, NO_CONTROL};
 
 /// Readiness bits, as epoll names them.
 pub const READABLE: u32 = libc::EPOLLIN.cast_unsigned();
@@ -199,7 +202,13 @@ impl AsRawFd for TimerFd {
     }
 }
 
-fn set_option(fd: &OwnedFd, level: c_int, name: c_int, value: c_int) -> io::Result<()> {
+/// Sets a socket option that is a number.
+pub(super) fn set_option(
+    fd: &impl AsRawFd,
+    level: c_int,
+    name: c_int,
+    value: c_int,
+) -> io::Result<()> {
     let size = mem::size_of::<c_int>() as socklen_t;
     // SAFETY: the option value is a live c_int of the given size.
     check(unsafe {
@@ -299,7 +308,8 @@ pub fn set_keepalive(stream: &TcpStream) -> io::Result<()> {
     Ok(())
 }
 
-fn to_sockaddr(addr: &SocketAddr) -> (libc::sockaddr_storage, socklen_t) {
+/// An address as the kernel reads it.
+pub(super) fn to_sockaddr(addr: &SocketAddr) -> (libc::sockaddr_storage, socklen_t) {
     let mut storage = MaybeUninit::<libc::sockaddr_storage>::zeroed();
     let len = match addr {
         SocketAddr::V4(v4) => {
@@ -339,6 +349,27 @@ fn to_sockaddr(addr: &SocketAddr) -> (libc::sockaddr_storage, socklen_t) {
     (unsafe { storage.assume_init() }, len as socklen_t)
 }
 
+/// The IP address of a socket address of whatever family.
+///
+/// # Safety
+/// `addr` points to a socket address that is as large as its family says.
+pub(super) unsafe fn ip_of(addr: *const libc::sockaddr) -> Option<IpAddr> {
+    // SAFETY: the family comes first in every socket address.
+    match c_int::from(unsafe { (*addr).sa_family }) {
+        libc::AF_INET => {
+            // SAFETY: the family says that this is a sockaddr_in.
+            let sin = unsafe { ptr::read_unaligned(addr.cast::<libc::sockaddr_in>()) };
+            Some(Ipv4Addr::from(sin.sin_addr.s_addr.to_ne_bytes()).into())
+        }
+        libc::AF_INET6 => {
+            // SAFETY: the family says that this is a sockaddr_in6.
+            let sin6 = unsafe { ptr::read_unaligned(addr.cast::<libc::sockaddr_in6>()) };
+            Some(Ipv6Addr::from(sin6.sin6_addr.s6_addr).into())
+        }
+        _ => None,
+    }
+}
+
 fn from_sockaddr(storage: &libc::sockaddr_storage) -> Option<SocketAddr> {
     match c_int::from(storage.ss_family) {
         libc::AF_INET => {
@@ -369,6 +400,7 @@ const DATAGRAM: usize = 65_536;
 pub struct RecvBatch {
     bytes: Vec<u8>,
     names: Vec<libc::sockaddr_storage>,
+    controls: Vec<Control>,
     vectors: Vec<libc::iovec>,
     headers: Vec<libc::mmsghdr>,
 }
@@ -384,6 +416,7 @@ impl RecvBatch {
         let mut bytes = vec![0_u8; count * DATAGRAM];
         // SAFETY: all-zero is a valid sockaddr_storage.
         let mut names = vec![unsafe { mem::zeroed::<libc::sockaddr_storage>() }; count];
+        let mut controls = vec![NO_CONTROL; count];
         let mut vectors: Vec<_> = bytes
             .chunks_exact_mut(DATAGRAM)
             .map(|b| libc::iovec {
@@ -394,31 +427,41 @@ impl RecvBatch {
         let headers = names
             .iter_mut()
             .zip(&mut vectors)
-            .map(|(name, vector)| {
+            .zip(&mut controls)
+            .map(|((name, vector), control)| {
                 // SAFETY: all-zero is a valid mmsghdr (null pointers, zero lengths).
                 let mut header = unsafe { mem::zeroed::<libc::mmsghdr>() };
                 header.msg_hdr.msg_name = ptr::from_mut(name).cast();
                 header.msg_hdr.msg_iov = ptr::from_mut(vector);
                 header.msg_hdr.msg_iovlen = 1;
+                header.msg_hdr.msg_control = ptr::from_mut(control).cast();
                 header
             })
             .collect();
         Self {
             bytes,
             names,
+            controls,
             vectors,
             headers,
         }
     }
 
-    /// Reads what is there without waiting; the number of datagrams.
-    pub fn receive(&mut self, fd: &impl AsRawFd) -> io::Result<usize> {
+    /// Reads what is there without waiting; the number of datagrams. `with_destination`
+    /// for sockets that tell it (see `pktinfo`).
+    pub fn receive(&mut self, fd: &impl AsRawFd, with_destination: bool) -> io::Result<usize> {
+        let control_len = if with_destination {
+            mem::size_of::<Control>()
+        } else {
+            0
+        };
         let name_len = mem::size_of::<libc::sockaddr_storage>() as socklen_t;
         for header in &mut self.headers {
             header.msg_hdr.msg_namelen = name_len;
+            header.msg_hdr.msg_controllen = control_len as _;
         }
         let room = libc::c_uint::try_from(self.vectors.len()).unwrap_or(1);
-        // SAFETY: every header points to one name and one buffer that live in `self`
+        // SAFETY: every header points to one name, buffer and control that live in `self`
         // and were sized at construction.
         let n = check(unsafe {
             libc::recvmmsg(
@@ -430,6 +473,12 @@ impl RecvBatch {
             )
         })?;
         Ok(usize::try_from(n).unwrap_or(0))
+    }
+
+    /// The address that datagram `index` of the last read was sent to, if it was told.
+    pub fn destination(&self, index: usize) -> Option<IpAddr> {
+        debug_assert_eq!(self.controls.len(), self.headers.len());
+        pktinfo::destination(&self.headers.get(index)?.msg_hdr)
     }
 
     /// Datagram `index` of the last read, with its source.

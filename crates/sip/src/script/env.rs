@@ -28,10 +28,15 @@ pub struct RrConfig {
     pub enable_full_lr: bool,
     /// Add `;ftag=`, so that `is_direction` works.
     pub append_fromtag: bool,
-    /// Two Record-Routes when the message leaves on another socket than it came in.
-    pub enable_double_rr: bool,
+    /// Two Record-Routes: 0 never, 1 when the message leaves on another socket than it
+    /// came in, 2 always.
+    pub enable_double_rr: u8,
     /// Put the user of the request-URI into the Record-Route.
     pub add_username: bool,
+    /// A Route with this user is not ours, whatever its host; empty for none.
+    pub ignore_user: String,
+    /// Send from the socket that the second of our two Routes names.
+    pub force_send_socket: bool,
 }
 
 impl Default for RrConfig {
@@ -39,8 +44,10 @@ impl Default for RrConfig {
         Self {
             enable_full_lr: false,
             append_fromtag: true,
-            enable_double_rr: true,
+            enable_double_rr: 1,
             add_username: false,
+            ignore_user: String::new(),
+            force_send_socket: true,
         }
     }
 }
@@ -72,6 +79,9 @@ pub struct Env {
     pub utc_offset: i32,
     /// Settings of module rr.
     pub rr: RrConfig,
+    /// The kernel's routing table chooses the socket to send from even where the one that
+    /// the message came in on would do (Kamailio's `mhomed`).
+    pub mhomed: bool,
     /// `max_limit` of module maxfwd; 0 means the default of 70.
     pub max_forwards_limit: u32,
     /// `received_avp` of nathelper: the AVP that `fix_nated_register` sets, without `$avp()`.

@@ -92,7 +92,11 @@ fn routes(ctx: &Context) -> Vec<RouteValue> {
 
 /// The parsed URI, if it names this server.
 fn names_us<'u>(ctx: &Context, uri: &'u [u8]) -> Option<Uri<'u>> {
-    Uri::parse(uri).ok().filter(|u| parsed_is_myself(ctx, u))
+    let ignored = ctx.env.rr.ignore_user.as_bytes();
+    Uri::parse(uri)
+        .ok()
+        .filter(|u| ignored.is_empty() || u.user != Some(ignored))
+        .filter(|u| parsed_is_myself(ctx, u))
 }
 
 /// The previous hop is a loose router, or the client: our Route is on top.
@@ -176,6 +180,9 @@ fn set_route_params(ctx: &mut Context, uri: &[u8]) {
 
 /// The inner one of our two Record-Routes names the socket of the other side.
 fn force_socket(ctx: &mut Context, uri: &[u8]) {
+    if !ctx.env.rr.force_send_socket {
+        return;
+    }
     let socket = Uri::parse(uri).ok().and_then(|u| socket_of(ctx, &u));
     match socket {
         Some(id) => ctx.force_socket = Some(id),
@@ -186,18 +193,21 @@ fn force_socket(ctx: &mut Context, uri: &[u8]) {
     }
 }
 
+/// Our socket that a Route of ours names. `sips` is TLS, unless we recorded it on a
+/// socket without, for want of another.
 fn socket_of(ctx: &Context, uri: &Uri<'_>) -> Option<SocketId> {
-    let proto = match uri.transport() {
-        Some(proto) => proto,
-        None if uri.is_sips() => Proto::Tls,
-        None => Proto::Udp,
+    let protos: &[Proto] = match uri.transport() {
+        Some(proto) => &[proto],
+        None if uri.is_sips() => &[Proto::Tls, Proto::Udp],
+        None => &[Proto::Udp],
     };
-    let port = uri.port.unwrap_or_else(|| proto.default_port());
-    ctx.env
-        .sockets
-        .iter()
-        .find(|s| s.proto == proto && ctx.env.socket_is(s, uri.host, port))
-        .map(|s| s.id)
+    let port = |proto: Proto| uri.port.unwrap_or_else(|| proto.default_port());
+    protos.iter().find_map(|proto| {
+        let mut sockets = ctx.env.sockets.iter();
+        let found =
+            sockets.find(|s| s.proto == *proto && ctx.env.socket_is(s, uri.host, port(*proto)))?;
+        Some(found.id)
+    })
 }
 
 /// Removes the first `count` values and adds `last` below all others.

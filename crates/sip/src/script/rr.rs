@@ -182,11 +182,17 @@ pub fn record_route_lines(
     let Some(wish) = &ctx.record_route.wish else {
         return Vec::new();
     };
-    let other = inbound.filter(|s| ctx.env.rr.enable_double_rr && s.id != outbound.id);
+    let other = inbound.filter(|s| match ctx.env.rr.enable_double_rr {
+        0 => false,
+        1 => s.id != outbound.id,
+        _ => true,
+    });
     let mut out = Vec::with_capacity(192);
     match &wish.kind {
         Kind::Sockets => {
             for socket in [Some(outbound), other].into_iter().flatten() {
+                // As in Kamailio `set_advertised_address` is for the Via alone: what comes
+                // back by a Route must be known as ours.
                 let host = format!("{}:{}", socket.host(), socket.port());
                 let double = other.is_some();
                 let host = with_params(host.as_bytes(), socket.proto, double);
@@ -211,6 +217,20 @@ pub fn record_route_lines(
     out
 }
 
+/// RFC 3261 section 16.6 step 4: a request to a SIPS URI, be it the request-URI or the
+/// topmost Route, is recorded with one.
+fn scheme(ctx: &Context) -> &'static [u8] {
+    let is_sips = |uri: &[u8]| {
+        uri.get(..5)
+            .is_some_and(|s| s.eq_ignore_ascii_case(b"sips:"))
+    };
+    if is_sips(ctx.uri()) || ctx.dst_uri.as_deref().is_some_and(is_sips) {
+        b"sips:"
+    } else {
+        b"sip:"
+    }
+}
+
 fn with_params(host: &[u8], proto: Proto, double: bool) -> Vec<u8> {
     let mut out = host.to_vec();
     if proto != Proto::Udp {
@@ -230,7 +250,8 @@ fn line(ctx: &Context, wish: &Wish, host: &[u8], lr_first: bool, out: &mut Vec<u
     } else {
         (&b""[..], lr(ctx))
     };
-    out.extend_from_slice(b"Record-Route: <sip:");
+    out.extend_from_slice(b"Record-Route: <");
+    out.extend_from_slice(scheme(ctx));
     if !wish.user.is_empty() {
         out.extend_from_slice(&wish.user);
         out.push(b'@');
