@@ -207,6 +207,8 @@ class DnsSettings(Section):
     @classmethod
     def _addresses(cls, servers: list[str]) -> list[str]:
         return [name_server(server) for server in servers]
+
+
 class ForwardSettings(Section):
     """Transport and socket of requests that leave."""
 
