@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use sipwright_sip::Message;
-use sipwright_sip::tx::{BranchSpec, Output, TxConfig, TxId, TxLayer};
+use sipwright_sip::tx::{BranchSpec, Output, Transaction, TxConfig, TxId, TxLayer};
 use sipwright_sip::types::{Flow, Proto};
 
 /// The promise: bytes for each of many open transactions, without message bytes
@@ -83,7 +83,17 @@ fn measure(requests: &[Arc<Message>], branches: u16) -> (usize, usize) {
     }
     assert_eq!(layer.len(), MANY);
     let open = HELD.load(Ordering::Relaxed) - before;
-    drop(layer);
+    let ids: Vec<_> = layer.iter().map(Transaction::id).collect();
+    let mut out = Vec::new();
+    for &tx in &ids {
+        layer.unpin(0, tx, &mut out);
+    }
+    let all_timers = 200_000;
+    layer.handle_timeout(all_timers, &mut out);
+    layer.handle_timeout(2 * all_timers, &mut out);
+    layer.handle_timeout(3 * all_timers, &mut out);
+    assert_eq!(layer.len(), 0, "every timer has run");
+    drop((ids, out));
     let left = HELD.load(Ordering::Relaxed) - before;
     (open / MANY, left)
 }
@@ -96,6 +106,6 @@ fn an_open_transaction_is_small() {
         let (each, left) = measure(&requests, branches);
         println!("{branches} branches: {each} bytes per transaction");
         assert!(each < LIMIT, "{each} bytes with {branches} branches");
-        assert_eq!(left, 0, "what was counted is freed");
+        assert!(left < 4_096, "an empty layer keeps {left} bytes");
     }
 }

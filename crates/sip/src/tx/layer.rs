@@ -170,6 +170,11 @@ impl<D> TxLayer<D> {
                 map.remove(&key);
             }
         }
+        if self.slab.shrink_if_empty() {
+            self.requests = KeyMap::default();
+            self.dialogs = KeyMap::default();
+            self.deadlines = Deadlines::new();
+        }
         out.push(Output::Destroyed {
             tx: id,
             code: tx.final_code,
