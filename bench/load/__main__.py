@@ -14,18 +14,19 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
-from load import loads
+from load import interpreter, limits, loads
 from load.figures import HEADINGS, Comparison, Figure, markdown, rows
-from support.servers import ROOT, Kamailio, Listen, Server, Sipwright
+from support.servers import ROOT, Kamailio, Listen, Server
 from support.tools import MissingTool, tool
 
 RESULTS = ROOT / "bench" / "results"
 SCRIPTS = ROOT / "tests" / "support" / "scripts"
 WORKERS = 2
-SERVERS: dict[str, type[Server]] = {"kamailio": Kamailio, "sipwright": Sipwright}
+SERVERS: dict[str, type[Server]] = {"kamailio": Kamailio, "sipwright": interpreter.Peer}
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,9 @@ CASES = [
         loads.registered_calls,
     ),
 ]
+CALLS = [case for case in CASES if case.unit == "call"]
+HIGHEST, MEMORY = "highest", "memory"
+MEMORY_CALLS, MEMORY_RATE = 100_000, 1000
 
 
 def main() -> int:
@@ -59,10 +63,12 @@ def main() -> int:
     rounds = options.rounds or plan.rounds
     try:
         comparisons = [compare(case, plan, rounds, options.server) for case in CASES if case.name in options.case]
+        highest = find_limits(plan, options.server) if HIGHEST in options.case else []
+        rested = [weigh(case, plan) for case in CALLS] if MEMORY in options.case else []
     except MissingTool as error:
         print(f"bench: {error}", file=sys.stderr)
         return 2
-    text = report(comparisons, plan, rounds)
+    text = report(comparisons, plan, rounds) + limits_report(highest, rested)
     print(text)
     if not options.no_write:
         RESULTS.mkdir(exist_ok=True)
@@ -73,7 +79,7 @@ def main() -> int:
 
 
 def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    names = [case.name for case in CASES]
+    names = [*(case.name for case in CASES), HIGHEST, MEMORY]
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--client", type=Path, required=True, help="the built udp_closed_loop")
     parser.add_argument("--quick", action="store_true", help="two short rounds")
@@ -82,7 +88,7 @@ def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--server", action="append", choices=list(SERVERS), help="only this server (repeatable)")
     parser.add_argument("--no-write", action="store_true", help="print only")
     found = parser.parse_args(argv)
-    found.case = found.case or names
+    found.case = found.case or names[: len(CASES) if found.quick else None]
     found.server = found.server or list(SERVERS)
     return found
 
@@ -110,6 +116,45 @@ def measure(kind: type[Server], case: Case, plan: loads.Plan) -> Figure:
             return case.load(server, plan)
 
 
+def find_limits(plan: loads.Plan, servers: Sequence[str]) -> list[limits.Limit]:
+    """The highest rate without a failure, for each server with each script for calls."""
+    found = []
+    for case in CALLS:
+        for name in servers:
+            trial = partial(measure, SERVERS[name], case)
+            found.append(limits.highest_rate(trial, plan, name, case.script.name))
+    return found
+
+
+def weigh(case: Case, plan: loads.Plan) -> limits.Memory:
+    """Memory of Sipwright alone; Kamailio takes its own from the system at the start."""
+    with tempfile.TemporaryDirectory(prefix="sipwright-bench-") as name:
+        server = interpreter.Peer(case.script, Path(name), [Listen("udp")], workers=WORKERS)
+        with server:
+            return limits.memory(server, replace(plan, calls_rate=MEMORY_RATE), case.load, MEMORY_CALLS)
+
+
+def limits_report(highest: Sequence[limits.Limit], rested: Sequence[limits.Memory]) -> str:
+    """Markdown of what takes longer than a round; empty when neither was asked for."""
+    text = ""
+    if highest:
+        lines = [(limit.script, limit.server, f"{limit.rate:.0f}", str(limit.trials)) for limit in highest]
+        text += "\n## Highest rate without a failed call\n\n"
+        text += markdown(("script", "server", "calls/s", "trials"), lines)
+        text += f"\n\nTrials of {limits.TRIAL_S:g} s, each with a fresh server; both ends of the calls share the cores with it.\n"
+    if rested:
+        mega = [[f"{size / 1e6:.1f} MB" for size in (found.start, found.peak, found.rested)] for found in rested]
+        cells = [
+            (str(found.calls), str(found.failed), *sizes, f"{100 * found.growth:+.1f} %")
+            for found, sizes in zip(rested, mega, strict=True)
+        ]
+        text += "\n## Memory\n\n"
+        text += markdown(("calls", "failed", "start", "at their end", "a minute later", "growth"), cells)
+        text += f"\n\nResident memory of Sipwright after {limits.WARM_UP_CALLS} calls and after {MEMORY_CALLS:,} at {MEMORY_RATE}/s: "
+        text += f"{' and '.join(case.script.name for case in CALLS)}.\n"
+    return text
+
+
 def report(comparisons: Sequence[Comparison], plan: loads.Plan, rounds: int) -> str:
     model = next(
         (
@@ -129,8 +174,8 @@ def report(comparisons: Sequence[Comparison], plan: loads.Plan, rounds: int) -> 
   call; the median of the half of {rounds} rounds with the least steal (time that the host takes away, which Linux counts
   as CPU time of the threads), servers in turn. `ratio` is to Kamailio in this run; `failed` and
   `retransmitted` are sums over the rounds, at both ends.
-- Machine: {model}, {os.cpu_count()} cores shared with the load tools; Linux {platform.release()}; Python \
-{platform.python_version()}.
+- Machine: {model}, {os.cpu_count()} cores shared with the load tools; Linux {platform.release()}.
+- Python: {interpreter.description()}.
 - Peer: {version}, `-x fm -X fm`; {WORKERS} workers in each server.
 - Load: OPTIONS for {plan.options_seconds:g} s a round (sipp), closed loop with {plan.outstanding} outstanding for \
 {plan.saturation_seconds:g} s;
