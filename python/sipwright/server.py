@@ -18,6 +18,7 @@ from sipwright.control import methods
 from sipwright.control.lock import DataDirLock
 from sipwright.control.rpc import Rpc
 from sipwright.control.server import SOCKET_NAME, ControlServer
+from sipwright.control.tls import TlsControl
 from sipwright.kemi import calls, htable, namespace, registrar, router
 from sipwright.script.errors import ScriptError
 from sipwright.script.runtime import Runtime
@@ -37,9 +38,9 @@ class _Stopped(BaseException):
 
 
 class Server:
-    """A server with effective settings (`sipwright.settings.effective`)."""
+    """A server with effective settings (`sipwright.settings.effective`); `reread` reads those of TLS again."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, reread: Callable[[], Settings] | None = None) -> None:
         assert settings.data_dir is not None
         self.settings = settings
         self.data_dir = settings.data_dir
@@ -49,6 +50,7 @@ class Server:
         self.watchdog = Watchdog(
             self.engine.busy, self.runtime.workers, settings.script.slow_call_ms, settings.script.stall_after_ms
         )
+        self.tls = TlsControl(self, reread)
         self._stop_requested = asyncio.Event()
         self._is_starting = True
 
@@ -89,6 +91,8 @@ class Server:
         _engine.set_strict(settings.script.strict)
         calls.set_strict(settings.script.strict)
         install_ksr(settings)
+        for text in self.tls.cfg.warnings:
+            log.warning(text)
         self.engine.bind()
         try:
             self.runtime.load()
@@ -114,6 +118,8 @@ class Server:
                 loop.create_task(_every(self.settings.registrar.sweep_s, _sweep_locations)),
                 loop.create_task(_every(SWEEP_HTABLES_S, htable.sweep)),
             ]
+            if self.settings.tls.watch_s:
+                services.append(loop.create_task(_every(self.settings.tls.watch_s, self._watch_tls)))
             announce(self)
             await self._stop_requested.wait()
             log.notice("stopping: no new connections, waiting for work in progress")
@@ -123,6 +129,9 @@ class Server:
             status = 0 if await asyncio.to_thread(self._drain_and_stop) else 1
             await control.close()
         return status
+
+    def _watch_tls(self) -> None:
+        asyncio.get_running_loop().run_in_executor(None, self.tls.watch)
 
     def _handle_early_signals(self) -> None:
         """Until the control loop runs: a stop ends the start, or the loop as soon as it is there; others wait."""

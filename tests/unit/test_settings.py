@@ -143,8 +143,8 @@ def test_no_certificate_is_made_when_nobody_listens_for_tls(tmp_path: Path) -> N
 
 
 def test_a_certificate_needs_its_key(tmp_path: Path) -> None:
-    settings = load_settings(assignments=["tls.certificate=/x.pem", f"data_dir={tmp_path}"], environ={})
-    with pytest.raises(SettingsError, match=r"tls\.private_key: must be given too"):
+    settings = load_settings(assignments=["tls.private_key=/x.pem", f"data_dir={tmp_path}"], environ={})
+    with pytest.raises(SettingsError, match=r"tls\.certificate: must be given too"):
         effective(settings, no_certificate)
 
 

@@ -4,11 +4,15 @@
 //! durations are whole milliseconds in fields named `*_ms`.
 
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
+
+mod tls;
 
 use serde::Deserialize;
 use sipwright_sip::types::Proto;
 
+pub use self::tls::{
+    ClientProfile, NameMode, ServerProfile, TlsConfig, TlsMode, TlsVersion, VerifyClient,
+};
 pub use crate::dns::DnsConfig;
 
 /// Everything the engine needs to know before it binds a socket.
@@ -123,144 +127,6 @@ fn proto<'de, D: serde::Deserializer<'de>>(d: D) -> Result<Proto, D::Error> {
     let name = String::deserialize(d)?;
     Proto::parse(name.as_bytes())
         .ok_or_else(|| serde::de::Error::custom(format!("unknown protocol {name:?}")))
-}
-
-/// Who does the TLS work of a connection (`tls_threads_mode`).
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum TlsMode {
-    /// 0: the script worker that owns the connection does everything.
-    Inline,
-    /// 1: TLS threads do the handshake, a script worker the records.
-    Handshake,
-    /// 2: TLS threads do all of it.
-    #[default]
-    Full,
-}
-
-impl<'de> Deserialize<'de> for TlsMode {
-    fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        match u8::deserialize(d)? {
-            0 => Ok(Self::Inline),
-            1 => Ok(Self::Handshake),
-            2 => Ok(Self::Full),
-            n => Err(serde::de::Error::custom(format!(
-                "threads_mode is 0, 1 or 2, not {n}"
-            ))),
-        }
-    }
-}
-
-/// TLS: threads, profiles, session resumption.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct TlsConfig {
-    /// 0, 1 or 2; see [`TlsMode`].
-    pub threads_mode: TlsMode,
-    /// Threads for TLS and plain TCP; 0 means one per core.
-    pub threads: u16,
-    /// Profiles for connections that come in; see [`ServerProfile`].
-    pub server: Vec<ServerProfile>,
-    /// Profiles for connections that go out; see [`ClientProfile`].
-    pub client: Vec<ClientProfile>,
-    /// Sessions kept for resumption by id (TLS 1.2), in each server profile.
-    pub session_cache: usize,
-    /// Resumption by tickets, whose keys rotate.
-    pub session_tickets: bool,
-}
-
-impl Default for TlsConfig {
-    fn default() -> Self {
-        Self {
-            threads_mode: TlsMode::Full,
-            threads: 0,
-            server: Vec::new(),
-            client: Vec::new(),
-            session_cache: 4096,
-            session_tickets: true,
-        }
-    }
-}
-
-/// Oldest TLS version that is accepted.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
-pub enum TlsVersion {
-    /// TLS 1.2 and 1.3.
-    #[default]
-    #[serde(rename = "1.2")]
-    V12,
-    /// TLS 1.3 only.
-    #[serde(rename = "1.3")]
-    V13,
-}
-
-/// What a server asks of the client's certificate.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum VerifyClient {
-    /// Does not ask (`verify_certificate = no`).
-    #[default]
-    None,
-    /// Verifies one if it is shown (`verify_certificate = yes`).
-    Optional,
-    /// Refuses the connection without one (`require_certificate = yes`).
-    Require,
-}
-
-/// How we appear to those who connect. The profile of a connection is the one
-/// whose `addr` and `server_name` both fit, else `addr` alone, else
-/// `server_name` alone, else the first that names neither.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct ServerProfile {
-    /// Listening address it is for; any when absent.
-    pub addr: Option<SocketAddr>,
-    /// Server name (SNI) it is for; any when absent.
-    pub server_name: Option<String>,
-    /// PEM file: our certificate and its intermediates.
-    pub certificate: PathBuf,
-    /// PEM file: the private key (PKCS#8, SEC1 or PKCS#1).
-    pub private_key: PathBuf,
-    /// PEM file: authorities for client certificates.
-    pub client_ca: Option<PathBuf>,
-    /// Whether client certificates are asked for.
-    pub verify_client: VerifyClient,
-    /// Oldest version.
-    pub min_version: TlsVersion,
-}
-
-/// How we appear to those we connect to. The first profile whose `addr` and
-/// `server_name` fit is used; one that names neither is the default.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct ClientProfile {
-    /// Remote address it is for; any when absent.
-    pub addr: Option<SocketAddr>,
-    /// Host name it is for; any when absent.
-    pub server_name: Option<String>,
-    /// PEM file: a certificate to show when asked.
-    pub certificate: Option<PathBuf>,
-    /// PEM file: its private key.
-    pub private_key: Option<PathBuf>,
-    /// PEM file: authorities of servers; the system's store when absent.
-    pub ca: Option<PathBuf>,
-    /// Whether the server's certificate must be valid for its name.
-    pub verify: bool,
-    /// Oldest version.
-    pub min_version: TlsVersion,
-}
-
-impl Default for ClientProfile {
-    fn default() -> Self {
-        Self {
-            addr: None,
-            server_name: None,
-            certificate: None,
-            private_key: None,
-            ca: None,
-            verify: true,
-            min_version: TlsVersion::V12,
-        }
-    }
 }
 
 /// Bounds; what exceeds one is refused and counted.

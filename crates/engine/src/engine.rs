@@ -17,7 +17,7 @@ use sipwright_sip::message::Message;
 use sipwright_sip::script::{Env, Vars};
 use sipwright_sip::types::Millis;
 
-use crate::config::EngineConfig;
+use crate::config::{EngineConfig, TlsConfig};
 use crate::core::Core;
 use crate::log::{self, level};
 use crate::net::threads::{self, ThreadKind};
@@ -98,12 +98,28 @@ impl Engine {
     pub fn bind(&self, env: Env) -> Result<(), NetError> {
         let sink: Arc<dyn Sink> = Arc::clone(&self.core) as Arc<dyn Sink>;
         let net = Net::bind(&self.core.config, sink)?;
+        for text in net.tls_warnings() {
+            log::log(level::WARN, &text);
+        }
         let env = Env {
             sockets: net.sockets().to_vec(),
             ..env
         };
         self.core.attach(net, env);
         Ok(())
+    }
+
+    /// Reads everything of TLS again; what the administrator should know of it.
+    ///
+    /// # Errors
+    /// Names the file and the problem; what was in use stays.
+    pub fn reload_tls(&self, cfg: &TlsConfig) -> Result<Vec<String>, NetError> {
+        let net = self
+            .core
+            .bound()
+            .ok_or_else(|| NetError::new("the engine is not bound"))?;
+        net.reload_tls(cfg)?;
+        Ok(net.tls_warnings())
     }
 
     /// Starts the engine's threads, which begin to accept.

@@ -357,7 +357,7 @@ fn errors_name_the_file_and_the_problem() {
         "{error}"
     );
     let error = attempt(&|c| c.tls.server[0].verify_client = VerifyClient::Require);
-    assert!(error.contains("no client_ca"), "{error}");
+    assert!(error.contains("no ca_list"), "{error}");
     let error = attempt(&|c| c.tls.server.clear());
     assert!(
         error.starts_with("no TLS server profile is for tls:127.0.0.1:"),

@@ -1,12 +1,15 @@
 //! The engine as the control plane drives it.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use sipwright_engine::config::EngineConfig;
+use sipwright_engine::config::{EngineConfig, TlsConfig};
 use sipwright_engine::dns::{Key, Kind, Target};
 use sipwright_engine::engine::Engine as Inner;
+use sipwright_engine::net::ConnInfo;
+use sipwright_engine::tls::{Verdict, vars};
 
 use crate::worker::Worker;
 use crate::{env, errors, scope};
@@ -22,6 +25,41 @@ type Connection = (
     String,
     u64,
 );
+
+/// An endpoint as `(address, port)`.
+type Endpoint = (String, u16);
+
+/// See [`Engine::tls_connections`].
+type TlsConnection = (u64, Endpoint, Endpoint, bool, &'static str, u64, usize);
+
+/// What TLS agreed on.
+type TlsAgreed = (String, &'static str, String, Option<String>, bool, bool);
+
+fn tls_connection(c: ConnInfo) -> (TlsConnection, Option<TlsAgreed>) {
+    let endpoint = |a: SocketAddr| (a.ip().to_string(), a.port());
+    let local = c.local.map(endpoint).unwrap_or_default();
+    let agreed = c.tls.map(|tls| {
+        (
+            vars::description(&tls),
+            tls.version,
+            tls.profile.label.to_string(),
+            tls.server_name,
+            tls.verdict == Verdict::Valid,
+            tls.resumed,
+        )
+    });
+    let remote = endpoint(c.remote);
+    let plain = (
+        c.id,
+        remote,
+        local,
+        c.outbound,
+        c.state,
+        c.timeout_ms,
+        c.queued,
+    );
+    (plain, agreed)
+}
 
 /// Sockets, TLS threads, timers and transactions of one server.
 #[pyclass(frozen, module = "sipwright._engine")]
@@ -145,6 +183,34 @@ impl Engine {
                 )
             })
             .collect()
+    }
+
+    /// Reads certificates, keys and the rest of TLS again; `config` is the part `tls` of
+    /// the settings. What the administrator should know of the new profiles; BindError
+    /// says why the old ones stay.
+    #[pyo3(signature = (config, /))]
+    fn reload_tls(&self, py: Python<'_>, config: &str) -> PyResult<Vec<String>> {
+        let config = TlsConfig::from_json(config).map_err(errors::config)?;
+        py.detach(|| self.inner.reload_tls(&config))
+            .map_err(|e| errors::net(&e))
+    }
+
+    /// Open TLS connections as `(id, source, local, outbound, state, timeout_ms, queued)`
+    /// with `(cipher, version, profile, server_name, verified, resumed)` once the handshake is done.
+    fn tls_connections(&self) -> Vec<(TlsConnection, Option<TlsAgreed>)> {
+        let Some(net) = self.inner.core().bound() else {
+            return Vec::new();
+        };
+        let of_tls = net.conns().into_iter().filter(|c| c.proto.is_secure());
+        of_tls.map(tls_connection).collect()
+    }
+
+    /// Flushes and closes a connection; False when there is none of that number.
+    #[pyo3(signature = (id, /))]
+    fn close_connection(&self, id: u64) -> bool {
+        let net = self.inner.core().bound();
+        let found = net.filter(|net| net.conn(id).is_some());
+        found.inspect(|net| net.close(id)).is_some()
     }
 
     /// Workers in a route now, as `(worker, since_ms, route, call_id)`.

@@ -7,8 +7,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use pyo3::prelude::*;
 use sipwright_engine::config::EngineConfig;
 use sipwright_engine::log::{self, level};
+use sipwright_engine::tls::vars;
 use sipwright_sip::script::pv::{Foreign, Index};
 use sipwright_sip::script::{Context, Env, ForeignVars, Value};
+
+use crate::scope;
 
 /// Getter and setter of a variable class.
 struct Class {
@@ -85,8 +88,19 @@ impl PythonVars {
 }
 
 impl ForeignVars for PythonVars {
-    fn get(&self, _ctx: &Context, var: &Foreign, inner: &[u8]) -> Value<'static> {
+    fn get(&self, ctx: &Context, var: &Foreign, inner: &[u8]) -> Value<'static> {
         let inner = String::from_utf8_lossy(inner);
+        if vars::is_known(&var.class) {
+            let info = scope::core()
+                .bound()
+                .and_then(|net| net.tls_info(ctx.flow.conn));
+            let value = info.map(|info| vars::get(&info, &var.class, &inner, var.index));
+            return value.unwrap_or(Some(Value::Null)).unwrap_or_else(|| {
+                let what = format!("invalid pv [${}({inner})]", var.class);
+                log::log(level::ERR, &what);
+                Value::Null
+            });
+        }
         let index = match var.index {
             Index::At(i) => Some(i),
             Index::None | Index::All => None,

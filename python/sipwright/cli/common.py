@@ -47,12 +47,17 @@ def settings_options(command: Command) -> Command:
 
 def read_settings(config: Path | None, assignments: tuple[str, ...], **overrides: Any) -> Settings:
     """The settings of all layers; `overrides` are values by dotted key, those that are None or empty are left out."""
+    with reporting():
+        return settings_reader(config, assignments, **overrides)()
+
+
+def settings_reader(config: Path | None, assignments: tuple[str, ...], **overrides: Any) -> Callable[[], Settings]:
+    """What reads those settings, now or when the server reloads; it raises SettingsError."""
     file = config
     if file is None and Path(DEFAULT_FILE).is_file():
         file = Path(DEFAULT_FILE)
     given = {key.replace("__", "."): value for key, value in overrides.items() if value not in (None, (), [])}
-    with reporting():
-        return load_settings(file, assignments, overrides=given)
+    return lambda: load_settings(file, assignments, overrides=given)
 
 
 class UsageFailure(Failure):

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sipwright.cli.common import read_settings, reporting, settings_options
+from sipwright.cli.common import reporting, settings_options, settings_reader
 
 if TYPE_CHECKING:
     from sipwright.server import Server
@@ -30,7 +30,7 @@ def command(
     data_dir: Path | None,
 ) -> None:
     """Run the server with SCRIPT, a KEMI Python script; without it, with a registrar and proxy."""
-    settings = read_settings(
+    read = settings_reader(
         config,
         assignments,
         script__path=script,
@@ -40,11 +40,12 @@ def command(
         data_dir=data_dir,
     )
     with reporting():
+        settings = read()
         from sipwright import _engine
         from sipwright.server import Server
         from sipwright.settings.effective import effective
 
-        server = Server(effective(settings, _engine.make_dev_certificates))
+        server = Server(effective(settings, _engine.make_dev_certificates), read)
         status = server.run(announce)
     raise SystemExit(status)
 

@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from sipwright import _engine
-from sipwright.control import names
+from sipwright.control import names, tls
 from sipwright.control.rpc import FAILED, Rpc, RpcError
 from sipwright.control.threads import thread_table
 from sipwright.kemi import htable, known, registrar
@@ -28,6 +28,7 @@ def register(rpc: Rpc, server: "Server") -> None:
     rpc.add("app_python.api_list", api_list)
     names.register(rpc, server)
     rpc.add("ul.dump", registrar.dump, blocking=True)
+    tls.register(rpc, server)
     rpc.add("rpc.list", rpc.names)
 
 

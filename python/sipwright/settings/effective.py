@@ -55,11 +55,10 @@ def script_path(settings: Settings) -> Path:
 
 def _with_certificate(settings: Settings, data_dir: Path, make: CertificateMaker) -> Settings:
     tls = settings.tls
-    if bool(tls.certificate) != bool(tls.private_key):
-        there, missing = ("certificate", "private_key") if tls.certificate else ("private_key", "certificate")
-        raise SettingsError(f"tls.{missing}: must be given too, since tls.{there} is")
+    if tls.private_key and not tls.certificate:
+        raise SettingsError("tls.certificate: must be given too, since tls.private_key is")
     listens_tls = any(listen.proto in ("tls", "wss") for listen in settings.listen)
-    if tls.certificate or tls.server or not listens_tls:
+    if tls.certificate or tls.server or tls.config or not listens_tls:
         return settings
     _, certificate, key = make(str(data_dir / "tls"), certificate_hosts(settings))
     update = {"certificate": Path(certificate), "private_key": Path(key)}

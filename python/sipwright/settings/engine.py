@@ -1,6 +1,7 @@
 """The settings as the engine reads them: JSON of `EngineConfig` in crates/engine/src/config.rs."""
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,9 @@ from typing import Any
 from sipwright.settings.addresses import resolve
 from sipwright.settings.errors import SettingsError
 from sipwright.settings.listen import Listen
-from sipwright.settings.model import Settings, TlsClientProfile, TlsServerProfile
+from sipwright.settings.model import Settings
+from sipwright.settings.tls import TlsClientProfile, TlsServerProfile, TlsSettings
+from sipwright.settings.tls_cfg import Placed, TlsCfg, read_tls_cfg
 
 Resolver = Callable[[str], str]
 
@@ -66,33 +69,64 @@ def _listen(listen: Listen, resolver: Resolver) -> list[dict[str, Any]]:
     return entries
 
 
+def tls_json(settings: Settings) -> str:
+    """The part of the engine's configuration that `tls.reload` replaces. Raises SettingsError."""
+    return json.dumps(_tls(settings))
+
+
 def _tls(settings: Settings) -> dict[str, Any]:
     tls = settings.tls
-    servers, clients = list(tls.server), list(tls.client)
-    if tls.certificate and tls.private_key:
-        default = TlsServerProfile(
-            certificate=tls.certificate,
-            private_key=tls.private_key,
-            ca_list=tls.ca_list,
-            verify_client=tls.verify_client,
-            min_version=tls.min_version,
-        )
-        servers.append(default)
-    clients.append(TlsClientProfile(ca_list=tls.ca_list, verify=tls.verify_server, min_version=tls.min_version))
+    found = profiles(tls)
+    key_log = tls.key_log or os.environ.get("SSLKEYLOGFILE") or None
     return {
         "threads_mode": tls.threads_mode,
         "threads": tls.threads,
-        "server": [_profile(profile, "client_ca") for profile in servers],
-        "client": [_profile(profile, "ca") for profile in clients],
+        "server": [_server_profile(placed) for placed in found.server],
+        "client": [_client_profile(placed) for placed in found.client],
         "session_cache": tls.session_cache,
         "session_tickets": tls.session_tickets,
+        "ticket_lifetime_s": tls.ticket_lifetime_s,
+        "key_log": str(key_log) if key_log else None,
     }
 
 
-def _profile(profile: TlsServerProfile | TlsClientProfile, ca_name: str) -> dict[str, Any]:
-    values = profile.model_dump(exclude_none=True)
-    names = {"address": "addr", "ca_list": ca_name}
-    return {names.get(key, key): str(value) if isinstance(value, Path) else value for key, value in values.items()}
+def profiles(tls: TlsSettings) -> TlsCfg:
+    """The profiles of the settings or of the tls.cfg that they name, the default ones last. Raises SettingsError."""
+    if tls.config:
+        return read_tls_cfg(tls.config)
+    servers = [Placed(profile, f"tls.server[{i}]") for i, profile in enumerate(tls.server)]
+    clients = [Placed(profile, f"tls.client[{i}]") for i, profile in enumerate(tls.client)]
+    shared = {name: getattr(tls, name) for name in _SHARED}
+    if tls.certificate:
+        own = {"certificate": tls.certificate, "private_key": tls.private_key, "ocsp_response": tls.ocsp_response}
+        default = TlsServerProfile(**shared, **own, verify_client=tls.verify_client)
+        servers.append(Placed(default, "tls"))
+    client = TlsClientProfile(**shared, verify=tls.verify_server, wildcards=tls.wildcards)
+    clients.append(Placed(client, "tls"))
+    return TlsCfg(servers, clients)
+
+
+_SHARED = (
+    *("passphrase_file", "passphrase_env", "ca_list", "ca_path", "crl", "verify_depth"),
+    *("min_version", "max_version", "cipher_list", "curves"),
+)
+# Names of settings that the engine calls otherwise.
+_NAMES = {"address": "addr", "cipher_list": "ciphers", "ocsp_response": "ocsp"}
+
+
+def _server_profile(placed: Placed[TlsServerProfile]) -> dict[str, Any]:
+    values = _profile(placed, {**_NAMES, "ca_list": "client_ca"})
+    return {"private_key": values["certificate"], **values}
+
+
+def _client_profile(placed: Placed[TlsClientProfile]) -> dict[str, Any]:
+    return _profile(placed, {**_NAMES, "ca_list": "ca"})
+
+
+def _profile(placed: Placed[Any], names: dict[str, str]) -> dict[str, Any]:
+    values = placed.profile.model_dump(exclude_none=True)
+    shown = {names.get(key, key): str(value) if isinstance(value, Path) else value for key, value in values.items()}
+    return {**shown, "source": placed.source}
 
 
 def _limits(settings: Settings) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Every setting of Sipwright with its type, default, unit and meaning: the one place where defaults live.
 
-`docs/reference/settings.md` is generated from this file. How values get here from sipwright.toml, the environment
+`docs/reference/settings.md` is generated from this file and `tls.py`. How values get here from sipwright.toml, the environment
 and the command line is in `sources.py`.
 """
 
@@ -8,10 +8,12 @@ from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, field_validator
+from pydantic import BeforeValidator, Field, PlainSerializer, field_validator
 
 from sipwright.settings.addresses import name_server
 from sipwright.settings.listen import Listen
+from sipwright.settings.section import Count, Positive, Section
+from sipwright.settings.tls import TlsSettings
 
 
 def _listen(value: Any) -> Listen:
@@ -23,15 +25,6 @@ def _listen(value: Any) -> Listen:
 
 
 ListenAddress = Annotated[Listen, BeforeValidator(_listen), PlainSerializer(str)]
-Port = Annotated[int, Field(ge=0, le=65535)]
-Count = Annotated[int, Field(ge=0)]
-Positive = Annotated[int, Field(ge=1)]
-
-
-class Section(BaseModel):
-    """A table of settings; unknown names are errors."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True, hide_input_in_errors=True)
 
 
 class ScriptSettings(Section):
@@ -56,63 +49,6 @@ class ScriptSettings(Section):
     )
     mod_init: str = Field("mod_init", description="Function of the script that makes the handler object.")
     child_init: str = Field("child_init", description="Method of the handler that is called once in each worker.")
-
-
-class TlsServerProfile(Section):
-    """How we appear to those who connect to one address, or ask for one server name."""
-
-    address: str | None = Field(None, description="Listening `host:port` that the profile is for; any without it.")
-    server_name: str | None = Field(None, description="Server name (SNI) that the profile is for; any without it.")
-    certificate: Path = Field(description="PEM file with the certificate and its intermediates.")
-    private_key: Path = Field(description="PEM file with the private key.")
-    ca_list: Path | None = Field(None, description="PEM file with the authorities of client certificates.")
-    verify_client: Literal["none", "optional", "require"] = Field(
-        "none", description="Whether clients are asked for a certificate, and whether they may connect without one."
-    )
-    min_version: Literal["1.2", "1.3"] = Field("1.2", description="Oldest TLS version.")
-
-
-class TlsClientProfile(Section):
-    """How we appear to one server that we connect to."""
-
-    address: str | None = Field(None, description="Remote `host:port` that the profile is for; any without it.")
-    server_name: str | None = Field(None, description="Host name that the profile is for; any without it.")
-    certificate: Path | None = Field(None, description="PEM file with a certificate to show when asked.")
-    private_key: Path | None = Field(None, description="PEM file with its private key.")
-    ca_list: Path | None = Field(None, description="PEM file with the authorities to trust; else those of the system.")
-    verify: bool = Field(True, description="Whether the server's certificate must be valid for its name.")
-    min_version: Literal["1.2", "1.3"] = Field("1.2", description="Oldest TLS version.")
-
-
-class TlsSettings(Section):
-    """TLS (RFC 3261 section 26.2): which threads do it, and with which certificate."""
-
-    threads_mode: Literal[0, 1, 2] = Field(
-        2,
-        description="Who does the TLS work: 0 the script workers, 1 TLS threads the handshakes and script workers the "
-        "records, 2 TLS threads all of it.",
-    )
-    threads: int = Field(0, ge=0, le=64, description="Threads for TLS and TCP; 0 for one per core.")
-    certificate: Path | None = Field(
-        None, description="PEM file with the certificate chain; without it a development certificate is made."
-    )
-    private_key: Path | None = Field(None, description="PEM file with the private key of `tls.certificate`.")
-    ca_list: Path | None = Field(
-        None, description="PEM file with the authorities to trust, of clients and servers; else those of the system."
-    )
-    verify_client: Literal["none", "optional", "require"] = Field(
-        "none", description="Whether clients are asked for a certificate, and whether they may connect without one."
-    )
-    verify_server: bool = Field(True, description="Whether certificates of servers that we connect to are verified.")
-    min_version: Literal["1.2", "1.3"] = Field("1.2", description="Oldest TLS version.")
-    session_cache: Count = Field(4_096, description="TLS 1.2 sessions kept for resumption.")
-    session_tickets: bool = Field(True, description="Whether sessions are resumed by tickets.")
-    server: list[TlsServerProfile] = Field(
-        default_factory=list, description="Profiles for single listening addresses or server names, before the default."
-    )
-    client: list[TlsClientProfile] = Field(
-        default_factory=list, description="Profiles for single servers that we connect to, before the default."
-    )
 
 
 class LimitSettings(Section):

@@ -68,9 +68,7 @@ class _Layers:
         lines = key_lines(text)
         for path, value in _leaves(tree):
             line = next((lines[path[:n]] for n in range(len(path), 0, -1) if path[:n] in lines), 1)
-            if path[-1] in ("path", "certificate", "private_key", "ca_list", "data_dir") and isinstance(value, str):
-                value = str(file.parent / Path(value).expanduser())
-            self.add(path, value, Origin(f"{file}:{line}"))
+            self.add(path, _with_paths(path[-1], value, file.parent), Origin(f"{file}:{line}"))
 
     def add_text(self, path: tuple[str, ...], text: str, origin: Origin) -> None:
         """Adds a value given as text: its setting's type decides how it is read."""
@@ -119,6 +117,24 @@ def _leaves(tree: Mapping[str, Any], prefix: tuple[str, ...] = ()) -> Iterable[t
             yield from _leaves(value, (*prefix, key))
         else:
             yield (*prefix, key), value
+
+
+# Settings whose relative value counts from the directory of the file.
+_PATHS: Final = {
+    *("path", "data_dir", "config", "certificate", "private_key", "passphrase_file"),
+    *("ca_list", "ca_path", "crl", "ocsp_response", "key_log"),
+}
+
+
+def _with_paths(key: str, value: Any, base: Path) -> Any:
+    """The value with paths in it made absolute, also those in lists of tables."""
+    if isinstance(value, list):
+        return [_with_paths(key, item, base) for item in value]
+    if isinstance(value, dict):
+        return {name: _with_paths(name, item, base) for name, item in value.items()}
+    if key in _PATHS and isinstance(value, str):
+        return str(base / Path(value).expanduser())
+    return value
 
 
 def _toml_error(file: Path, error: tomllib.TOMLDecodeError) -> str:

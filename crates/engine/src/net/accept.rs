@@ -103,6 +103,7 @@ impl Reactor {
             socket: shared.face(index, sock.local_addr().ok().map(|a| a.ip())),
             outbound: false,
             server_name: None,
+            server_id: None,
             owner,
             state: first_state(proto),
             born: self.cx.now,

@@ -12,6 +12,7 @@ use std::net::TcpStream;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use rustls::server::ClientHello;
 use rustls_pki_types::ServerName;
 use sipwright_sip::build::{self, ViaFix};
 use sipwright_sip::error::ErrorKind as SipError;
@@ -24,7 +25,7 @@ use super::table::{ConnHandle, ConnState, OutItem};
 use super::{Sink, sys};
 use crate::config::TlsMode;
 use crate::sync::assert_no_lock_held;
-use crate::tls;
+use crate::tls::{self, Failure, Identity};
 
 /// Reads of one connection before others get their turn.
 const READS_PER_TURN: usize = 8;
@@ -87,6 +88,8 @@ pub struct Conn {
     partial_since: Option<Millis>,
     farewell: Farewell,
     slot: Option<HandshakeSlot>,
+    /// The TLS profile, once it is known.
+    profile: Option<Arc<Identity>>,
 }
 
 impl Conn {
@@ -144,6 +147,7 @@ impl Conn {
             partial_since: None,
             farewell: Farewell::Flush,
             slot,
+            profile: None,
         }
     }
 
@@ -219,20 +223,43 @@ impl Conn {
             self.opened(cx);
             return Fate::Keep;
         }
-        let name = self.handle.server_name.as_deref();
-        let config = cx.shared.tls.client_for(&self.handle.remote, name);
-        let name = server_name(name, &self.handle);
-        let started = match (config, name) {
-            (Some(config), Some(name)) => self.stream.start_client(config, name).is_ok(),
-            _ => false,
+        let handle = &self.handle;
+        let name = handle.server_name.as_deref();
+        let id = handle.server_id.as_deref();
+        let Some((config, profile)) = cx.shared.tls.client_for(handle.remote, name, id) else {
+            // There always is a profile for any server.
+            return self.handshake_failed(cx, "no profile for this server");
         };
-        if !started {
-            cx.shared.stats.handshakes_failed_incompatible.inc();
-            return Fate::Close;
+        let asked = profile.server_name.as_deref().or(name);
+        let Some(asked) = server_name(asked, handle) else {
+            return self.handshake_failed(cx, "the next hop's name is no name for TLS");
+        };
+        self.profile = Some(profile);
+        if let Err(e) = self.stream.start_client(config, asked) {
+            return self.handshake_failed(cx, &e.to_string());
         }
         self.enter(ConnState::Handshake);
         self.deadline = cx.now + timeouts.handshake_ms;
         Fate::Keep
+    }
+
+    /// The handshake cannot even begin.
+    fn handshake_failed(&self, cx: &Cx, why: &str) -> Fate {
+        cx.shared.stats.handshakes_failed_incompatible.inc();
+        self.log_failure(cx, why);
+        Fate::Close
+    }
+
+    fn log_failure(&self, cx: &Cx, why: &str) {
+        let profile = self.profile.as_ref().map_or("", |p| &p.label);
+        let handle = &self.handle;
+        let failure = Failure {
+            remote: handle.remote,
+            outbound: handle.outbound,
+            profile,
+            why,
+        };
+        cx.shared.tls_failures.note(cx.now, &failure);
     }
 
     fn handshake(&mut self, cx: &Cx) -> Fate {
@@ -243,20 +270,16 @@ impl Conn {
             .get(usize::from(self.handle.socket))
             .and_then(|s| shared.infos.get(shared.bound(s).0))
             .map(|s| s.addr);
-        match self
-            .stream
-            .handshake(|hello| shared.tls.server_for(listener, hello.server_name()))
-        {
+        let chosen = &mut self.profile;
+        let select = |hello: &ClientHello<'_>| {
+            let (config, profile) = shared.tls.server_for(listener, hello.server_name())?;
+            *chosen = Some(profile);
+            Some(config)
+        };
+        match self.stream.handshake(select) {
             Ok(false) => Fate::Keep,
             Ok(true) => {
-                shared.stats.handshakes_ok.inc();
-                if let Some(info) = self.stream.tls_info() {
-                    if info.resumed {
-                        shared.stats.handshakes_resumed.inc();
-                    }
-                    let _ = self.handle.tls.set(info);
-                }
-                self.opened(cx);
+                self.handshake_done(cx);
                 let moves = shared.cfg.tls.threads_mode == TlsMode::Handshake;
                 if moves && cx.in_net_thread() {
                     Fate::Move
@@ -266,13 +289,28 @@ impl Conn {
             }
             Err(HandshakeError::Closed) => {
                 shared.stats.handshakes_failed_closed.inc();
+                self.log_failure(cx, "the other side closed the connection");
                 Fate::Close
             }
             Err(HandshakeError::Tls(e)) => {
                 tls::failure_counter(&shared.stats, &e).inc();
+                self.log_failure(cx, &tls::reason(&e));
                 Fate::Close
             }
         }
+    }
+
+    fn handshake_done(&mut self, cx: &Cx) {
+        let stats = &cx.shared.stats;
+        stats.handshakes_ok.inc();
+        let profile = self.profile.take();
+        if let Some(info) = profile.and_then(|p| self.stream.tls_info(p)) {
+            if info.resumed {
+                stats.handshakes_resumed.inc();
+            }
+            let _ = self.handle.tls.set(info);
+        }
+        self.opened(cx);
     }
 
     fn opened(&mut self, cx: &Cx) {
@@ -457,7 +495,10 @@ impl Conn {
         let stats = &cx.shared.stats;
         match self.state {
             ConnState::Connecting => stats.timeouts_connect.inc(),
-            ConnState::Handshake => stats.handshakes_failed_timeout.inc(),
+            ConnState::Handshake => {
+                stats.handshakes_failed_timeout.inc();
+                self.log_failure(cx, "not done in time");
+            }
             ConnState::Open if self.partial_since.is_some() => stats.timeouts_message.inc(),
             ConnState::Open => stats.timeouts_idle.inc(),
             ConnState::Closing => return Fate::Close,

@@ -29,6 +29,7 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -41,12 +42,12 @@ pub use self::pktinfo::source_for;
 use self::shared::{Phase, Shared};
 pub use self::sys::monotonic_ms;
 pub use self::table::TlsInfo;
-use self::table::{ConnHandle, ConnState, Found, NewConn, OutItem, PushError, Refused};
+use self::table::{ConnHandle, ConnState, Found, Hop, NewConn, OutItem, PushError, Refused};
 pub use self::worker::{WaitResult, WorkerPort};
 use crate::config::{EngineConfig, TlsConfig};
 use crate::stats::Stats;
 use crate::sync::{OrderedMutex, assert_no_lock_held, rank};
-use crate::tls::TlsStore;
+use crate::tls::{self, TlsStore};
 
 /// A connection may close between being found and being used; so often another one
 /// is tried. Each try needs another connection that ends in just that moment.
@@ -152,6 +153,8 @@ pub struct ConnInfo {
     pub queued: usize,
     /// Age in milliseconds.
     pub age_ms: u64,
+    /// Milliseconds until it is closed if nothing happens.
+    pub timeout_ms: u64,
     /// What TLS agreed on.
     pub tls: Option<TlsInfo>,
 }
@@ -313,10 +316,22 @@ impl Net {
         server_name: Option<&str>,
     ) -> Result<(), SendError> {
         let bound = self.shared().cfg.limits.write_buffer;
+        let server_id = if flow.proto.is_secure() {
+            tls::next_server_id()
+        } else {
+            None
+        };
+        let hop = Hop {
+            server_name,
+            server_id: server_id.as_deref(),
+        };
         for _ in 0..CLOSING_TRIES {
-            let (handle, new) = self.connection(flow, server_name)?;
+            let (handle, new) = self.connection(flow, hop)?;
             let pushed = handle.push(item, bound);
             if new {
+                if server_id.is_some() {
+                    tls::set_next_server_id(None);
+                }
                 // Only now, so that a connect that fails at once fails this item too.
                 self.open(&handle)?;
             }
@@ -344,13 +359,9 @@ impl Net {
     }
 
     /// The connection to use, and whether it is new and has to be opened.
-    fn connection(
-        &self,
-        flow: &Flow,
-        server_name: Option<&str>,
-    ) -> Result<(Arc<ConnHandle>, bool), SendError> {
+    fn connection(&self, flow: &Flow, hop: Hop<'_>) -> Result<(Arc<ConnHandle>, bool), SendError> {
         let shared = self.shared();
-        let found = shared.table.find_or_insert(flow, server_name, || {
+        let found = shared.table.find_or_insert(flow, hop, || {
             if matches!(flow.proto, Proto::Ws | Proto::Wss) || shared.phase() == Phase::Bound {
                 return None;
             }
@@ -360,7 +371,8 @@ impl Net {
                 remote: flow.remote,
                 socket: info.id,
                 outbound: true,
-                server_name: server_name.map(str::to_owned),
+                server_name: hop.server_name.map(str::to_owned),
+                server_id: hop.server_id.map(str::to_owned),
                 owner: shared.place(flow.proto, false, usize::MAX),
                 state: ConnState::Connecting,
                 born: monotonic_ms(),
@@ -482,8 +494,19 @@ impl Net {
             thread: self.shared().mailboxes[handle.owner()].name.clone(),
             queued: handle.waiting(),
             age_ms: now.saturating_sub(handle.born),
+            timeout_ms: handle.deadline.load(Ordering::Relaxed).saturating_sub(now),
             tls: handle.tls.get().cloned(),
         }
+    }
+
+    /// What TLS agreed on in a connection.
+    #[must_use]
+    pub fn tls_info(&self, id: ConnId) -> Option<TlsInfo> {
+        let handle = self
+            .shared()
+            .alive()
+            .then(|| self.shared().table.get(id))??;
+        handle.tls.get().cloned()
     }
 
     /// Reads certificates and keys again; connections that are open keep theirs.

@@ -287,6 +287,7 @@ impl Reactor {
                 .epoll
                 .modify(conn.socket(), Token::Conn(id).pack(), wanted);
         }
+        conn.handle.deadline.store(conn.deadline, Ordering::Relaxed);
         // Deadlines mostly move later: the entry in the heap stays until it is due.
         if conn.timer == 0 || conn.deadline < conn.timer {
             conn.timer = conn.deadline;

@@ -15,7 +15,7 @@ use super::{NetError, Sink};
 use crate::config::{EngineConfig, TlsMode};
 use crate::stats::Stats;
 use crate::sync::{OrderedMutex, rank};
-use crate::tls::TlsStore;
+use crate::tls::{FailureLog, TlsStore};
 
 /// Life of the transport; it only goes forward.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -251,6 +251,8 @@ pub struct Shared {
     pub presence: Presence,
     /// TLS handshakes of incoming connections in progress.
     pub handshakes: AtomicUsize,
+    /// Lines about handshakes that failed.
+    pub tls_failures: FailureLog,
     /// Counters.
     pub stats: Stats,
     sockets: OrderedMutex<Arc<Sockets>>,
@@ -290,6 +292,7 @@ impl Shared {
             asleep: (0..workers).map(|_| AtomicBool::new(false)).collect(),
             presence: Presence::default(),
             handshakes: AtomicUsize::new(0),
+            tls_failures: FailureLog::default(),
             stats: Stats::default(),
             sockets: OrderedMutex::new(rank::SOCKETS, Arc::new(sockets)),
             sink: OrderedMutex::new(rank::LIFECYCLE, Some(sink)),

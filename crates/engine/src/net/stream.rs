@@ -11,6 +11,7 @@ use rustls::{ClientConfig, ClientConnection, Connection, HandshakeKind, ServerCo
 use rustls_pki_types::ServerName;
 
 use super::table::{OutItem, TlsInfo};
+use crate::tls::{self, Identity};
 
 /// Items written by one system call.
 const WRITE_BATCH: usize = 16;
@@ -218,7 +219,7 @@ impl Stream {
     }
 
     /// What the handshake agreed on.
-    pub fn tls_info(&self) -> Option<TlsInfo> {
+    pub fn tls_info(&self, profile: Arc<Identity>) -> Option<TlsInfo> {
         let Tls::Session(session) = &self.tls else {
             return None;
         };
@@ -226,22 +227,21 @@ impl Stream {
             Connection::Server(s) => s.server_name().map(str::to_owned),
             Connection::Client(_) => None,
         };
+        let suite = session.negotiated_cipher_suite().map(|s| s.suite());
+        let chain = session.peer_certificates().unwrap_or_default();
         Some(TlsInfo {
             version: match session.protocol_version() {
                 Some(rustls::ProtocolVersion::TLSv1_3) => "TLSv1.3",
                 Some(rustls::ProtocolVersion::TLSv1_2) => "TLSv1.2",
                 _ => "unknown",
             },
-            cipher: session
-                .negotiated_cipher_suite()
-                .map(|s| format!("{:?}", s.suite()))
-                .unwrap_or_default(),
+            cipher: suite.map_or("", tls::openssl_name),
+            cipher_bits: suite.map_or(0, tls::bits),
             server_name,
             resumed: session.handshake_kind() == Some(HandshakeKind::Resumed),
-            peer_certificate: session
-                .peer_certificates()
-                .and_then(|chain| chain.first())
-                .map(|cert| Bytes::copy_from_slice(cert)),
+            peer_certificate: chain.first().map(|cert| Bytes::copy_from_slice(cert)),
+            verdict: profile.verdict(chain),
+            profile,
         })
     }
 }

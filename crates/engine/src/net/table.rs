@@ -10,6 +10,7 @@ use sipwright_sip::types::{ConnId, Flow, Millis, Proto, SocketId};
 
 use super::TxTag;
 use crate::sync::{OrderedMutex, rank};
+use crate::tls::{Identity, Verdict};
 
 /// Bytes to write, and who wants to know if they cannot be.
 #[derive(Debug)]
@@ -53,14 +54,20 @@ impl ConnState {
 pub struct TlsInfo {
     /// Such as `TLSv1.3`.
     pub version: &'static str,
-    /// Such as `TLS13_AES_256_GCM_SHA384`.
-    pub cipher: String,
+    /// Such as `TLS_AES_256_GCM_SHA384`, as OpenSSL names it.
+    pub cipher: &'static str,
+    /// Bits of the cipher's key.
+    pub cipher_bits: u16,
     /// Server name that the client asked for.
     pub server_name: Option<String>,
     /// Whether a session was resumed.
     pub resumed: bool,
-    /// The other side's certificate, DER; verified if the profile says so.
+    /// The other side's certificate, DER.
     pub peer_certificate: Option<Bytes>,
+    /// What is to be thought of it, even if the profile does not insist on anything.
+    pub verdict: Verdict,
+    /// The profile: our certificate and where it was configured.
+    pub profile: Arc<Identity>,
 }
 
 #[derive(Debug, Default)]
@@ -92,12 +99,16 @@ pub struct ConnHandle {
     pub outbound: bool,
     /// Name that its certificate must be for, if we open it.
     pub server_name: Option<String>,
+    /// The TLS profile that the script chose for it (Kamailio `server_id`).
+    pub server_id: Option<String>,
     /// When it came into being.
     pub born: Millis,
     /// Our side, once known.
     pub local: OnceLock<SocketAddr>,
     /// Set when the handshake is done.
     pub tls: OnceLock<TlsInfo>,
+    /// When its owner must look at it: for listings.
+    pub deadline: AtomicU64,
     owner: AtomicUsize,
     state: AtomicU8,
     waiting: AtomicUsize,
@@ -203,6 +214,8 @@ pub struct NewConn {
     pub outbound: bool,
     /// Host name of the other side, if we open it and know it.
     pub server_name: Option<String>,
+    /// TLS profile that the script chose, if we open it.
+    pub server_id: Option<String>,
     /// First owner.
     pub owner: usize,
     /// First state.
@@ -257,7 +270,7 @@ impl ConnTable {
     pub fn find_or_insert(
         &self,
         flow: &Flow,
-        server_name: Option<&str>,
+        hop: Hop<'_>,
         make: impl FnOnce() -> Option<NewConn>,
     ) -> Result<Found, Refused> {
         let mut maps = self.maps.lock();
@@ -267,7 +280,7 @@ impl ConnTable {
             .filter(|c| c.state() != ConnState::Closing);
         let known = known.or_else(|| {
             let found = maps.by_remote.get(&(flow.proto, flow.remote))?;
-            (found.state() != ConnState::Closing && fits(found, server_name)).then_some(found)
+            (found.state() != ConnState::Closing && fits(found, hop)).then_some(found)
         });
         if let Some(known) = known {
             return Ok(Found::Known(Arc::clone(known)));
@@ -299,9 +312,11 @@ impl ConnTable {
             socket: new.socket,
             outbound: new.outbound,
             server_name: new.server_name,
+            server_id: new.server_id,
             born: new.born,
             local: OnceLock::new(),
             tls: OnceLock::new(),
+            deadline: AtomicU64::new(new.born),
             owner: AtomicUsize::new(new.owner),
             state: AtomicU8::new(new.state as u8),
             waiting: AtomicUsize::new(0),
@@ -351,6 +366,15 @@ impl ConnTable {
     }
 }
 
+/// Whom a connection must reach, besides the address.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Hop<'a> {
+    /// Host name of the next hop.
+    pub server_name: Option<&'a str>,
+    /// TLS profile that the script chose.
+    pub server_id: Option<&'a str>,
+}
+
 /// What [`ConnTable::find_or_insert`] came to.
 pub enum Found {
     /// A connection that is or will be up.
@@ -363,8 +387,11 @@ pub enum Found {
 
 /// A connection that we verified for one name must not carry what is meant for
 /// another (RFC 5923 section 4); one that came to us may carry anything back.
-fn fits(found: &ConnHandle, server_name: Option<&str>) -> bool {
-    match (&found.server_name, server_name) {
+fn fits(found: &ConnHandle, hop: Hop<'_>) -> bool {
+    if found.outbound && hop.server_id.is_some() && found.server_id.as_deref() != hop.server_id {
+        return false;
+    }
+    match (&found.server_name, hop.server_name) {
         (_, None) => true,
         (Some(have), Some(want)) => have.eq_ignore_ascii_case(want),
         (None, Some(_)) => !found.outbound,

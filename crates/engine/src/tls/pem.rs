@@ -1,11 +1,10 @@
 //! PEM files; every error names the file and what is wrong with it.
 
 use std::fmt::Display;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use rustls::RootCertStore;
 use rustls_pki_types::pem::{Error as PemError, PemObject};
-use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use rustls_pki_types::{CertificateDer, CertificateRevocationListDer};
 
 use crate::net::NetError;
 
@@ -14,7 +13,8 @@ pub fn file_error(path: &Path, problem: impl Display) -> NetError {
     NetError::new(format!("{}: {problem}", path.display()))
 }
 
-fn describe(path: &Path, error: &PemError, wanted: &str) -> NetError {
+/// An error of reading PEM.
+pub fn describe(path: &Path, error: &PemError, wanted: &str) -> NetError {
     match error {
         PemError::NoItemsFound => file_error(path, format!("no {wanted} in it")),
         PemError::Io(e) => file_error(path, e),
@@ -32,19 +32,74 @@ pub fn chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, NetError> {
     Ok(certificates)
 }
 
-/// A private key: PKCS#8, SEC1 or PKCS#1; the first in the file.
-pub fn key(path: &Path) -> Result<PrivateKeyDer<'static>, NetError> {
-    PrivateKeyDer::from_pem_file(path)
-        .map_err(|e| describe(path, &e, "private key (an encrypted one cannot be read)"))
+/// Certificate revocation lists.
+pub fn crls(path: &Path) -> Result<Vec<CertificateRevocationListDer<'static>>, NetError> {
+    let read = || CertificateRevocationListDer::pem_file_iter(path)?.collect::<Result<Vec<_>, _>>();
+    let wanted = "certificate revocation list (BEGIN X509 CRL)";
+    let lists = read().map_err(|e| describe(path, &e, wanted))?;
+    if lists.is_empty() {
+        return Err(describe(path, &PemError::NoItemsFound, wanted));
+    }
+    Ok(lists)
 }
 
-/// Authorities. A system's store may hold some that rustls cannot read: those are
-/// skipped, unless nothing is left.
-pub fn roots(path: &Path) -> Result<RootCertStore, NetError> {
-    let mut store = RootCertStore::empty();
-    let (added, _ignored) = store.add_parsable_certificates(chain(path)?);
-    if added == 0 {
-        return Err(file_error(path, "no usable certificate authority in it"));
+/// The PEM files of a directory of authorities, as `c_rehash` leaves them: every
+/// file that begins with a certificate, each one once.
+pub fn directory(path: &Path) -> Result<Vec<PathBuf>, NetError> {
+    let entries = std::fs::read_dir(path).map_err(|e| file_error(path, e))?;
+    let mut files = Vec::new();
+    for entry in entries {
+        let file = entry.map_err(|e| file_error(path, e))?.path();
+        // The hashed names are links to files of the same directory.
+        if let Ok(real) = file.canonicalize()
+            && real.is_file()
+        {
+            files.push(real);
+        }
     }
-    Ok(store)
+    files.sort();
+    files.dedup();
+    Ok(files)
+}
+
+const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+/// A certificate as PEM.
+#[must_use]
+pub fn to_pem(der: &[u8]) -> String {
+    let mut out = String::from("-----BEGIN CERTIFICATE-----\n");
+    // 48 bytes make a line of 64 characters.
+    for line in der.chunks(48) {
+        for group in line.chunks(3) {
+            let byte = |i: usize| u32::from(group.get(i).copied().unwrap_or(0));
+            let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
+            for position in 0..4 {
+                let index = (bits >> (18 - 6 * position)) & 63;
+                let filled = position <= group.len();
+                out.push(if filled {
+                    char::from(ALPHABET[index as usize])
+                } else {
+                    '='
+                });
+            }
+        }
+        out.push('\n');
+    }
+    out.push_str("-----END CERTIFICATE-----\n");
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustls_pki_types::pem::PemObject;
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        for len in [1, 2, 3, 47, 48, 49, 500] {
+            let der: Vec<u8> = (0..len).map(|i| (i * 7) as u8).collect();
+            let read = CertificateDer::from_pem_slice(to_pem(&der).as_bytes()).unwrap();
+            assert_eq!(read.as_ref(), der, "{len}");
+        }
+    }
 }

@@ -1,77 +1,87 @@
 //! From settings to rustls configurations, and which one a connection gets.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustls::client::{Resumption, WebPkiServerVerifier};
-use rustls::crypto::{CryptoProvider, aws_lc_rs};
-use rustls::server::{NoServerSessionStorage, ServerSessionMemoryCache, WebPkiClientVerifier};
-use rustls::version::{TLS12, TLS13};
-use rustls::{ClientConfig, RootCertStore, ServerConfig, SupportedProtocolVersion};
+use aws_lc_rs::digest::{Context, SHA256};
+use rustls::crypto::CryptoProvider;
+use rustls::server::danger::ClientCertVerifier;
+use rustls::server::{NoServerSessionStorage, ServerSessionMemoryCache};
+use rustls::{CertificateError, ClientConfig, KeyLog, RootCertStore, ServerConfig, client};
+use rustls_pki_types::{CertificateDer, UnixTime};
+use webpki::{BorrowedCertRevocationList, CertRevocationList};
 
-use super::pem;
-use super::verify::AcceptAny;
-use crate::config::{ClientProfile, ServerProfile, TlsConfig, TlsVersion, VerifyClient};
+use super::keylog::KeyLogWriter;
+use super::keys::{self, Passphrase};
+use super::select::{Selector, best};
+use super::vars::Verdict;
+use super::verify::{ClientVerifier, Role, ServerVerifier, Trust, fingerprint, is_self_issued};
+use super::{ocsp, pem, suites, tickets};
+use crate::config::{ClientProfile, ServerProfile, TlsConfig, VerifyClient};
 use crate::net::NetError;
 
 /// Where Debian and its kin keep the system's authorities.
 const SYSTEM_ROOTS: &str = "/etc/ssl/certs/ca-certificates.crt";
 
-/// Sessions that a client profile remembers.
-const CLIENT_SESSIONS: usize = 1024;
+/// Intermediates that webpki follows at most.
+const DEEPEST: u8 = 6;
+
+/// What a connection keeps of its profile.
+#[derive(Debug)]
+pub struct Identity {
+    /// Where the profile was given, as it is shown in messages.
+    pub label: Arc<str>,
+    /// Our certificate, DER.
+    pub certificate: Option<CertificateDer<'static>>,
+    /// Name to ask for and to verify instead of the one that was looked up.
+    pub server_name: Option<String>,
+    trust: Option<Arc<Trust>>,
+    role: Role,
+    /// A handshake with an invalid chain fails.
+    insists: bool,
+}
+
+impl Identity {
+    /// What is to be thought of the peer's chain, even if the profile does not insist on it.
+    #[must_use]
+    pub fn verdict(&self, chain: &[CertificateDer<'_>]) -> Verdict {
+        let Some((first, rest)) = chain.split_first() else {
+            return Verdict::Missing;
+        };
+        let Some(trust) = &self.trust else {
+            return Verdict::Invalid;
+        };
+        if self.insists {
+            return Verdict::Valid;
+        }
+        match trust.check(first, rest, UnixTime::now(), self.role) {
+            Ok(()) => Verdict::Valid,
+            Err(e) => verdict_of(&e, first, rest.is_empty()),
+        }
+    }
+}
 
 struct Entry<C> {
-    addr: Option<SocketAddr>,
-    server_name: Option<String>,
+    selector: Selector,
+    id: Option<String>,
+    print: [u8; 32],
+    identity: Arc<Identity>,
     config: Arc<C>,
 }
 
+/// A rustls configuration with the profile that it comes from.
+pub type Chosen<C> = (Arc<C>, Arc<Identity>);
+
 impl<C> Entry<C> {
-    /// How well it fits: `None` if not at all, else the more the better. The
-    /// address counts for more than the name, as in Kamailio's tls.cfg.
-    fn fit(&self, addr: Option<SocketAddr>, name: Option<&str>) -> Option<u8> {
-        let by_addr = match self.addr {
-            None => 0,
-            Some(mine) if Some(mine) == addr => 2,
-            Some(_) => return None,
-        };
-        let by_name = match (&self.server_name, name) {
-            (None, _) => 0,
-            (Some(mine), Some(asked)) if covers_name(mine, asked) => 1,
-            (Some(_), _) => return None,
-        };
-        Some(by_addr + by_name)
+    fn chosen(&self) -> Chosen<C> {
+        (Arc::clone(&self.config), Arc::clone(&self.identity))
     }
-}
-
-/// Names compare without case; `*.example.org` stands for one label.
-fn covers_name(mine: &str, asked: &str) -> bool {
-    let asked = asked.trim_end_matches('.');
-    match (mine.strip_prefix("*."), asked.split_once('.')) {
-        (Some(parent), Some((_, rest))) => parent.eq_ignore_ascii_case(rest),
-        _ => mine.eq_ignore_ascii_case(asked),
-    }
-}
-
-/// The best entry; the first among equals.
-fn best<'a, C>(
-    entries: &'a [Entry<C>],
-    addr: Option<SocketAddr>,
-    name: Option<&str>,
-) -> Option<&'a Arc<C>> {
-    let mut found: Option<(u8, &Arc<C>)> = None;
-    for entry in entries {
-        if let Some(fit) = entry.fit(addr, name)
-            && found.is_none_or(|(so_far, _)| fit > so_far)
-        {
-            found = Some((fit, &entry.config));
-        }
-    }
-    found.map(|(_, config)| config)
 }
 
 /// Every profile, ready to use.
+#[derive(Default)]
 pub struct Profiles {
     server: Vec<Entry<ServerConfig>>,
     client: Vec<Entry<ClientConfig>>,
@@ -80,62 +90,36 @@ pub struct Profiles {
 }
 
 impl Profiles {
-    /// Reads every file that the settings name.
-    pub fn load(cfg: &TlsConfig) -> Result<Self, NetError> {
-        let provider = Arc::new(aws_lc_rs::default_provider());
-        let mut profiles = Self {
-            server: Vec::new(),
-            client: Vec::new(),
-            warnings: Vec::new(),
-        };
+    /// Reads every file that the settings name. A profile whose settings and files
+    /// are as they were in `before` keeps its sessions and ticket keys; any other
+    /// starts anew, so that nobody resumes a session that would now be refused.
+    pub fn load(cfg: &TlsConfig, before: &Self) -> Result<Self, NetError> {
+        let mut profiles = Self::default();
+        let mut loader = Loader::new(cfg)?;
         for profile in &cfg.server {
-            let config = Arc::new(server_config(profile, cfg, &provider)?);
-            let (addr, server_name) = (profile.addr, profile.server_name.clone());
-            profiles.server.push(Entry {
-                addr,
-                server_name,
-                config,
-            });
+            let label = server_label(profile);
+            let within = |e: NetError| in_profile(&profile.source, e);
+            let entry = loader
+                .server_entry(profile, &label, before)
+                .map_err(within)?;
+            profiles.server.push(entry);
         }
-        for profile in &cfg.client {
-            profiles.add_client(profile, &provider)?;
-        }
+        let fallback = ClientProfile::default();
         // What no profile is for is verified by the system's authorities.
-        profiles.add_client(&ClientProfile::default(), &provider)?;
+        for profile in cfg.client.iter().chain([&fallback]) {
+            let within = |e: NetError| in_profile(&profile.source, e);
+            let entry = loader.client_entry(profile, before).map_err(within)?;
+            profiles.client.push(entry);
+        }
+        profiles.warnings = loader.warnings;
         Ok(profiles)
     }
 
-    fn add_client(
-        &mut self,
-        profile: &ClientProfile,
-        provider: &Arc<CryptoProvider>,
-    ) -> Result<(), NetError> {
-        let config = Arc::new(client_config(profile, provider)?);
-        let (addr, server_name) = (profile.addr, profile.server_name.clone());
-        if !profile.verify {
-            let who = addr.map_or_else(
-                || server_name.clone().unwrap_or_else(|| "any server".into()),
-                |a| a.to_string(),
-            );
-            let text = "certificates are not verified, anybody in between can read and change";
-            self.warnings
-                .push(format!("TLS client profile for {who}: {text}"));
-        }
-        self.client.push(Entry {
-            addr,
-            server_name,
-            config,
-        });
-        Ok(())
-    }
-
-    /// Whether that listener has a profile whatever name is asked for.
+    /// Whether that listener has a profile, if only for some names.
     pub fn covers(&self, listener: SocketAddr) -> bool {
-        self.server_for(Some(listener), None).is_some()
-            || self
-                .server
-                .iter()
-                .any(|e| e.addr.is_none_or(|a| a == listener))
+        self.server.iter().any(|e| {
+            e.selector.addr.is_none() || e.selector.fit_server(Some(listener), None).is_some()
+        })
     }
 
     /// See [`super::TlsStore::server_for`].
@@ -143,167 +127,502 @@ impl Profiles {
         &self,
         listener: Option<SocketAddr>,
         name: Option<&str>,
-    ) -> Option<Arc<ServerConfig>> {
-        best(&self.server, listener, name).cloned()
+    ) -> Option<Chosen<ServerConfig>> {
+        let fits = self
+            .server
+            .iter()
+            .map(|e| e.selector.fit_server(listener, name));
+        best(fits).map(|i| self.server[i].chosen())
     }
 
     /// See [`super::TlsStore::client_for`].
-    pub fn client_for(&self, remote: &SocketAddr, name: Option<&str>) -> Option<Arc<ClientConfig>> {
-        best(&self.client, Some(*remote), name).cloned()
-    }
-}
-
-static VERSIONS: [&SupportedProtocolVersion; 2] = [&TLS13, &TLS12];
-
-fn versions(min: TlsVersion) -> &'static [&'static SupportedProtocolVersion] {
-    match min {
-        TlsVersion::V12 => &VERSIONS,
-        TlsVersion::V13 => &VERSIONS[..1],
-    }
-}
-
-fn server_config(
-    profile: &ServerProfile,
-    cfg: &TlsConfig,
-    provider: &Arc<CryptoProvider>,
-) -> Result<ServerConfig, NetError> {
-    let at = |e: rustls::Error| pem::file_error(&profile.certificate, e);
-    let chain = pem::chain(&profile.certificate)?;
-    let key = pem::key(&profile.private_key)?;
-    let builder = ServerConfig::builder_with_provider(Arc::clone(provider))
-        .with_protocol_versions(versions(profile.min_version))
-        .map_err(at)?;
-    let builder = match client_verifier(profile, provider)? {
-        Some(verifier) => builder.with_client_cert_verifier(verifier),
-        None => builder.with_no_client_auth(),
-    };
-    let mut config = builder.with_single_cert(chain, key).map_err(|e| match e {
-        rustls::Error::InconsistentKeys(_) => {
-            let text = format!("is not the key of {}", profile.certificate.display());
-            pem::file_error(&profile.private_key, text)
+    pub fn client_for(
+        &self,
+        remote: SocketAddr,
+        name: Option<&str>,
+        id: Option<&str>,
+    ) -> Option<Chosen<ClientConfig>> {
+        if let Some(id) = id {
+            let found = self.client.iter().find(|e| e.id.as_deref() == Some(id));
+            if let Some(found) = found {
+                return Some(found.chosen());
+            }
         }
-        other => at(other),
-    })?;
-    if cfg.session_tickets {
-        // Its keys rotate by themselves, every six hours.
-        config.ticketer = aws_lc_rs::Ticketer::new().map_err(at)?;
+        let fits = self.client.iter().map(|e| {
+            let only_by_id =
+                e.id.is_some() && e.selector.addr.is_none() && e.selector.name.is_none();
+            if only_by_id {
+                return None;
+            }
+            e.selector.fit_client(remote, name)
+        });
+        best(fits).map(|i| self.client[i].chosen())
     }
-    config.session_storage = match cfg.session_cache {
-        0 => Arc::new(NoServerSessionStorage {}),
-        size => ServerSessionMemoryCache::new(size),
-    };
-    Ok(config)
 }
 
-fn client_verifier(
-    profile: &ServerProfile,
-    provider: &Arc<CryptoProvider>,
-) -> Result<Option<Arc<dyn rustls::server::danger::ClientCertVerifier>>, NetError> {
-    if profile.verify_client == VerifyClient::None {
-        return Ok(None);
-    }
-    let Some(path) = &profile.client_ca else {
-        let text = "client certificates are to be verified, but no client_ca is given";
-        return Err(pem::file_error(&profile.certificate, text));
+fn verdict_of(error: &rustls::Error, certificate: &CertificateDer<'_>, alone: bool) -> Verdict {
+    let rustls::Error::InvalidCertificate(problem) = error else {
+        return Verdict::Invalid;
     };
-    let roots = Arc::new(pem::roots(path)?);
-    let mut builder = WebPkiClientVerifier::builder_with_provider(roots, Arc::clone(provider));
-    if profile.verify_client == VerifyClient::Optional {
-        builder = builder.allow_unauthenticated();
+    match problem {
+        CertificateError::Revoked => Verdict::Revoked,
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => Verdict::Expired,
+        _ if alone && is_self_issued(certificate) => Verdict::SelfSigned,
+        _ => Verdict::Invalid,
     }
-    builder
-        .build()
-        .map(Some)
-        .map_err(|e| pem::file_error(path, e))
 }
 
-fn client_config(
-    profile: &ClientProfile,
-    provider: &Arc<CryptoProvider>,
-) -> Result<ClientConfig, NetError> {
-    let general = |e: &dyn std::fmt::Display| NetError::new(format!("TLS client profile: {e}"));
-    let builder = ClientConfig::builder_with_provider(Arc::clone(provider))
-        .with_protocol_versions(versions(profile.min_version))
-        .map_err(|e| general(&e))?;
-    let builder = if profile.verify {
-        let roots = Arc::new(client_roots(profile)?);
-        if roots.is_empty() {
-            // Nothing can be verified; every handshake fails, which is what was asked for.
-            builder.with_root_certificates(roots)
-        } else {
-            let verifier =
-                WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(provider)).build();
-            builder.with_webpki_verifier(verifier.map_err(|e| general(&e))?)
+fn in_profile(source: &str, error: NetError) -> NetError {
+    if source.is_empty() {
+        return error;
+    }
+    NetError::new(format!("{source}: {error}"))
+}
+
+fn server_label(profile: &ServerProfile) -> String {
+    label(
+        &profile.source,
+        "server",
+        profile.addr,
+        profile.server_name.as_deref(),
+    )
+}
+
+fn label(source: &str, role: &str, addr: Option<SocketAddr>, name: Option<&str>) -> String {
+    if !source.is_empty() {
+        return source.to_owned();
+    }
+    match (addr, name) {
+        (Some(addr), Some(name)) => format!("{role} {addr} {name}"),
+        (Some(addr), None) => format!("{role} {addr}"),
+        (None, Some(name)) => format!("{role} {name}"),
+        (None, None) => format!("{role} default"),
+    }
+}
+
+/// What the profiles of one load share.
+struct Loader<'a> {
+    cfg: &'a TlsConfig,
+    key_log: Option<Arc<KeyLogWriter>>,
+    warnings: Vec<String>,
+    files: HashMap<PathBuf, Vec<u8>>,
+}
+
+/// What both kinds of profile say about whom to trust.
+struct TrustFiles<'a> {
+    ca: Option<&'a Path>,
+    ca_path: Option<&'a Path>,
+    crl: Option<&'a Path>,
+    depth: Option<u8>,
+}
+
+impl<'a> Loader<'a> {
+    fn new(cfg: &'a TlsConfig) -> Result<Self, NetError> {
+        let mut warnings = Vec::new();
+        let key_log = match &cfg.key_log {
+            Some(path) => {
+                let text = "every TLS session can be decrypted with what is written there";
+                warnings.push(format!("TLS key log {}: {text}", path.display()));
+                Some(Arc::new(KeyLogWriter::open(path)?))
+            }
+            None => None,
+        };
+        Ok(Self {
+            cfg,
+            key_log,
+            warnings,
+            files: HashMap::new(),
+        })
+    }
+
+    /// A fingerprint of everything a profile is made of.
+    fn print(&mut self, profile: &dyn std::fmt::Debug, files: &[Option<&Path>]) -> [u8; 32] {
+        let cfg = self.cfg;
+        let mut hash = Context::new(&SHA256);
+        let shared = (
+            cfg.session_cache,
+            cfg.session_tickets,
+            cfg.ticket_lifetime_s,
+            &cfg.key_log,
+        );
+        hash.update(format!("{profile:?}{shared:?}").as_bytes());
+        for path in files.iter().copied().flatten() {
+            let bytes = self
+                .files
+                .entry(path.to_owned())
+                // A file that cannot be read is named when it is needed.
+                .or_insert_with(|| std::fs::read(path).unwrap_or_default());
+            hash.update(&bytes.len().to_be_bytes());
+            hash.update(bytes);
         }
-    } else {
-        let verifier = Arc::new(AcceptAny(Arc::clone(provider)));
-        builder
+        let mut print = [0; 32];
+        print.copy_from_slice(hash.finish().as_ref());
+        print
+    }
+
+    fn server_entry(
+        &mut self,
+        profile: &ServerProfile,
+        label: &str,
+        before: &Profiles,
+    ) -> Result<Entry<ServerConfig>, NetError> {
+        let files = [
+            Some(profile.certificate.as_path()),
+            Some(profile.private_key.as_path()),
+            profile.passphrase_file.as_deref(),
+            profile.client_ca.as_deref(),
+            profile.crl.as_deref(),
+            profile.ocsp.as_deref(),
+        ];
+        let selector = Selector {
+            addr: profile.addr,
+            name: profile.server_name.clone(),
+            mode: profile.server_name_mode,
+        };
+        let print = self.print(profile, &files);
+        let (config, identity) = match known(&before.server, print, profile.ca_path.is_some()) {
+            Some(same) => {
+                self.warn_server(profile, label)?;
+                same
+            }
+            None => self.server(profile, label)?,
+        };
+        Ok(Entry {
+            selector,
+            id: profile.server_id.clone(),
+            print,
+            identity,
+            config,
+        })
+    }
+
+    fn warn_server(
+        &mut self,
+        profile: &ServerProfile,
+        label: &str,
+    ) -> Result<CryptoProvider, NetError> {
+        if profile.verify_client == VerifyClient::OptionalNoCa {
+            let text = "client certificates that are not valid are let in; the script must ask $tls_peer_verified";
+            self.warnings.push(format!("TLS profile {label}: {text}"));
+        }
+        self.suites(label, &profile.ciphers, &profile.curves)
+    }
+
+    fn suites(
+        &mut self,
+        label: &str,
+        ciphers: &str,
+        curves: &[String],
+    ) -> Result<CryptoProvider, NetError> {
+        let (provider, missing) = suites::provider(ciphers, curves).map_err(NetError::new)?;
+        if !missing.is_empty() {
+            let text = format!("cipher list: not offered: {}", missing.join(", "));
+            self.warnings.push(format!("TLS profile {label}: {text}"));
+        }
+        Ok(provider)
+    }
+
+    fn server(
+        &mut self,
+        profile: &ServerProfile,
+        label: &str,
+    ) -> Result<Chosen<ServerConfig>, NetError> {
+        let at = |e: rustls::Error| pem::file_error(&profile.certificate, e);
+        let provider = Arc::new(self.warn_server(profile, label)?);
+        let chain = pem::chain(&profile.certificate)?;
+        let passphrase = Passphrase {
+            file: profile.passphrase_file.as_deref(),
+            env: profile.passphrase_env.as_deref(),
+        };
+        let key = keys::key(&profile.private_key, passphrase)?;
+        let stapled = match &profile.ocsp {
+            Some(path) => ocsp::load(path, &chain[0])?,
+            None => Vec::new(),
+        };
+        let versions = suites::versions(profile.min_version, profile.max_version);
+        let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
+            .with_protocol_versions(versions.map_err(NetError::new)?)
+            .map_err(at)?;
+        let verifier = self.client_verifier(profile, label, &provider)?;
+        let builder = match &verifier {
+            Some(verifier) => builder
+                .with_client_cert_verifier(Arc::clone(verifier) as Arc<dyn ClientCertVerifier>),
+            None => builder.with_no_client_auth(),
+        };
+        let identity = Identity {
+            label: label.into(),
+            certificate: Some(chain[0].clone()),
+            server_name: profile.server_name.clone(),
+            trust: verifier.map(|v| Arc::clone(&v.trust)),
+            role: Role::Client,
+            insists: profile.verify_client != VerifyClient::OptionalNoCa,
+        };
+        let config = builder.with_single_cert_with_ocsp(chain, key, stapled);
+        let mut config =
+            config.map_err(|e| mismatch(e, &profile.private_key, &profile.certificate))?;
+        if self.cfg.session_tickets {
+            config.ticketer = tickets::rotating(self.cfg.ticket_lifetime_s).map_err(at)?;
+        }
+        config.session_storage = match self.cfg.session_cache {
+            0 => Arc::new(NoServerSessionStorage {}),
+            size => ServerSessionMemoryCache::new(size),
+        };
+        if !self.cfg.session_tickets && self.cfg.session_cache == 0 {
+            config.send_tls13_tickets = 0;
+        }
+        if let Some(log) = &self.key_log {
+            config.key_log = Arc::clone(log) as Arc<dyn KeyLog>;
+        }
+        Ok((Arc::new(config), Arc::new(identity)))
+    }
+
+    fn client_verifier(
+        &mut self,
+        profile: &ServerProfile,
+        label: &str,
+        provider: &Arc<CryptoProvider>,
+    ) -> Result<Option<Arc<ClientVerifier>>, NetError> {
+        if profile.verify_client == VerifyClient::None {
+            if profile.crl.is_some() {
+                let text = "a crl is given, but client certificates are not asked for";
+                self.warnings.push(format!("TLS profile {label}: {text}"));
+            }
+            return Ok(None);
+        }
+        let lenient = profile.verify_client == VerifyClient::OptionalNoCa;
+        let files = TrustFiles {
+            ca: profile.client_ca.as_deref(),
+            ca_path: profile.ca_path.as_deref(),
+            crl: profile.crl.as_deref(),
+            depth: profile.verify_depth,
+        };
+        let trust = self.trust(&files, label, provider, false)?;
+        if trust.roots.is_empty() && trust.pinned.is_empty() && !lenient {
+            let text = "client certificates are to be verified, but no ca_list says by whom";
+            return Err(pem::file_error(&profile.certificate, text));
+        }
+        Ok(Some(Arc::new(ClientVerifier {
+            trust: Arc::new(trust),
+            mandatory: profile.verify_client == VerifyClient::Require,
+            lenient,
+        })))
+    }
+
+    /// Reads authorities and lists of revoked certificates.
+    fn trust(
+        &mut self,
+        files: &TrustFiles<'_>,
+        label: &str,
+        provider: &Arc<CryptoProvider>,
+        or_system: bool,
+    ) -> Result<Trust, NetError> {
+        let mut trust = Trust {
+            roots: RootCertStore::empty(),
+            pinned: Vec::new(),
+            announced: Vec::new(),
+            crls: Vec::new(),
+            depth: files.depth,
+            algorithms: provider.signature_verification_algorithms,
+        };
+        let system = Path::new(SYSTEM_ROOTS);
+        let use_system = or_system && files.ca.is_none() && files.ca_path.is_none();
+        let list = files
+            .ca
+            .or((use_system && system.exists()).then_some(system));
+        if let Some(path) = list {
+            add_roots(&mut trust, path)?;
+        }
+        trust.announced = trust.roots.subjects();
+        if let Some(dir) = files.ca_path {
+            for file in pem::directory(dir)? {
+                // A directory may hold other files too.
+                if pem::chain(&file).is_ok() {
+                    add_roots(&mut trust, &file)?;
+                }
+            }
+            if trust.roots.is_empty() {
+                return Err(pem::file_error(
+                    dir,
+                    "no usable certificate authority in it",
+                ));
+            }
+        }
+        if let Some(path) = files.crl {
+            for der in pem::crls(path)? {
+                let parsed = BorrowedCertRevocationList::from_der(&der).and_then(|c| c.to_owned());
+                let list = parsed.map_err(|e| {
+                    pem::file_error(path, format!("certificate revocation list: {e:?}"))
+                })?;
+                trust.crls.push(CertRevocationList::Owned(list));
+            }
+        }
+        if files.depth.is_some_and(|d| d > DEEPEST) {
+            let text = format!(
+                "verify_depth: chains of more than {DEEPEST} intermediates are refused whatever it says"
+            );
+            self.warnings.push(format!("TLS profile {label}: {text}"));
+        }
+        Ok(trust)
+    }
+
+    fn client_entry(
+        &mut self,
+        profile: &ClientProfile,
+        before: &Profiles,
+    ) -> Result<Entry<ClientConfig>, NetError> {
+        let label = label(
+            &profile.source,
+            "client",
+            profile.addr,
+            profile.server_name.as_deref(),
+        );
+        let system = profile.ca.is_none() && profile.ca_path.is_none();
+        let files = [
+            profile.certificate.as_deref(),
+            profile.private_key.as_deref(),
+            profile.passphrase_file.as_deref(),
+            profile.ca.as_deref(),
+            profile.crl.as_deref(),
+            system.then_some(Path::new(SYSTEM_ROOTS)),
+        ];
+        let print = self.print(profile, &files);
+        let provider = self.warn_client(profile, &label)?;
+        let (config, identity) = match known(&before.client, print, profile.ca_path.is_some()) {
+            Some(same) => same,
+            None => self.client(profile, &label, provider)?,
+        };
+        Ok(Entry {
+            selector: Selector {
+                addr: profile.addr,
+                name: profile.server_name.clone(),
+                mode: profile.server_name_mode,
+            },
+            id: profile.server_id.clone(),
+            print,
+            identity,
+            config,
+        })
+    }
+
+    fn warn_client(
+        &mut self,
+        profile: &ClientProfile,
+        label: &str,
+    ) -> Result<CryptoProvider, NetError> {
+        let text = match (profile.verify, profile.verify_name) {
+            (true, true) => None,
+            (true, false) => Some(
+                "the names of certificates are not verified, whoever has any valid certificate can read and change",
+            ),
+            (false, _) => {
+                Some("certificates are not verified, anybody in between can read and change")
+            }
+        };
+        if let Some(text) = text {
+            self.warnings
+                .push(format!("TLS client profile {label}: {text}"));
+        }
+        self.suites(label, &profile.ciphers, &profile.curves)
+    }
+
+    fn client(
+        &mut self,
+        profile: &ClientProfile,
+        label: &str,
+        provider: CryptoProvider,
+    ) -> Result<Chosen<ClientConfig>, NetError> {
+        let provider = Arc::new(provider);
+        let general = |e: rustls::Error| NetError::new(e.to_string());
+        let files = TrustFiles {
+            ca: profile.ca.as_deref(),
+            ca_path: profile.ca_path.as_deref(),
+            crl: profile.crl.as_deref(),
+            depth: profile.verify_depth,
+        };
+        // Without any authority every handshake fails, which is what was asked for.
+        let trust = Arc::new(self.trust(&files, label, &provider, true)?);
+        let verifier = ServerVerifier {
+            trust: Arc::clone(&trust),
+            verify: profile.verify,
+            name: profile.verify_name,
+            wildcards: profile.wildcards,
+        };
+        let versions = suites::versions(profile.min_version, profile.max_version);
+        let builder = ClientConfig::builder_with_provider(provider)
+            .with_protocol_versions(versions.map_err(NetError::new)?)
+            .map_err(general)?
             .dangerous()
-            .with_custom_certificate_verifier(verifier)
-    };
-    let mut config = match (&profile.certificate, &profile.private_key) {
-        (Some(certificate), Some(key)) => builder
-            .with_client_auth_cert(pem::chain(certificate)?, pem::key(key)?)
-            .map_err(|e| pem::file_error(certificate, e))?,
-        (Some(certificate), None) => {
-            return Err(pem::file_error(
-                certificate,
-                "no private_key is given for it",
-            ));
+            .with_custom_certificate_verifier(Arc::new(verifier));
+        let mut own = None;
+        let mut config = match &profile.certificate {
+            Some(certificate) => {
+                // Both may be in one file, as in Kamailio.
+                let key_file = profile.private_key.as_ref().unwrap_or(certificate);
+                let passphrase = Passphrase {
+                    file: profile.passphrase_file.as_deref(),
+                    env: profile.passphrase_env.as_deref(),
+                };
+                let chain = pem::chain(certificate)?;
+                own = chain.first().cloned();
+                builder
+                    .with_client_auth_cert(chain, keys::key(key_file, passphrase)?)
+                    .map_err(|e| mismatch(e, key_file, certificate))?
+            }
+            None => builder.with_no_client_auth(),
+        };
+        config.resumption = match self.cfg.session_cache {
+            0 => client::Resumption::disabled(),
+            size => client::Resumption::in_memory_sessions(size),
+        };
+        if let Some(log) = &self.key_log {
+            config.key_log = Arc::clone(log) as Arc<dyn KeyLog>;
         }
-        (None, _) => builder.with_no_client_auth(),
-    };
-    config.resumption = Resumption::in_memory_sessions(CLIENT_SESSIONS);
-    Ok(config)
+        // A name without an address, or with a wildcard, only selects.
+        let says_name = profile.addr.is_some() || profile.server_id.is_some();
+        let name = profile.server_name.clone();
+        let identity = Identity {
+            label: label.into(),
+            certificate: own,
+            server_name: name.filter(|n| says_name && !n.starts_with("*.")),
+            trust: Some(trust),
+            role: Role::Server,
+            insists: profile.verify,
+        };
+        Ok((Arc::new(config), Arc::new(identity)))
+    }
 }
 
-fn client_roots(profile: &ClientProfile) -> Result<RootCertStore, NetError> {
-    match &profile.ca {
-        Some(path) => pem::roots(path),
-        None if Path::new(SYSTEM_ROOTS).exists() => pem::roots(Path::new(SYSTEM_ROOTS)),
-        None => Ok(RootCertStore::empty()),
+fn add_roots(trust: &mut Trust, path: &Path) -> Result<(), NetError> {
+    let certificates = pem::chain(path)?;
+    // The system's list holds authorities only.
+    if path != Path::new(SYSTEM_ROOTS) {
+        let prints = certificates.iter().map(|c| fingerprint(c));
+        trust.pinned.extend(prints);
+    }
+    let (added, _ignored) = trust.roots.add_parsable_certificates(certificates);
+    if added == 0 {
+        return Err(pem::file_error(
+            path,
+            "no usable certificate authority in it",
+        ));
+    }
+    Ok(())
+}
+
+fn mismatch(error: rustls::Error, key: &Path, certificate: &Path) -> NetError {
+    match error {
+        rustls::Error::InconsistentKeys(_) => {
+            pem::file_error(key, format!("is not the key of {}", certificate.display()))
+        }
+        other => pem::file_error(certificate, other),
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn entry(addr: Option<&str>, name: Option<&str>, config: u8) -> Entry<u8> {
-        Entry {
-            addr: addr.map(|a| a.parse().unwrap()),
-            server_name: name.map(str::to_owned),
-            config: Arc::new(config),
-        }
+/// What was made of the same settings and files before. A directory of authorities
+/// is read anew each time.
+fn known<C>(before: &[Entry<C>], print: [u8; 32], has_directory: bool) -> Option<Chosen<C>> {
+    if has_directory {
+        return None;
     }
-
-    #[test]
-    fn the_closest_profile_wins() {
-        let here = "192.0.2.1:5061";
-        let entries = [
-            entry(None, None, 0),
-            entry(None, Some("*.example.org"), 1),
-            entry(Some(here), None, 2),
-            entry(Some(here), Some("a.example.org"), 3),
-        ];
-        let cases = [
-            ("192.0.2.9:5061", None, 0),
-            ("192.0.2.9:5061", Some("other.test"), 0),
-            ("192.0.2.9:5061", Some("A.Example.org"), 1),
-            (here, None, 2),
-            (here, Some("b.example.org"), 2),
-            (here, Some("a.example.org"), 3),
-        ];
-        for (addr, name, expected) in cases {
-            let found = best(&entries, Some(addr.parse().unwrap()), name);
-            assert_eq!(found.map(|c| **c), Some(expected), "{addr} {name:?}");
-        }
-    }
-
-    #[test]
-    fn a_wildcard_stands_for_one_label() {
-        assert!(covers_name("*.example.org", "sip.example.org"));
-        assert!(!covers_name("*.example.org", "a.b.example.org"));
-        assert!(!covers_name("*.example.org", "example.org"));
-    }
+    before.iter().find(|e| e.print == print).map(Entry::chosen)
 }

@@ -38,6 +38,7 @@ mod sl;
 mod table;
 mod textops;
 mod textopsx;
+mod tls;
 mod tm;
 mod tmx;
 mod xlog;

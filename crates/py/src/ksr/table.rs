@@ -6,7 +6,7 @@ use super::{Function, builtin};
 
 /// Every function, module by module.
 pub fn all() -> impl Iterator<Item = &'static Function> {
-    let tables: [&'static [Function]; 18] = [
+    let tables: [&'static [Function]; 19] = [
         super::core::FUNCTIONS,
         super::corex::FUNCTIONS,
         super::hdr::FUNCTIONS,
@@ -22,6 +22,7 @@ pub fn all() -> impl Iterator<Item = &'static Function> {
         super::sl::FUNCTIONS,
         super::textops::FUNCTIONS,
         super::textopsx::FUNCTIONS,
+        super::tls::FUNCTIONS,
         super::tm::FUNCTIONS,
         super::tmx::FUNCTIONS,
         super::xlog::FUNCTIONS,

@@ -1,0 +1,222 @@
+"""TLS of a running server: `tls.list`, `tls.info`, `tls.options`, `tls.reload`, `tls.kill`, and changed files.
+
+Names and shapes are those of Kamailio's module tls; keys that say more come after them.
+"""
+
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from sipwright import _engine, log
+from sipwright.control.rpc import FAILED, Rpc, RpcError
+from sipwright.settings.engine import profiles, tls_json
+from sipwright.settings.errors import SettingsError
+from sipwright.settings.model import Settings
+from sipwright.settings.tls_cfg import TlsCfg
+
+if TYPE_CHECKING:
+    from sipwright.server import Server
+
+_FILES: Final = ("certificate", "private_key", "passphrase_file", "ca_list", "crl", "ocsp_response")
+# What is known of a file: changed when any of it does. A link is followed.
+_State = tuple[int, int, int, int] | None
+
+
+class TlsControl:
+    """Reloads profiles and the files that they name; one reload at a time."""
+
+    def __init__(self, server: "Server", reread: Callable[[], Settings] | None = None) -> None:
+        self._server = server
+        self._reread = reread
+        self._lock = threading.Lock()
+        self._settings = server.settings
+        self._cfg = profiles(server.settings.tls)
+        self._files: dict[Path, _State] = self._look()
+        self._changed: dict[Path, _State] | None = None
+
+    @property
+    def settings(self) -> Settings:
+        """The settings whose part `tls` is in force."""
+        return self._settings
+
+    @property
+    def cfg(self) -> TlsCfg:
+        """The profiles in force."""
+        return self._cfg
+
+    def reload(self) -> None:
+        """Reads settings, tls.cfg and all files again. Raises SettingsError or BindError; then nothing has changed."""
+        with self._lock:
+            settings = self._server.settings
+            if self._reread is not None:
+                settings = settings.model_copy(update={"tls": self._reread().tls})
+                settings = self._filled(settings)
+            self._replace(settings)
+
+    def _filled(self, settings: Settings) -> Settings:
+        """With the development certificate that the start made where there was no other."""
+        tls, started = settings.tls, self._server.settings.tls
+        if tls.certificate or tls.server or tls.config or started.certificate is None:
+            return settings
+        update = {"certificate": started.certificate, "private_key": started.private_key}
+        return settings.model_copy(update={"tls": tls.model_copy(update=update)})
+
+    def _replace(self, settings: Settings) -> None:
+        self._files = self._look()
+        cfg = profiles(settings.tls)
+        warnings = [*cfg.warnings, *self._server.engine.reload_tls(tls_json(settings))]
+        self._settings, self._cfg = settings, cfg
+        self._files = self._look()
+        for text in warnings:
+            log.warning(text)
+
+    def watch(self) -> None:
+        """Reloads the files of the profiles in force once they have changed and then stayed as they are for a look.
+
+        The profiles themselves, in tls.cfg and the settings, are read again only on command.
+        """
+        if not self._lock.acquire(blocking=False):
+            return
+        try:
+            now = self._look()
+            if now == self._files:
+                self._changed = None
+            elif now != self._changed:
+                self._changed = now  # perhaps half written
+            else:
+                self._changed = None
+                self._reload_changed(now)
+        finally:
+            self._lock.release()
+
+    def _reload_changed(self, now: dict[Path, _State]) -> None:
+        names = ", ".join(str(path) for path, state in now.items() if self._files.get(path) != state)
+        self._files = now
+        try:
+            for text in self._server.engine.reload_tls(tls_json(self._settings)):
+                log.warning(text)
+        except (SettingsError, _engine.BindError, _engine.ConfigError) as error:
+            log.error(f"TLS: {names} changed, what was read before stays in force: {error}")
+        else:
+            log.notice(f"TLS: {names} changed and is in force")
+
+    def _look(self) -> dict[Path, _State]:
+        inside = [*(p.profile for p in self._cfg.server), *(p.profile for p in self._cfg.client)]
+        found = (getattr(profile, name) for profile in inside for name in _FILES if hasattr(profile, name))
+        return {path: _state(path) for path in found if path is not None}
+
+
+def _state(path: Path) -> _State:
+    try:
+        stat = os.stat(path)
+    except OSError:
+        return None
+    return stat.st_mtime_ns, stat.st_size, stat.st_ino, stat.st_dev
+
+
+def register(rpc: Rpc, server: "Server") -> None:
+    """Adds the methods of TLS."""
+    rpc.add("tls.list", lambda: connections(server))
+    rpc.add("tls.info", lambda: info(server))
+    rpc.add("tls.options", lambda: options(server))
+    rpc.add("tls.reload", lambda: reload(server), blocking=True)
+    rpc.add("tls.kill", lambda conid: kill(server, conid))
+
+
+def reload(server: "Server") -> str:
+    """Kamailio's answer, or an error that says which file is wrong."""
+    try:
+        server.tls.reload()
+    except (SettingsError, _engine.BindError, _engine.ConfigError) as error:
+        text = f"TLS reload failed, what was read before stays in force: {error}"
+        log.error(text)
+        raise RpcError(FAILED, text) from error
+    log.notice("TLS: certificates, keys and profiles were reloaded")
+    return "Ok. TLS configuration reloaded."
+
+
+def connections(server: "Server") -> list[dict[str, Any]]:
+    """Open TLS connections: `src` is the other side, as in Kamailio."""
+    rows = []
+    for (conid, source, local, outbound, state, timeout_ms, queued), agreed in server.engine.tls_connections():
+        row: dict[str, Any] = {
+            "id": conid,
+            "timeout": timeout_ms // 1000,
+            "src_ip": source[0],
+            "src_port": source[1],
+            "dst_ip": local[0],
+            "dst_port": local[1],
+            "cipher": "",
+            "ct_wq_size": queued,
+            "enc_rd_buf": 0,
+            "flags": 0,
+            "state": "established" if state == "open" else state,
+            "outbound": outbound,
+        }
+        if agreed is not None:
+            names = ("cipher", "version", "profile", "server_name", "verified", "resumed")
+            row |= dict(zip(names, agreed, strict=True))
+        rows.append(row)
+    return rows
+
+
+def info(server: "Server") -> dict[str, Any]:
+    """How many connections there are and may be, and what waits in them."""
+    open_now = server.engine.tls_connections()
+    stats = server.engine.stats()
+    handshakes = {name: stats[name] for name in stats if name.startswith(("handshakes_", "tls_"))}
+    return {
+        "max_connections": server.settings.limits.connections,
+        "opened_connections": len(open_now),
+        "clear_text_write_queued_bytes": sum(plain[6] for plain, _ in open_now),
+        **handshakes,
+    }
+
+
+def options(server: "Server") -> dict[str, Any]:
+    """Kamailio's names with what is in force, and every profile."""
+    settings, cfg = server.tls.settings, server.tls.cfg
+    tls = settings.tls
+    method = "TLSv1.3" if tls.min_version == "1.3" else "TLSv1.2+"
+    return {
+        "force_run": 0,
+        "method": method,
+        "verify_certificate": int(tls.verify_server),
+        "verify_depth": tls.verify_depth,
+        "require_certificate": int(tls.verify_client == "require"),
+        "verify_client": {"none": "off", "require": "on"}.get(tls.verify_client, tls.verify_client),
+        "private_key": _text(tls.private_key),
+        "ca_list": _text(tls.ca_list),
+        "certificate": _text(tls.certificate),
+        "cipher_list": tls.cipher_list or None,
+        "session_cache": tls.session_cache,
+        "config": _text(tls.config),
+        "connection_timeout": settings.timeouts.idle_ms // 1000,
+        "disable_compression": 1,
+        "send_close_notify": 1,
+        "con_ct_wq_max": settings.limits.write_buffer_bytes,
+        "threads_mode": tls.threads_mode,
+        "session_tickets": tls.session_tickets,
+        "ticket_lifetime_s": tls.ticket_lifetime_s,
+        "watch_s": tls.watch_s,
+        "server": [_profile(placed.source, placed.profile.model_dump(mode="json")) for placed in cfg.server],
+        "client": [_profile(placed.source, placed.profile.model_dump(mode="json")) for placed in cfg.client],
+    }
+
+
+def _profile(source: str, values: dict[str, Any]) -> dict[str, Any]:
+    return {"profile": source, **{name: value for name, value in values.items() if value not in (None, "", [])}}
+
+
+def _text(path: Path | None) -> str | None:
+    return None if path is None else str(path)
+
+
+def kill(server: "Server", conid: int) -> str:
+    """Closes a TLS connection by its id in `tls.list`."""
+    known = {plain[0] for plain, _ in server.engine.tls_connections()}
+    if conid not in known or not server.engine.close_connection(conid):
+        raise RpcError(FAILED, f"there is no TLS connection {conid}")
+    return "Ok. TLS connection closed."
