@@ -61,19 +61,33 @@ impl PendingTable {
     #[must_use]
     pub fn key(&self, msg: &Message) -> PendingKey {
         let mut h = self.hasher.build_hasher();
+        msg.method_name().hash(&mut h);
+        Self::hash_request(msg, &mut h);
+        h.finish()
+    }
+
+    /// The same for a request, its CANCEL and the ACK of its failure, whose methods alone
+    /// tell them apart (RFC 3261 sections 9.1, 17.1.1.3).
+    #[must_use]
+    pub fn family(&self, msg: &Message) -> PendingKey {
+        let mut h = self.hasher.build_hasher();
+        Self::hash_request(msg, &mut h);
+        h.finish()
+    }
+
+    fn hash_request(msg: &Message, h: &mut impl Hasher) {
         let via = msg.via();
         let branch = via.branch.map_or(&b""[..], |s| msg.get(s));
-        msg.method_name().hash(&mut h);
-        msg.get(via.host).hash(&mut h);
-        via.port.hash(&mut h);
-        branch.hash(&mut h);
-        if !branch.starts_with(b"z9hG4bK") {
-            msg.uri().hash(&mut h);
-            msg.call_id().hash(&mut h);
-            msg.cseq().hash(&mut h);
-            msg.from().tag.map(|s| msg.get(s)).hash(&mut h);
+        msg.get(via.host).hash(h);
+        via.port.hash(h);
+        branch.hash(h);
+        // The bare cookie is no better than none (RFC 4475 section 3.2.1).
+        if !branch.starts_with(b"z9hG4bK") || branch.len() == 7 {
+            msg.uri().hash(h);
+            msg.call_id().hash(h);
+            msg.cseq().hash(h);
+            msg.from().tag.map(|s| msg.get(s)).hash(h);
         }
-        h.finish()
     }
 
     fn stripe(

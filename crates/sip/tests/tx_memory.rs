@@ -64,6 +64,7 @@ fn add_branch(layer: &mut TxLayer<u64>, tx: TxId, index: u16, shared: &Bytes) {
         flow: flow(),
         uri: shared.slice(7..20),
         server_name: None,
+        fallback: None,
         on_reply: None,
         on_failure: None,
     };

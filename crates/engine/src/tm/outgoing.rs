@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use sipwright_sip::script::{BranchTarget, RouteType, forward};
-use sipwright_sip::types::{Flow, SocketInfo};
+use sipwright_sip::types::{Flow, Proto, SocketInfo};
 
 use super::Slot;
 use crate::core::Core;
@@ -15,12 +15,17 @@ use crate::reply::hex16;
 use crate::route::{self, NextHop, RouteError};
 use crate::session::{Callback, Current};
 
+/// Start of the branches of requests without a transaction.
+const STATELESS: &str = "z9hG4bKsl";
+
 /// A request as it leaves.
 pub(super) struct Outgoing {
     pub flow: Flow,
     pub bytes: Bytes,
     /// Name that the certificate of the other side must be valid for.
     pub server_name: Option<Arc<str>>,
+    /// Where else, and as what, if there is no connection to be had.
+    pub fallback: Option<(Flow, Bytes)>,
 }
 
 impl Core {
@@ -38,6 +43,7 @@ impl Core {
             None => route::next_hop(forward::next_hop(target))?,
         };
         let places = self.places(slot, &hop)?;
+        let stateful = !via_branch.starts_with(STATELESS);
         let outgoing = slot.with(|c| {
             let (place, socket) = places
                 .iter()
@@ -45,14 +51,62 @@ impl Core {
                 .ok_or(RouteError::NoSocket(places[0].proto))?;
             let bytes = forward::build_branch(&c.ctx, socket, via_branch, target);
             let flow = flow_to(place, socket);
-            Ok(Outgoing {
+            let small = Outgoing {
                 flow,
                 bytes: bytes.into(),
-                server_name: hop.name.filter(|_| flow.proto.is_secure()),
-            })
+                server_name: hop.name.clone().filter(|_| flow.proto.is_secure()),
+                fallback: None,
+            };
+            // Nobody would notice the refusal of what leaves without state.
+            if !stateful || !self.is_too_large(c, target, &hop, &small) {
+                return Ok(small);
+            }
+            Ok(self.by_stream(c, target, via_branch, &hop, small))
         })?;
         let dropped = self.has_onsend_route() && onsend_drops(slot, outgoing.flow);
         Ok((!dropped).then_some(outgoing))
+    }
+
+    /// Whether a request ought not to leave by UDP (RFC 3261 section 18.1.1), neither the
+    /// next hop nor the script having chosen it.
+    fn is_too_large(
+        &self,
+        cur: &Current,
+        target: &BranchTarget,
+        hop: &NextHop,
+        out: &Outgoing,
+    ) -> bool {
+        let bound = self.config.forward.udp_mtu;
+        bound > 0
+            && out.bytes.len() > bound
+            && out.flow.proto == Proto::Udp
+            && hop.proto.is_none()
+            && target.socket.or(cur.ctx.force_socket).is_none()
+    }
+
+    /// The same request over a connection, if one of our sockets is for that, and by UDP
+    /// if there is none to be had.
+    fn by_stream(
+        &self,
+        cur: &Current,
+        target: &BranchTarget,
+        via_branch: &str,
+        hop: &NextHop,
+        small: Outgoing,
+    ) -> Outgoing {
+        let place = Target {
+            proto: self.config.forward.udp_mtu_try_proto,
+            addr: small.flow.remote,
+        };
+        let Ok(socket) = socket_for(cur, target, &place) else {
+            return small;
+        };
+        Outgoing {
+            flow: flow_to(&place, socket),
+            bytes: forward::build_branch(&cur.ctx, socket, via_branch, target).into(),
+            server_name: hop.name.clone().filter(|_| place.proto.is_secure()),
+            fallback: Some((small.flow, small.bytes)),
+        }
     }
 
     /// Where a next hop is, best first and at least one place (RFC 3263 section 4).
@@ -89,10 +143,11 @@ impl Core {
         }
     }
 
-    /// Branch of a request forwarded without state (RFC 3261 section 16.11).
+    /// Branch of a request forwarded without state: the same for its retransmissions, its
+    /// CANCEL and the ACK of its failure (RFC 3261 section 16.11).
     fn stateless_branch(&self, cur: &Current) -> String {
-        let key = hex16(self.pending.key(&cur.ctx.msg));
-        format!("z9hG4bKsl{}", String::from_utf8_lossy(&key))
+        let key = hex16(self.pending.family(&cur.ctx.msg));
+        format!("{STATELESS}{}", String::from_utf8_lossy(&key))
     }
 }
 

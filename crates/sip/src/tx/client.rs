@@ -30,12 +30,16 @@ impl<D> Work<'_, D> {
         };
         let default = || self.tx.hooks.as_ref()?.on_branch_failure.clone();
         let on_failure = spec.on_failure.or_else(default);
-        let hooked = spec.on_reply.is_some() || on_failure.is_some() || spec.server_name.is_some();
+        let hooked = spec.on_reply.is_some()
+            || on_failure.is_some()
+            || spec.server_name.is_some()
+            || spec.fallback.is_some();
         let extra = hooked.then(|| {
             Box::new(Extra {
                 on_reply: spec.on_reply,
                 on_failure,
                 server_name: spec.server_name,
+                fallback: spec.fallback,
                 ..Extra::default()
             })
         });
@@ -56,6 +60,24 @@ impl<D> Work<'_, D> {
             blind: false,
         });
         let branch = self.tx.branches.len() - 1;
+        self.client_actions(branch, kind.table().entry, With::Nothing);
+    }
+
+    /// The transport could not send for a branch: it takes the other way if it has one and
+    /// nothing has come back by the first; else it has failed (section 18.4).
+    pub(super) fn unreachable(&mut self, branch: usize) {
+        let this = &mut self.tx.branches[branch];
+        let fallback = this.extra.as_mut().and_then(|e| e.fallback.take());
+        let fresh = matches!(this.machine.state(), State::Calling | State::Trying);
+        let Some((flow, bytes)) = fallback.filter(|_| fresh) else {
+            self.client_event(branch, Event::TransportError, With::Nothing);
+            return;
+        };
+        let kind = this.machine.kind();
+        this.machine = Machine::new(kind, flow.proto.is_reliable());
+        this.flow = flow;
+        this.bytes = bytes;
+        this.extra().server_name = None;
         self.client_actions(branch, kind.table().entry, With::Nothing);
     }
 

@@ -4,7 +4,6 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
-use super::client::With;
 use super::id::{SERVER, TxId};
 use super::layer::TxLayer;
 use super::machine::Machine;
@@ -206,7 +205,7 @@ impl<D> TxLayer<D> {
                     work.server_event(Event::TransportError);
                 }
             } else if usize::from(branch) < work.tx.branches.len() {
-                work.client_event(usize::from(branch), Event::TransportError, With::Nothing);
+                work.unreachable(usize::from(branch));
             }
         });
     }

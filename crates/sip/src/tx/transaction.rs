@@ -39,6 +39,9 @@ pub struct BranchSpec {
     pub flow: Flow,
     /// Name that a certificate there must be valid for; `None` for the address.
     pub server_name: Option<Arc<str>>,
+    /// Where else and as what it is to leave if the first way cannot be gone, such as by
+    /// UDP when there is no connection (RFC 3261 section 18.1.1).
+    pub fallback: Option<(Flow, Bytes)>,
     /// Its Request-URI.
     pub uri: Bytes,
     /// Route to run for its responses instead of the transaction's.
@@ -84,6 +87,8 @@ pub(super) struct Extra {
     pub(super) on_failure: Option<Arc<str>>,
     /// See [`BranchSpec::server_name`].
     pub(super) server_name: Option<Arc<str>>,
+    /// See [`BranchSpec::fallback`]; taken when it is used.
+    pub(super) fallback: Option<(Flow, Bytes)>,
     /// The ACK for its failure, for retransmissions.
     pub(super) ack: Option<Bytes>,
     /// Lines for the CANCEL that is to be sent once a provisional response came.

@@ -232,6 +232,7 @@ impl Ladder {
             flow: self.flow(callee),
             uri: uri.into(),
             server_name: None,
+            fallback: None,
             on_reply: None,
             on_failure: None,
         }
