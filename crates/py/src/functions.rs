@@ -45,7 +45,7 @@ pub fn set_destination(
     check_target(uri, dst_uri, path)?;
     scope::with(|c| {
         let ctx = &mut c.ctx;
-        ctx.new_uri = Some(uri.as_bytes().to_vec());
+        ctx.set_uri(uri.as_bytes().to_vec());
         ctx.dst_uri = bytes(dst_uri);
         ctx.path_vec = bytes(path);
         ctx.bflags = bflags;

@@ -162,7 +162,7 @@ impl Message {
     fn rewrite_ruri(&self, uri: &str) -> PyResult<bool> {
         self.valid()?;
         refuse_line_breaks(uri)?;
-        scope::with(|c| c.ctx.new_uri = Some(uri.as_bytes().to_vec()));
+        scope::with(|c| c.ctx.set_uri(uri.as_bytes().to_vec()));
         Ok(true)
     }
 
@@ -171,7 +171,7 @@ impl Message {
     fn set_dst_uri(&self, uri: &str) -> PyResult<bool> {
         self.valid()?;
         refuse_line_breaks(uri)?;
-        scope::with(|c| c.ctx.dst_uri = Some(uri.as_bytes().to_vec()));
+        scope::with(|c| c.ctx.set_dst_uri(uri.as_bytes().to_vec()));
         Ok(true)
     }
 

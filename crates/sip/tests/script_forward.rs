@@ -145,41 +145,6 @@ fn the_main_branch_has_what_the_script_set() {
     assert_eq!(forward::branches(&c), [main]);
 }
 
-#[test]
-fn branches_by_preference() {
-    let mut c = ctx(INVITE);
-    c.q = Some(500);
-    for (uri, q) in [
-        ("sip:a", "0.3"),
-        ("sip:b", ""),
-        ("sip:c", "1.0"),
-        ("sip:d", "0.5"),
-        ("sip:e", "0.3"),
-    ] {
-        assert_eq!(
-            corex::append_branch_uri_q(&mut c, uri.as_bytes(), q.as_bytes()),
-            1
-        );
-    }
-    let groups: Vec<Vec<String>> = forward::groups_by_q(forward::branches(&c))
-        .into_iter()
-        .map(|g| {
-            g.into_iter()
-                .map(|b| String::from_utf8(b.uri).unwrap())
-                .collect()
-        })
-        .collect();
-    let main = String::from_utf8(c.msg.uri().to_vec()).unwrap();
-    assert_eq!(
-        groups,
-        [
-            vec!["sip:b", "sip:c"],
-            vec![&main, "sip:d"],
-            vec!["sip:a", "sip:e"]
-        ]
-    );
-}
-
 // checked against Kamailio 5.6
 #[test]
 fn from_and_to_change_when_it_leaves() {

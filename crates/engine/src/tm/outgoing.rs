@@ -123,11 +123,8 @@ impl Core {
 
     /// `KSR.forward`: passes the message on without state (RFC 3261 section 16.11).
     pub fn forward_stateless<S: Slot>(&self, slot: &S, forced: Option<NextHop>) -> i32 {
-        let (target, branch) = slot.with(|c| {
-            let main = forward::branches(&c.ctx).into_iter().next();
-            (main, self.stateless_branch(c))
-        });
-        let Some(target) = target else { return -1 };
+        let (target, branch) =
+            slot.with(|c| (forward::main_branch(&c.ctx), self.stateless_branch(c)));
         match self.build(slot, &target, &branch, forced.as_ref()) {
             Ok(Some(out)) => {
                 self.send(&out.flow, out.bytes, None, out.server_name.as_deref());

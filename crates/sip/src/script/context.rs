@@ -12,6 +12,7 @@ use super::avp::{AvpList, XavpList};
 use super::env::Env;
 use super::iterators::Iterators;
 use super::rr::RrState;
+use super::serial::Kept;
 use super::vars::Vars;
 
 /// Wall-clock time in microseconds since 1970-01-01 UTC, given by the caller.
@@ -150,12 +151,24 @@ pub struct BranchTarget {
 pub struct TxData {
     /// Message flags 0..=31.
     pub flags: u32,
+    /// How often it was saved. Of two routes that run at the same time the first one
+    /// that ends is the one whose changes last.
+    pub revision: u32,
     /// Extended flags (corex), 64 of them.
     pub xflags: u64,
     /// `$avp(..)`.
     pub avps: AvpList,
     /// `$xavp(..)`, `$xavu(..)` and `$xavi(..)`.
     pub xavps: XavpList,
+    /// What few transactions have.
+    pub kept: Option<Box<Kept>>,
+}
+
+impl TxData {
+    /// What few transactions have, made if need be.
+    pub fn kept(&mut self) -> &mut Kept {
+        self.kept.get_or_insert_default()
+    }
 }
 
 /// What tm tells the routes that it runs.
@@ -223,6 +236,9 @@ pub struct Context {
     pub path_vec: Option<Vec<u8>>,
     /// Appended branches.
     pub branches: Vec<BranchTarget>,
+    /// The main destination is none any more: it was tried, or is among the appended
+    /// branches. Setting the request-URI or the next hop makes it one again.
+    pub uri_used: bool,
     /// Max-Forwards after `process_maxfwd`.
     pub max_forwards: Option<u32>,
     /// URIs of contacts that `set_contact_alias` changed, with where they were.
@@ -316,6 +332,7 @@ impl Context {
             dst_uri: None,
             path_vec: None,
             branches: Vec::new(),
+            uri_used: false,
             max_forwards: None,
             contact_aliases: Vec::new(),
             received: None,
@@ -350,6 +367,64 @@ impl Context {
     #[must_use]
     pub fn uri(&self) -> &[u8] {
         self.new_uri.as_deref().unwrap_or_else(|| self.msg.uri())
+    }
+
+    /// Sets the request-URI: a destination to try.
+    pub fn set_uri(&mut self, uri: Vec<u8>) {
+        self.new_uri = Some(uri);
+        self.uri_used = false;
+    }
+
+    /// Sets the next hop: the request-URI is to be tried there.
+    pub fn set_dst_uri(&mut self, uri: Vec<u8>) {
+        self.dst_uri = Some(uri);
+        self.uri_used = false;
+    }
+
+    /// A copy for failure routes and others that run later: URIs and edits as they are,
+    /// without what belongs to this run of the script or to the transaction.
+    #[must_use]
+    pub fn snapshot(&self) -> Self {
+        let empty = Self::new(
+            Arc::clone(&self.env),
+            Arc::clone(&self.msg),
+            self.flow,
+            self.now,
+        );
+        Self {
+            msg_id: self.msg_id,
+            addresses: self.addresses.clone(),
+            edits: self.edits.clone(),
+            new_uri: self.new_uri.clone(),
+            dst_uri: self.dst_uri.clone(),
+            path_vec: self.path_vec.clone(),
+            max_forwards: self.max_forwards,
+            contact_aliases: self.contact_aliases.clone(),
+            received: self.received.clone(),
+            q: self.q,
+            bflags: self.bflags,
+            binding: self.binding.clone(),
+            force_socket: self.force_socket,
+            force_rport: self.force_rport,
+            local_rport: self.local_rport,
+            advertised_host: self.advertised_host.clone(),
+            advertised_port: self.advertised_port,
+            send_flags: self.send_flags,
+            record_route: self.record_route.clone(),
+            route_params: self.route_params.clone(),
+            uri_used: true,
+            ..empty
+        }
+    }
+
+    /// Takes the edits of another context of the same message instead of its own.
+    pub fn edits_of(&mut self, other: &Self) {
+        self.msg = Arc::clone(&other.msg);
+        self.addresses = other.addresses.clone();
+        self.edits = other.edits.clone();
+        self.max_forwards = other.max_forwards;
+        self.contact_aliases.clone_from(&other.contact_aliases);
+        self.record_route = other.record_route.clone();
     }
 
     /// Where the main branch goes: the destination URI if set, else the request-URI.

@@ -34,21 +34,32 @@ pub fn is_faked_msg(ctx: &Context) -> i32 {
     ))
 }
 
-/// `KSR.corex.append_branch`: the request-URI in force as a further destination.
+/// `KSR.corex.append_branch`: the request-URI in force as a further destination. It is
+/// not the main one as well then, unless it is set anew.
 pub fn append_branch(ctx: &mut Context) -> i32 {
     let branch = BranchTarget {
+        q: ctx.q,
+        ..like_main(ctx, ctx.uri())
+    };
+    let code = push_branch(ctx, branch);
+    ctx.uri_used |= code > 0;
+    code
+}
+
+/// A destination by the next hop, path, flags and socket of the main one.
+fn like_main(ctx: &Context, uri: &[u8]) -> BranchTarget {
+    BranchTarget {
         dst_uri: ctx.dst_uri.clone(),
         path: ctx.path_vec.clone(),
         socket: ctx.force_socket,
         flags: ctx.bflags,
-        q: ctx.q,
-        uri: ctx.uri().to_vec(),
+        uri: uri.to_vec(),
         ..BranchTarget::default()
-    };
-    push_branch(ctx, branch)
+    }
 }
 
-/// `KSR.corex.append_branch_uri`: a further destination.
+/// `KSR.corex.append_branch_uri`: a further destination, by the next hop of the main one
+/// if that is set.
 pub fn append_branch_uri(ctx: &mut Context, uri: &[u8]) -> i32 {
     append_branch_uri_q(ctx, uri, b"")
 }
@@ -73,11 +84,23 @@ pub fn append_branch_uri_q(ctx: &mut Context, uri: &[u8], q: &[u8]) -> i32 {
         return -1;
     }
     let branch = BranchTarget {
-        uri: uri.to_vec(),
         q,
-        ..BranchTarget::default()
+        ..like_main(ctx, uri)
     };
     push_branch(ctx, branch)
+}
+
+/// `$br = uri`: a further destination, with nothing of the main one's.
+pub(super) fn append_plain_branch(ctx: &mut Context, uri: &[u8]) -> bool {
+    if uri.is_empty() || !is_token_text(uri) {
+        ctx.complain("$br: blank or control character in the URI");
+        return false;
+    }
+    let branch = BranchTarget {
+        uri: uri.to_vec(),
+        ..BranchTarget::default()
+    };
+    push_branch(ctx, branch) > 0
 }
 
 fn push_branch(ctx: &mut Context, branch: BranchTarget) -> i32 {

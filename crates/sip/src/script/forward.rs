@@ -12,12 +12,14 @@ use crate::types::{SocketInfo, push_decimal};
 use super::context::{BranchTarget, Context};
 use super::rr::record_route_lines;
 
-/// The destinations of the request: the main one, then the appended branches in the
-/// order of their making. [`groups_by_q`] puts them in the order of preference.
+/// The destinations of the request: the main one, unless it was used before, then the
+/// appended branches in the order of their making.
 #[must_use]
 pub fn branches(ctx: &Context) -> Vec<BranchTarget> {
     let mut all = Vec::with_capacity(1 + ctx.branches.len());
-    all.push(main_branch(ctx));
+    if !ctx.uri_used {
+        all.push(main_branch(ctx));
+    }
     all.extend(ctx.branches.iter().cloned());
     all
 }
@@ -38,22 +40,6 @@ pub fn main_branch(ctx: &Context) -> BranchTarget {
         ruid: binding.and_then(|b| b.ruid.clone()),
         location_ua: binding.and_then(|b| b.location_ua.clone()),
     }
-}
-
-/// Destinations grouped by q, the highest first; no q counts as 1.0
-/// (RFC 3261 section 16.6: targets of equal q are tried in parallel).
-#[must_use]
-pub fn groups_by_q(mut targets: Vec<BranchTarget>) -> Vec<Vec<BranchTarget>> {
-    targets.sort_by_key(|t| std::cmp::Reverse(t.q.unwrap_or(1000)));
-    let mut groups: Vec<Vec<BranchTarget>> = Vec::new();
-    for target in targets {
-        let q = target.q.unwrap_or(1000);
-        match groups.last_mut() {
-            Some(group) if group[0].q.unwrap_or(1000) == q => group.push(target),
-            _ => groups.push(vec![target]),
-        }
-    }
-    groups
 }
 
 /// The URI to resolve for a branch: its destination URI, the first URI of its path, or

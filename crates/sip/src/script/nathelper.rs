@@ -261,8 +261,8 @@ pub fn handle_ruri_alias_mode(ctx: &mut Context, mode: i64) -> i32 {
     let Some(new) = composed(&uri) else {
         return -1;
     };
-    ctx.new_uri = Some(new);
-    ctx.dst_uri = Some(dst);
+    ctx.set_uri(new);
+    ctx.set_dst_uri(dst);
     1
 }
 

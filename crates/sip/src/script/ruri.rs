@@ -13,7 +13,7 @@ pub fn seturi(ctx: &mut Context, uri: &[u8]) -> bool {
         return false;
     }
     if !uri.is_empty() {
-        ctx.new_uri = Some(uri.to_vec());
+        ctx.set_uri(uri.to_vec());
     }
     true
 }
@@ -39,7 +39,11 @@ pub fn setdsturi(ctx: &mut Context, uri: &[u8]) -> bool {
         ctx.complain("setdsturi: blank or control character in the URI");
         return false;
     }
-    ctx.dst_uri = (!uri.is_empty()).then(|| uri.to_vec());
+    if uri.is_empty() {
+        ctx.dst_uri = None;
+    } else {
+        ctx.set_dst_uri(uri.to_vec());
+    }
     true
 }
 
@@ -69,7 +73,7 @@ pub(super) enum Part<'a> {
 fn rewrite(ctx: &mut Context, part: Part<'_>) -> bool {
     match with_part(ctx.uri(), part) {
         Some(uri) => {
-            ctx.new_uri = Some(uri);
+            ctx.set_uri(uri);
             true
         }
         None => {

@@ -182,7 +182,7 @@ fn with_params(ctx: &mut Context, change: impl FnOnce(&[u8]) -> Option<Vec<u8>>)
     let Some(new) = composed(&uri) else {
         return -1;
     };
-    ctx.new_uri = Some(new);
+    ctx.set_uri(new);
     1
 }
 

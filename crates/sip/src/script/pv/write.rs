@@ -46,7 +46,7 @@ pub(super) fn plain(ctx: &mut Context, class: Class, value: Value<'_>) -> bool {
         Class::ScriptFlags => number(&value).map(|n| ctx.sflags = n).is_some(),
         Class::BranchFlags => number(&value).map(|n| ctx.bflags = n).is_some(),
         Class::BranchUri => match value {
-            Value::Str(uri) => corex::append_branch_uri(ctx, &uri) > 0,
+            Value::Str(uri) => corex::append_plain_branch(ctx, &uri),
             Value::Null => {
                 ctx.branches.clear();
                 true
