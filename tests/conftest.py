@@ -21,7 +21,7 @@ class Start(Protocol):
     """Starts a server with a script: a name in support/scripts, a path, or none for the default script.
 
     `listen` are protocols, or `proto:host`, on free ports; UDP without any. `settings` and `arguments` are for
-    Sipwright only.
+    Sipwright only, `kamailio_config` is added to the other's kamailio.cfg.
     """
 
     def __call__(
@@ -33,6 +33,7 @@ class Start(Protocol):
         workers: int = 2,
         settings: Mapping[str, object] | None = None,
         arguments: Sequence[str] = (),
+        kamailio_config: str = "",
     ) -> Server: ...
 
 
@@ -50,6 +51,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
             workers: int = 2,
             settings: Mapping[str, object] | None = None,
             arguments: Sequence[str] = (),
+            kamailio_config: str = "",
         ) -> Server:
             path = SCRIPTS / script if isinstance(script, str) else script
             addresses = [Listen(*text.split(":", 1)) for text in listen or ("udp",)]  # type: ignore[arg-type]
@@ -57,7 +59,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
             counted = counted and path is not None
             server: Server
             if kind == "kamailio":
-                server = Kamailio(path, directory, addresses, workers, counted)
+                server = Kamailio(path, directory, addresses, workers, counted, extra_config=kamailio_config)
             else:
                 server = Sipwright(
                     path, directory, addresses, workers, counted, settings=settings or {}, arguments=arguments

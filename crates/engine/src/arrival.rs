@@ -235,12 +235,13 @@ impl Core {
     ) {
         let now = self.now();
         let mut out = Vec::new();
-        let reason = msg
-            .find(b"Reason")
-            .next()
-            .map_or_else(Vec::new, |h| msg.get(h.full).to_vec());
         let tag = {
             let mut shard = self.shard(invite);
+            let wanted = shard.get(invite).and_then(Transaction::cancel_reason);
+            let reason = match wanted.unwrap_or(self.config.tm.e2e_cancel_reason) {
+                true => reasons(msg),
+                false => Vec::new(),
+            };
             shard.cancel(now, invite, &reason, &mut out);
             shard.get(invite).map(Transaction::to_tag)
         };
@@ -252,4 +253,10 @@ impl Core {
         self.reply_tagged(msg, flow, &reply, tag.as_deref().map(str::as_bytes));
         self.flush(&mut out);
     }
+}
+
+/// The lines of a message that say why (RFC 3326).
+fn reasons(msg: &Message) -> Vec<u8> {
+    let lines = msg.find(b"Reason").map(|h| msg.get(h.full));
+    lines.collect::<Vec<_>>().concat()
 }

@@ -31,6 +31,8 @@ pub struct EngineConfig {
     pub timeouts: Timeouts,
     /// Transaction timers (RFC 3261 section 17, RFC 6026).
     pub timers: Timers,
+    /// What transactions do (Kamailio's module tm).
+    pub tm: TmConfig,
     /// UDP socket options.
     pub udp: UdpConfig,
     /// Name resolution.
@@ -59,6 +61,7 @@ impl Default for EngineConfig {
             limits: Limits::default(),
             timeouts: Timeouts::default(),
             timers: Timers::default(),
+            tm: TmConfig::default(),
             udp: UdpConfig::default(),
             dns: DnsConfig::default(),
             forward: ForwardConfig::default(),
@@ -221,6 +224,57 @@ impl Default for Timers {
             fr_inv_ms: 120_000,
             max_inv_ms: 180_000,
             max_noninv_ms: 32_000,
+        }
+    }
+}
+
+/// Transactions; names, numbers and defaults are those of Kamailio's module tm.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TmConfig {
+    /// Which failures a failure route leaves to be compared: 0 all, 1 none, 2 those
+    /// before the last set of branches, 3 none if it adds a branch.
+    pub failure_reply_mode: u8,
+    /// A 100 goes to INVITE by itself.
+    pub auto_inv_100: bool,
+    /// Its reason phrase.
+    pub auto_inv_100_reason: String,
+    /// A 503 of a branch goes upstream as 500.
+    pub remap_503_500: bool,
+    /// Every provisional response starts Timer C anew.
+    pub restart_fr_on_each_reply: bool,
+    /// Branches without any response: 0 count as answered with 487 once cancelled, 1
+    /// are cancelled when a provisional response comes, 2 at once.
+    pub cancel_b_method: u8,
+    /// A CANCEL without its INVITE: 0 is forwarded with state, 1 without, 2 dropped.
+    pub unmatched_cancel: u8,
+    /// Our own CANCELs say why.
+    pub local_cancel_reason: bool,
+    /// The Reason of a CANCEL that comes goes into those that we send for it.
+    pub e2e_cancel_reason: bool,
+    /// An INVITE whose only branch stays silent is answered.
+    pub noisy_ctimer: bool,
+    /// Clients of RFC 2543: the same request has the same Request-URI.
+    pub ruri_matching: bool,
+    /// Clients of RFC 2543: the same request has the same top Via.
+    pub via1_matching: bool,
+}
+
+impl Default for TmConfig {
+    fn default() -> Self {
+        Self {
+            failure_reply_mode: 3,
+            auto_inv_100: true,
+            auto_inv_100_reason: "Trying".to_owned(),
+            remap_503_500: true,
+            restart_fr_on_each_reply: true,
+            cancel_b_method: 1,
+            unmatched_cancel: 0,
+            local_cancel_reason: true,
+            e2e_cancel_reason: true,
+            noisy_ctimer: true,
+            ruri_matching: true,
+            via1_matching: true,
         }
     }
 }

@@ -242,6 +242,13 @@ impl Core {
         sys::monotonic_us()
     }
 
+    /// Wall-clock time in microseconds since 1970-01-01 UTC.
+    #[must_use]
+    pub fn wall_us(&self) -> u64 {
+        let wall = SystemTime::now().duration_since(UNIX_EPOCH);
+        u64::try_from(wall.unwrap_or_default().as_micros()).unwrap_or(0)
+    }
+
     /// The transport.
     ///
     /// # Panics
@@ -358,15 +365,7 @@ impl Core {
     /// A context for a message.
     #[must_use]
     pub fn context(&self, msg: Arc<Message>, flow: Flow) -> Context {
-        let wall = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
-        let mut ctx = Context::new(
-            self.env(),
-            msg,
-            flow,
-            u64::try_from(wall.as_micros()).unwrap_or(0),
-        );
+        let mut ctx = Context::new(self.env(), msg, flow, self.wall_us());
         ctx.msg_id = self.messages.fetch_add(1, Ordering::Relaxed) + 1;
         ctx
     }

@@ -103,14 +103,28 @@ pub enum Kind {
 }
 
 /// Properties of a transaction that is not made yet.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Wishes {
     /// `t_set_fr`, first timer; 0 for the configured one.
     pub fr_inv_ms: u32,
     /// `t_set_fr`, second timer; 0 for the configured one.
     pub fr_ms: u32,
+    /// `t_set_retr`, first interval; 0 for the configured one.
+    pub t1_ms: u32,
+    /// `t_set_retr`, longest interval; 0 for the configured one.
+    pub t2_ms: u32,
+    /// `t_set_max_lifetime` for INVITE; 0 for the configured one.
+    pub inv_lifetime_ms: u32,
+    /// `t_set_max_lifetime` for other requests; 0 for the configured one.
+    pub noninv_lifetime_ms: u32,
     /// `t_set_disable_6xx`.
     pub disable_6xx: bool,
+    /// `t_set_auto_inv_100`.
+    pub auto_trying: Option<bool>,
+    /// `t_set_disable_internal_reply`.
+    pub no_internal_reply: bool,
+    /// Whether the Reason of a CANCEL is passed on (`t_set_no_e2e_cancel_reason`).
+    pub cancel_reason: Option<bool>,
 }
 
 /// A job in work.
@@ -246,7 +260,8 @@ impl Core {
         }
     }
 
-    /// Failure routes see the request, as it was when it was forwarded.
+    /// Failure routes see the request as it was when it was forwarded; nothing is known
+    /// of that when the route was named only later.
     fn begin_failure(
         &self,
         tx: TxId,
@@ -269,7 +284,10 @@ impl Core {
             view.request = Some(Arc::clone(&request));
             (request, *t.flow(), t.data.script.clone(), view)
         };
-        let mut ctx = self.context(request, flow);
+        let kept = data.kept.as_ref().and_then(|k| k.request.as_deref());
+        let mut ctx = kept.map_or_else(|| self.context(request, flow), Context::clone);
+        ctx.now = self.wall_us();
+        ctx.uri_used = true;
         ctx.route = route;
         ctx.tx_data = data;
         ctx.tx = Some(Box::new(view));
@@ -444,8 +462,11 @@ impl Core {
 
     fn save_data(&self, cur: &mut Current) {
         let Some(tx) = cur.tx else { return };
-        let data = std::mem::take(&mut cur.ctx.tx_data);
-        if let Some(t) = self.shard(tx).get_mut(tx) {
+        let mut data = std::mem::take(&mut cur.ctx.tx_data);
+        if let Some(t) = self.shard(tx).get_mut(tx)
+            && t.data.script.revision == data.revision
+        {
+            data.revision += 1;
             t.data.script = data;
         }
     }

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use sipwright_sip::script::{Alias, RrConfig};
-use sipwright_sip::tx::TxConfig;
+use sipwright_sip::tx::{CancelUnreplied, DropReplies, TxConfig};
 use sipwright_sip::types::Proto;
 
 use crate::config::{EngineConfig, RrSettings, Timers};
@@ -15,8 +15,28 @@ impl EngineConfig {
             "" => Bytes::new(),
             server => format!("Server: {server}\r\n").into(),
         };
+        let tm = &self.tm;
         TxConfig {
             reply_headers,
+            remap_503: tm.remap_503_500,
+            drop_replies: match tm.failure_reply_mode {
+                0 => DropReplies::Nothing,
+                1 => DropReplies::All,
+                2 => DropReplies::LastSet,
+                _ => DropReplies::IfNewBranch,
+            },
+            cancel_unreplied: match tm.cancel_b_method {
+                0 => CancelUnreplied::Assume487,
+                2 => CancelUnreplied::AtOnce,
+                _ => CancelUnreplied::Wait,
+            },
+            restart_timer_c: tm.restart_fr_on_each_reply,
+            auto_trying: tm.auto_inv_100,
+            trying_reason: tm.auto_inv_100_reason.clone().into(),
+            answer_silence: tm.noisy_ctimer,
+            ruri_matching: tm.ruri_matching,
+            via1_matching: tm.via1_matching,
+            cancel_reason: tm.local_cancel_reason,
             ..self.timers.to_tx()
         }
     }

@@ -47,7 +47,8 @@ fn sets_of(c: &mut Context) -> Vec<Vec<String>> {
 // checked against Kamailio 5.6
 #[test]
 fn contacts_by_q() {
-    let cases: [(&[(&str, Option<u16>)], &[&[&str]]); 4] = [
+    type Targets = &'static [(&'static str, Option<u16>)];
+    let cases: [(Targets, &[&[&str]]); 4] = [
         (
             &[
                 ("sip:a", Some(1000)),

@@ -31,6 +31,7 @@ def to_engine_json(settings: Settings, resolver: Resolver = resolve) -> str:
             "limits": _limits(settings),
             "timeouts": settings.timeouts.model_dump(),
             "timers": settings.timers.model_dump(),
+            "tm": settings.tm.model_dump(),
             "udp": {
                 "receive_buffer": udp.receive_buffer_bytes,
                 "send_buffer": udp.send_buffer_bytes,

@@ -82,6 +82,52 @@ class TimerSettings(Section):
     max_noninv_ms: Positive = Field(32_000, description="Longest life of any other transaction.")
 
 
+class TmSettings(Section):
+    """Transactions; names and numbers as in Kamailio's module tm."""
+
+    failure_reply_mode: Literal[0, 1, 2, 3] = Field(
+        3,
+        description="Which failures a failure route leaves to be compared with those of the branches it adds: 0 all, "
+        "1 none, 2 those before the last set of branches, 3 none if it adds a branch and else all. `t_drop_replies` "
+        "says it for one transaction.",
+    )
+    auto_inv_100: bool = Field(True, description="Whether an INVITE gets a 100 by itself.")
+    auto_inv_100_reason: str = Field(
+        "Trying", max_length=200, pattern=r"^[^\r\n\x00]*$", description="Reason phrase of that 100."
+    )
+    remap_503_500: bool = Field(True, description="Whether a 503 of a branch goes back as 500 (RFC 3261 section 16.7).")
+    restart_fr_on_each_reply: bool = Field(
+        True,
+        description="Whether every provisional response starts `timers.fr_inv_ms` anew; otherwise the first one does, "
+        "and rising codes from 180 on. Serial forking wants it off.",
+    )
+    cancel_b_method: Literal[0, 1, 2] = Field(
+        1,
+        description="How a branch is cancelled that has not answered at all: 0 it counts as answered with 487, 1 when "
+        "its first provisional response comes (RFC 3261 section 9.1), 2 at once.",
+    )
+    unmatched_cancel: Literal[0, 1, 2] = Field(
+        0,
+        description="What `t_relay` does with a CANCEL without its INVITE: 0 forwards it with state, 1 without, 2 "
+        "drops it.",
+    )
+    local_cancel_reason: bool = Field(True, description="Whether CANCELs of our own say why, with Reason (RFC 3326).")
+    e2e_cancel_reason: bool = Field(
+        True, description="Whether the Reason of a CANCEL that comes goes into the CANCELs that are sent for it."
+    )
+    noisy_ctimer: bool = Field(
+        True,
+        description="Whether an INVITE without a failure route, whose only branch never said a word, is answered with "
+        "408; otherwise it is dropped.",
+    )
+    ruri_matching: bool = Field(
+        True, description="Whether a retransmission of an RFC 2543 client must have the same request-URI."
+    )
+    via1_matching: bool = Field(
+        True, description="Whether a retransmission of an RFC 2543 client must have the same top Via."
+    )
+
+
 class TimeoutSettings(Section):
     """How long connections wait, in milliseconds."""
 
@@ -260,6 +306,7 @@ class Settings(Section):
     tls: TlsSettings = TlsSettings()
     limits: LimitSettings = LimitSettings()
     timers: TimerSettings = TimerSettings()
+    tm: TmSettings = TmSettings()
     timeouts: TimeoutSettings = TimeoutSettings()
     udp: UdpSettings = UdpSettings()
     dns: DnsSettings = DnsSettings()

@@ -11,15 +11,19 @@ use sipwright_sip::types::Millis;
 use crate::core::{Core, Outputs};
 use crate::session::{Callback, Current};
 
+mod adjust;
 mod outgoing;
 mod query;
 mod relay;
+mod replicate;
 mod reply;
+mod serial;
 mod server;
 mod state;
 mod suspend;
 
 pub use query::HookKind;
+pub use relay::RelayFlags;
 pub use state::TxState;
 pub(crate) use suspend::id_of;
 

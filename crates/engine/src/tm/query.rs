@@ -85,7 +85,11 @@ impl Core {
         }
     }
 
-    fn ask<R>(&self, cur: &mut Current, f: impl FnOnce(&Transaction<TxState>) -> R) -> Option<R> {
+    pub(super) fn ask<R>(
+        &self,
+        cur: &mut Current,
+        f: impl FnOnce(&Transaction<TxState>) -> R,
+    ) -> Option<R> {
         let tx = self.transaction_of(cur)?;
         self.shard(tx).get(tx).map(f)
     }
@@ -103,11 +107,25 @@ impl Core {
         code(self.transaction_of(cur).is_some())
     }
 
-    /// `t_lookup_cancel`.
-    pub fn t_lookup_cancel(&self, cur: &mut Current) -> i32 {
-        let found = cur.ctx.msg.method() == Method::Cancel
-            && matches!(self.find_transaction(cur), ServerMatch::Cancel { .. });
-        code(found)
+    /// `t_exists`: whether the message in work is known to belong to a transaction.
+    pub fn t_exists(&self, cur: &Current) -> i32 {
+        code(cur.tx.is_some() || matches!(cur.kind, Kind::Reply { target: Some(_) }))
+    }
+
+    /// `t_lookup_cancel`; with `copy_flags` the message flags of the INVITE hold for the
+    /// CANCEL too.
+    pub fn t_lookup_cancel(&self, cur: &mut Current, copy_flags: bool) -> i32 {
+        if cur.ctx.msg.method() != Method::Cancel {
+            return -1;
+        }
+        let ServerMatch::Cancel { invite } = self.find_transaction(cur) else {
+            return -1;
+        };
+        let flags = self.shard(invite).get(invite).map(|t| t.data.script.flags);
+        if let Some(flags) = flags.filter(|_| copy_flags) {
+            cur.ctx.tx_data.flags = flags;
+        }
+        1
     }
 
     /// `t_is_canceled`.
@@ -199,49 +217,6 @@ impl Core {
         }
     }
 
-    /// `t_set_fr`: timers of this transaction, or of the one to come.
-    pub fn t_set_fr(&self, cur: &mut Current, fr_inv_ms: i64, fr_ms: i64) -> i32 {
-        let ms = |n: i64| u32::try_from(n).unwrap_or(0);
-        let (inv, fr) = (ms(fr_inv_ms), ms(fr_ms));
-        match cur.tx {
-            Some(tx) => {
-                self.transact(tx, |shard, now, out| shard.set_fr(now, tx, inv, fr, out));
-            }
-            None => {
-                if inv > 0 {
-                    cur.wishes.fr_inv_ms = inv;
-                }
-                if fr > 0 {
-                    cur.wishes.fr_ms = fr;
-                }
-            }
-        }
-        1
-    }
-
-    /// `t_reset_fr`.
-    pub fn t_reset_fr(&self, cur: &mut Current) -> i32 {
-        cur.wishes.fr_ms = 0;
-        cur.wishes.fr_inv_ms = 0;
-        if let Some(tx) = cur.tx {
-            let config = self.config.to_tx();
-            let (inv, fr) = (config.fr_inv_timer_ms, config.fr_timer_ms);
-            self.transact(tx, |shard, now, out| shard.set_fr(now, tx, inv, fr, out));
-        }
-        1
-    }
-
-    /// `t_set_disable_6xx`.
-    pub fn t_set_disable_6xx(&self, cur: &mut Current, on: bool) -> i32 {
-        cur.wishes.disable_6xx = on;
-        if let Some(tx) = cur.tx
-            && let Some(t) = self.shard(tx).get_mut(tx)
-        {
-            t.set_disable_6xx(on);
-        }
-        1
-    }
-
     /// `t_cancel_branches`: `all`, `others` or `this`.
     pub fn t_cancel_branches(&self, cur: &mut Current, which: &str) -> i32 {
         let Some(tx) = cur.tx.or_else(|| self.transaction_of(cur)) else {
@@ -271,6 +246,19 @@ impl Core {
         match self.shard(tx).get_mut(tx) {
             Some(t) => {
                 t.data.script.flags = flags;
+                1
+            }
+            None => -1,
+        }
+    }
+
+    /// `t_flush_xflags`: extended flags into the transaction.
+    pub fn t_flush_xflags(&self, cur: &mut Current) -> i32 {
+        let Some(tx) = cur.tx else { return -1 };
+        let xflags = cur.ctx.tx_data.xflags;
+        match self.shard(tx).get_mut(tx) {
+            Some(t) => {
+                t.data.script.xflags = xflags;
                 1
             }
             None => -1,

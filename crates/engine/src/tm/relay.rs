@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use sipwright_sip::method::Method;
-use sipwright_sip::script::{BranchTarget, Context, RouteType, forward};
+use sipwright_sip::script::{BranchTarget, Context, RouteType, forward, serial};
 use sipwright_sip::tx::{BranchSpec, ServerMatch, Transaction, TxId};
 
 use super::Slot;
@@ -12,7 +12,26 @@ use super::reply::take_reply_headers;
 use crate::core::Core;
 use crate::log::{self, level};
 use crate::route::{NextHop, RouteError};
-use crate::session::{Callback, Current, Kind};
+use crate::session::{Callback, Current};
+
+/// `t_relay` could not forward and left the answer to the script, as it was told to.
+const NOT_ANSWERED: i32 = -4;
+
+/// What `t_relay_to_flags` is to leave undone, as bits.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct RelayFlags(pub i64);
+
+impl RelayFlags {
+    /// 1: no 100 to an INVITE.
+    const fn no_trying(self) -> bool {
+        self.0 & 1 != 0
+    }
+
+    /// 2: no answer when the request cannot be forwarded.
+    const fn no_reply(self) -> bool {
+        self.0 & 2 != 0
+    }
+}
 
 /// A branch ready to leave.
 struct Ready {
@@ -23,59 +42,80 @@ struct Ready {
 
 impl Core {
     /// `t_relay`: forwards the request to where its URIs say, statefully.
-    pub fn t_relay<S: Slot>(&self, slot: &S) -> i32 {
-        self.relay(slot, None)
+    pub fn t_relay<S: Slot>(&self, slot: &S, flags: RelayFlags) -> i32 {
+        self.relay(slot, None, flags)
     }
 
     /// `t_relay_to_proto_addr` and its kin: as [`Core::t_relay`], but to this next hop.
-    pub fn t_relay_to<S: Slot>(&self, slot: &S, hop: NextHop) -> i32 {
-        self.relay(slot, Some(hop))
+    pub fn t_relay_to<S: Slot>(&self, slot: &S, hop: NextHop, flags: RelayFlags) -> i32 {
+        self.relay(slot, Some(hop), flags)
     }
 
-    fn relay<S: Slot>(&self, slot: &S, forced: Option<NextHop>) -> i32 {
-        let method = slot.with(|c| c.ctx.msg.method());
-        match method {
+    fn relay<S: Slot>(&self, slot: &S, forced: Option<NextHop>, flags: RelayFlags) -> i32 {
+        match slot.with(|c| c.ctx.msg.method()) {
             Method::Ack => return self.relay_ack(slot, forced),
             Method::Cancel => {
                 if let Some(code) = slot.with(|c| self.relay_cancel(c)) {
                     return code;
+                }
+                match self.config.tm.unmatched_cancel {
+                    1 => return self.forward_stateless(slot, forced),
+                    2 => return 1,
+                    _ => {}
                 }
             }
             _ => {}
         }
         let made = slot.with(|c| {
             let fresh = c.tx.is_none();
+            if flags.no_trying() {
+                c.wishes.auto_trying = Some(false);
+            }
             (self.t_newtran(c), fresh)
         });
         let (1, fresh) = made else { return made.0 };
         let Some(tx) = slot.with(|c| c.tx) else {
             return -1;
         };
-        if slot.with(|c| from_failure_route(c) && c.ctx.branches.is_empty()) {
+        if slot.with(|c| c.ctx.uri_used && c.ctx.branches.is_empty()) {
             log::log(
                 level::ERR,
-                "t_relay: no branches for forwarding; a failure route appends one first",
+                "t_relay: no branches for forwarding; set the request-URI or the next hop, or append a branch",
             );
             return -1;
         }
-        let ready = self.prepare_branches(slot, tx, forced.as_ref());
-        let sent = self.start_branches(tx, ready.0);
-        if sent > 0 {
+        let (ready, error) = self.prepare_branches(slot, tx, forced.as_ref());
+        slot.with(|c| {
+            let targets: Vec<_> = ready.iter().map(|r| (r.index, &r.target)).collect();
+            self.keep(c, &targets);
+        });
+        if self.start_branches(tx, ready) > 0 {
             slot.with(|c| c.handled = true);
             return 1;
         }
-        let (code, reason) = ready
-            .1
-            .unwrap_or((500, "I'm terribly sorry, server error occurred (TM)"));
-        slot.with(|c| {
-            c.error = Some((code, reason));
-            // A transaction made only for this is answered here, as Kamailio does.
-            if fresh {
-                self.t_reply(c, code, reason.as_bytes())
-            } else {
-                -1
-            }
-        })
+        slot.with(|c| self.relay_failed(c, error, fresh, flags))
+    }
+
+    /// Nothing could be forwarded. A transaction made only for this is answered here,
+    /// unless the script wants to do that itself.
+    fn relay_failed(
+        &self,
+        cur: &mut Current,
+        error: Option<(u16, &'static str)>,
+        fresh: bool,
+        flags: RelayFlags,
+    ) -> i32 {
+        let (code, reason) =
+            error.unwrap_or((500, "I'm terribly sorry, server error occurred (6/TM)"));
+        cur.error = Some((code, reason));
+        if flags.no_reply() || cur.wishes.no_internal_reply {
+            return NOT_ANSWERED;
+        }
+        if fresh {
+            self.t_reply(cur, code, reason.as_bytes())
+        } else {
+            -1
+        }
     }
 
     /// A CANCEL for a request of ours; `None` when there is no such request.
@@ -120,7 +160,11 @@ impl Core {
                 .and_then(Transaction::hooks)
                 .and_then(|h| h.on_branch.clone());
             let first = t.map_or(0, |t| t.branches().len());
-            (hook, u16::try_from(first).unwrap_or(u16::MAX), targets(c))
+            (
+                hook,
+                u16::try_from(first).unwrap_or(u16::MAX),
+                forward::branches(&c.ctx),
+            )
         });
         let mut ready = Vec::with_capacity(targets.len());
         let mut error = None;
@@ -139,8 +183,11 @@ impl Core {
                 }
             }
         }
-        // Appended branches are used up.
-        slot.with(|c| c.ctx.branches.clear());
+        // Destinations are used up.
+        slot.with(|c| {
+            c.ctx.branches.clear();
+            c.ctx.uri_used = true;
+        });
         (ready, error)
     }
 
@@ -155,7 +202,7 @@ impl Core {
     ) -> Result<Option<Ready>, RouteError> {
         let aside = slot.with(|c| enter_branch(c, target, index));
         slot.run(&Callback::Named(Arc::clone(name)));
-        let (target, dropped) = slot.with(|c| (branch_of(c), c.ctx.drop));
+        let (target, dropped) = slot.with(|c| (forward::main_branch(&c.ctx), c.ctx.drop));
         let built = if dropped {
             Ok(None)
         } else {
@@ -180,6 +227,7 @@ impl Core {
 
     fn start_branches(&self, tx: TxId, ready: Vec<Ready>) -> usize {
         self.transact(tx, |shard, now, out| {
+            shard.trying(now, tx, out);
             let mut sent = 0;
             for branch in ready {
                 let Ready {
@@ -207,48 +255,17 @@ impl Core {
     }
 }
 
-/// Where the request goes. From a failure route only to appended branches: the
-/// main one has been tried (Kamailio says "no branches for forwarding" otherwise).
-fn targets(cur: &Current) -> Vec<BranchTarget> {
-    if from_failure_route(cur) {
-        cur.ctx.branches.clone()
-    } else {
-        forward::branches(&cur.ctx)
-    }
-}
-
-const fn from_failure_route(cur: &Current) -> bool {
-    matches!(cur.kind, Kind::Failure { .. } | Kind::BranchFailure { .. })
-}
-
 /// Shows the branch to its route; gives what its changes must not touch.
 fn enter_branch(cur: &mut Current, target: BranchTarget, index: u16) -> Box<Context> {
     let aside = cur.ctx.clone();
     let ctx = &mut cur.ctx;
-    ctx.new_uri = Some(target.uri);
-    ctx.dst_uri = target.dst_uri;
-    ctx.path_vec = target.path;
-    ctx.bflags = target.flags;
-    ctx.force_socket = target.socket;
+    serial::set_main(ctx, target);
     ctx.route = RouteType::Branch;
     ctx.drop = false;
     if let Some(view) = &mut ctx.tx {
         view.branch_idx = index;
     }
     aside
-}
-
-/// The branch as its route left it.
-fn branch_of(cur: &Current) -> BranchTarget {
-    let ctx = &cur.ctx;
-    BranchTarget {
-        uri: ctx.uri().to_vec(),
-        dst_uri: ctx.dst_uri.clone(),
-        path: ctx.path_vec.clone(),
-        flags: ctx.bflags,
-        socket: ctx.force_socket,
-        ..BranchTarget::default()
-    }
 }
 
 /// Takes back all that the branch route did to its branch alone. AVPs, flags and

@@ -4,30 +4,41 @@ use std::sync::Arc;
 
 use sipwright_sip::build;
 use sipwright_sip::method::Method;
+use sipwright_sip::script::RouteType;
 use sipwright_sip::tx::ReplyError;
 
 use crate::core::Core;
 use crate::log::{self, level};
 use crate::reply::Reply;
 use crate::route;
-use crate::session::Current;
+use crate::session::{Current, Kind};
 
 impl Core {
     /// `t_reply`: answers the transaction, making it first if need be.
     pub fn t_reply(&self, cur: &mut Current, code: u16, reason: &[u8]) -> i32 {
-        if cur.tx.is_none() && self.t_newtran(cur) != 1 {
+        if matches!(cur.ctx.route, RouteType::Branch | RouteType::Onsend) {
+            log::log(level::ERR, "t_reply: not in a branch or onsend route");
             return -1;
         }
-        let Some(tx) = cur.tx else { return -1 };
+        let answered = match cur.kind {
+            Kind::Reply { target } => target.map(|(tx, _)| tx),
+            _ => None,
+        };
+        if cur.tx.is_none() && answered.is_none() && self.t_newtran(cur) != 1 {
+            return -1;
+        }
+        let Some(tx) = cur.tx.or(answered) else {
+            return -1;
+        };
         let body = cur.ctx.reply_body.take();
         let (extra, body) = with_body(take_reply_headers(cur), body.as_ref());
         let extra = self.with_server_header(&extra);
-        let (flow, force_rport) = (cur.ctx.flow, cur.ctx.force_rport);
+        let force_rport = cur.ctx.force_rport;
         let result = self.transact(tx, |shard, now, out| {
-            let (request, tag) = shard
-                .get(tx)
-                .and_then(|t| Some((Arc::clone(t.request()?), t.to_tag())))
-                .ok_or(ReplyError::Gone)?;
+            let t = shard.get(tx).ok_or(ReplyError::Gone)?;
+            let request = Arc::clone(t.request().ok_or(ReplyError::Local)?);
+            let (flow, tag) = (*t.flow(), t.to_tag());
+            let force_rport = force_rport || t.force_rport();
             let tag = (request.to_tag().is_none() && code > 100).then_some(tag.as_bytes());
             let fix = route::via_fix(&request, &flow, force_rport);
             let bytes = build::response(&request, code, reason, tag, &extra, body, &fix);

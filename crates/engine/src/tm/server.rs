@@ -64,16 +64,12 @@ impl Core {
             if cur.ctx.force_rport {
                 shard.force_rport(tx);
             }
-            if let Some(t) = shard.get_mut(tx) {
-                if cur.hooks != Hooks::default() {
-                    *t.hooks_mut() = cur.hooks.clone();
-                }
-                t.set_disable_6xx(cur.wishes.disable_6xx);
+            if cur.hooks != Hooks::default()
+                && let Some(t) = shard.get_mut(tx)
+            {
+                *t.hooks_mut() = cur.hooks.clone();
             }
-            if cur.wishes.fr_inv_ms > 0 || cur.wishes.fr_ms > 0 {
-                shard.set_fr(now, tx, cur.wishes.fr_inv_ms, cur.wishes.fr_ms, &mut out);
-            }
-            shard.trying(now, tx, &mut out);
+            cur.wishes.apply(&mut shard, now, tx, &mut out);
             tx
         };
         self.flush(&mut out);
@@ -103,8 +99,17 @@ impl Core {
 
     /// `t_release`: gives the transaction up without an answer.
     pub fn t_release(&self, cur: &mut Current) -> i32 {
-        let Some(tx) = cur.tx else { return -1 };
-        self.transact(tx, |shard, now, out| shard.release(now, tx, out));
+        if let Some(tx) = cur.tx {
+            self.transact(tx, |shard, now, out| shard.release(now, tx, out));
+        }
         1
+    }
+
+    /// `t_drop`: as `t_release`; the transaction counts as answered with `code`.
+    pub fn t_drop(&self, cur: &mut Current, code: u16) -> i32 {
+        let Some(tx) = cur.tx else { return -1 };
+        self.transact(tx, |shard, now, out| shard.drop_request(now, tx, code, out));
+        cur.handled = true;
+        0
     }
 }

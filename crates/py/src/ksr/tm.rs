@@ -5,7 +5,7 @@ use std::sync::Arc;
 use sipwright_engine::log::{self, level};
 use sipwright_engine::route::{self, NextHop};
 use sipwright_engine::session::Current;
-use sipwright_engine::tm::HookKind;
+use sipwright_engine::tm::{HookKind, RelayFlags};
 use sipwright_sip::types::Proto;
 
 use super::sl::status;
@@ -40,12 +40,13 @@ fn hook<'py>(call: &Call<'_, 'py>, kind: HookKind) -> Out<'py> {
     Out::Int(1)
 }
 
-fn relay<'py>(call: &Call<'_, 'py>, hop: Option<Result<NextHop, String>>) -> Out<'py> {
+fn relay<'py>(call: &Call<'_, 'py>, hop: Option<Result<NextHop, String>>, flags: i64) -> Out<'py> {
     let slot = ThreadSlot { py: call.py };
     let core = scope::core();
+    let flags = RelayFlags(flags);
     match hop {
-        None => core.t_relay(&slot).into(),
-        Some(Ok(hop)) => core.t_relay_to(&slot, hop).into(),
+        None => core.t_relay(&slot, flags).into(),
+        Some(Ok(hop)) => core.t_relay_to(&slot, hop, flags).into(),
         Some(Err(why)) => {
             log::log(
                 level::ERR,
@@ -82,18 +83,18 @@ fn over(call: &Call<'_, '_>) -> Result<NextHop, String> {
 
 ksr_table! { "tm";
     /// Forwards the request with a transaction to where its URIs say; 1, 0 for a retransmission, -1 on failure.
-    t_relay() -> Int = |c| relay(c, None);
-    /// As `t_relay`; the flags ask not to send 100 (1), not to reply on failure (2).
-    t_relay_to_flags(flags: Int) -> Int = |c| relay(c, None);
+    t_relay() -> Int = |c| relay(c, None, 0);
+    /// As `t_relay`; the flags, added up, ask not to send 100 (1), not to reply when the request cannot be forwarded and to return -4 instead (2), to try one address only (4).
+    t_relay_to_flags(flags: Int) -> Int = |c| relay(c, None, c.int(0));
     /// As `t_relay`, to the next hop that the URI names.
-    t_relay_to_proxy(proxy: Str) -> Int = |c| relay(c, Some(proxy(c.str(0))));
+    t_relay_to_proxy(proxy: Str) -> Int = |c| relay(c, Some(proxy(c.str(0))), 0);
     /// As `t_relay_to_proxy` with the flags of `t_relay_to_flags`.
-    t_relay_to_proxy_flags(proxy: Str, flags: Int) -> Int = |c| relay(c, Some(proxy(c.str(0))));
+    t_relay_to_proxy_flags(proxy: Str, flags: Int) -> Int = |c| relay(c, Some(proxy(c.str(0))), c.int(1));
     /// As `t_relay`, over this transport.
-    t_relay_to_proto(proto: Str) -> Int = |c| relay(c, Some(over(c)));
+    t_relay_to_proto(proto: Str) -> Int = |c| relay(c, Some(over(c)), 0);
     /// As `t_relay`, over this transport to this host and port.
     t_relay_to_proto_addr(proto: Str, host: Str, port: Int) -> Int =
-        |c| relay(c, Some(proto_addr(c.str(0), c.str(1), c.int(2))));
+        |c| relay(c, Some(proto_addr(c.str(0), c.str(1), c.int(2))), 0);
     /// Makes the transaction of the request; 1, 0 for a retransmission, -1 on failure.
     t_newtran() -> Int = |_| core_with(|core, c| core.t_newtran(c));
     /// Whether the message belongs to a transaction: 1 yes, -1 no, 0 a retransmission that is dealt with.
@@ -101,11 +102,20 @@ ksr_table! { "tm";
     /// Whether a transaction of the request exists: 1 or -1.
     t_lookup_request() -> Int = |_| core_with(|core, c| core.t_lookup_request(c));
     /// Whether the transaction that this CANCEL is for exists: 1 or -1.
-    t_lookup_cancel() -> Int = |_| core_with(|core, c| core.t_lookup_cancel(c));
-    /// As `t_lookup_cancel`; with flag 1 the INVITE's flags are not copied.
-    t_lookup_cancel_flags(flags: Int) -> Int = |_| core_with(|core, c| core.t_lookup_cancel(c));
-    /// Whether a transaction is at hand: 1 or -1.
-    t_exists() -> Int = |_| core_with(|core, c| core.t_lookup_request(c));
+    t_lookup_cancel() -> Int = |_| core_with(|core, c| core.t_lookup_cancel(c, false));
+    /// As `t_lookup_cancel`; with flag 1 the message flags of the INVITE hold for the CANCEL too.
+    t_lookup_cancel_flags(flags: Int) -> Int = |c| core_with(|core, cur| core.t_lookup_cancel(cur, c.int(0) & 1 != 0));
+    /// Whether the message has a transaction, made or found before; nothing is looked up: 1 or -1.
+    t_exists() -> Int = |_| core_with(|core, c| core.t_exists(c));
+    /// Whether the transaction is older than its longest life (`timers.max_inv_ms`, `timers.max_noninv_ms`).
+    t_is_expired() -> Int = |_| core_with(|core, c| core.t_is_expired(c));
+    /// Nothing is left to clean: transactions end by themselves; 1.
+    t_clean() -> Int = |_| Out::Int(1);
+    /// Sends a copy of the request to where the URI says, in a transaction of its own; what comes back ends here. 1 or -1.
+    t_replicate(uri: Str) -> Int = |c| {
+        let slot = ThreadSlot { py: c.py };
+        scope::core().t_replicate(&slot, c.str(0)).into()
+    };
     /// Answers the request through its transaction, made first if need be; 1 or -1.
     t_reply(code: Int, reason: Str) -> Int = |c| reply(c);
     /// As `t_reply`.
@@ -154,4 +164,37 @@ ksr_table! { "tm";
     t_reset_fr() -> Int = |_| core_with(|core, c| core.t_reset_fr(c));
     /// Whether a 6xx leaves the other branches alone (1) or cancels them (0).
     t_set_disable_6xx(on: Int) -> Int = |c| core_with(|core, cur| core.t_set_disable_6xx(cur, c.int(0) != 0));
+    /// Retransmission intervals of this transaction in milliseconds: the first, and the longest (T1, T2); 0 keeps one.
+    t_set_retr(t1_ms: Int, t2_ms: Int) -> Int = |c| core_with(|core, cur| core.t_set_retr(cur, c.int(0), c.int(1)));
+    /// Retransmission intervals as configured.
+    t_reset_retr() -> Int = |_| core_with(|core, c| core.t_reset_retr(c));
+    /// Longest life of this transaction in milliseconds, if it is an INVITE, or another request; 0 keeps one.
+    t_set_max_lifetime(inv_ms: Int, noninv_ms: Int) -> Int =
+        |c| core_with(|core, cur| core.t_set_max_lifetime(cur, c.int(0), c.int(1)));
+    /// Longest life as configured.
+    t_reset_max_lifetime() -> Int = |_| core_with(|core, c| core.t_reset_max_lifetime(c));
+    /// Whether an INVITE gets a 100 by itself (1) or not (0); to be called before the transaction is made.
+    t_set_auto_inv_100(on: Int) -> Int = |c| core_with(|core, cur| core.t_set_auto_inv_100(cur, c.int(0) != 0));
+    /// With 1, `t_relay` does not answer a request that it cannot forward, and returns -4.
+    t_set_disable_internal_reply(on: Int) -> Int =
+        |c| core_with(|core, cur| core.t_set_disable_internal_reply(cur, c.int(0) != 0));
+    /// With 1, the Reason of a CANCEL that comes does not go into the CANCELs that are sent for it.
+    t_set_no_e2e_cancel_reason(on: Int) -> Int =
+        |c| core_with(|core, cur| core.t_set_no_e2e_cancel_reason(cur, c.int(0) != 0));
+    /// Which failures count once this failure route is over: `"n"`one is dropped, `"a"`ll are, or those before the `"l"`ast set of branches.
+    t_drop_replies(mode: Str) -> Int = |c| core_with(|core, cur| core.t_drop_replies(cur, c.str(0)));
+    /// As `t_drop_replies("a")`.
+    t_drop_replies_all() -> Int = |_| core_with(|core, c| core.t_drop_replies(c, "a"));
+    /// Failure routes begin with the edits of the message as they are now, not as they are when it is forwarded; 1, -1 without a transaction.
+    t_save_lumps() -> Int = |_| core_with(|core, c| core.t_save_lumps(c));
+    /// CANCEL and ACK always look like the request that left, so that this changes nothing; 1.
+    t_use_uac_headers() -> Int = |_| Out::Int(1);
+    /// Puts the destinations aside for `t_next_contacts`, grouped by q; a single one stays. 1.
+    t_load_contacts() -> Int = |_| core_with(|core, c| core.t_load_contacts(c, false));
+    /// As `t_load_contacts` (0), or in an order drawn with q as weight and one at a time (1).
+    ki_t_load_contacts_mode(mode: Int) -> Int = |c| core_with(|core, cur| core.t_load_contacts(cur, c.int(0) == 1));
+    /// Makes the contacts of the highest q the destinations; 1, -2 when none is left. Of several flows of one user agent (RFC 5626) only one is.
+    t_next_contacts() -> Int = |_| core_with(|core, c| core.t_next_contacts(c));
+    /// In a branch failure route: makes another flow of the same user agent the destination; 1, -2 when there is none.
+    t_next_contact_flow() -> Int = |_| core_with(|core, c| core.t_next_contact_flow(c));
 }

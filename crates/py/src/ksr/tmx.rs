@@ -42,4 +42,25 @@ ksr_table! { "tmx";
         let core = scope::core();
         scope::with(|c| core.t_flush_flags(c)).into()
     };
+    /// Copies the extended flags to the transaction.
+    t_flush_xflags() -> Int = |_| {
+        let core = scope::core();
+        scope::with(|c| core.t_flush_xflags(c)).into()
+    };
+    /// Gives the transaction up without an answer, as if it had been answered with 500; 0 (stop), -1 without a transaction.
+    t_drop() -> Int = |_| {
+        let core = scope::core();
+        scope::with(|c| core.t_drop(c, 500)).into()
+    };
+    /// As `t_drop`, as if it had been answered with this code.
+    t_drop_rcode(code: Int) -> Int = |c| {
+        let core = scope::core();
+        let code = u16::try_from(c.int(0)).unwrap_or(500);
+        scope::with(|cur| core.t_drop(cur, code)).into()
+    };
+    /// In a branch failure route: makes the destination of the branch the one to try once more; 1 or -1.
+    t_reuse_branch() -> Int = |_| {
+        let core = scope::core();
+        scope::with(|c| core.t_reuse_branch(c)).into()
+    };
 }

@@ -153,6 +153,17 @@ impl<D> TxLayer<D> {
         });
     }
 
+    /// As [`TxLayer::release`]; the transaction counts as answered with `code`
+    /// (Kamailio's `t_drop`).
+    pub fn drop_request(&mut self, now: Millis, tx: TxId, code: u16, out: &mut Vec<Output<D>>) {
+        self.with(now, tx, out, |work| {
+            if !work.tx.is_local() {
+                work.decided(code);
+                work.server_event(Event::Release);
+            }
+        });
+    }
+
     pub(super) fn insert(
         &mut self,
         now: Millis,

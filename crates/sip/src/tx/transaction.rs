@@ -245,6 +245,7 @@ pub(super) struct Own {
     pub(super) t1_ms: u32,
     pub(super) t2_ms: u32,
     pub(super) drop_replies: Option<DropReplies>,
+    pub(super) cancel_reason: Option<bool>,
 }
 
 impl<D> Transaction<D> {
@@ -364,6 +365,18 @@ impl<D> Transaction<D> {
     #[must_use]
     pub fn force_rport(&self) -> bool {
         self.force_rport
+    }
+
+    /// Whether the Reason of a CANCEL that comes goes into ours, where the user has said
+    /// so (Kamailio's `t_set_no_e2e_cancel_reason`).
+    #[must_use]
+    pub fn cancel_reason(&self) -> Option<bool> {
+        self.own.as_ref()?.cancel_reason
+    }
+
+    /// Sets [`Transaction::cancel_reason`].
+    pub fn set_cancel_reason(&mut self, on: bool) {
+        self.own().cancel_reason = Some(on);
     }
 
     /// Which earlier failures count after the failure route that runs, or the next one
