@@ -56,6 +56,7 @@ impl Core {
                     bytes: outgoing.bytes,
                     flow: outgoing.flow,
                     server_name: outgoing.server_name,
+                    fallback: outgoing.fallback,
                     uri: target.uri.into(),
                     on_reply: None,
                     on_failure: None,
