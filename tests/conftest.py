@@ -11,8 +11,10 @@ from typing import Protocol
 
 import pytest
 
-from support import certificates
+from support import certificates, tables
 from support.servers import ROOT, Kamailio, Listen, Server, Sipwright
+
+_TABLES = pytest.StashKey[tables.Tables]()
 
 SCRIPTS = Path(__file__).parent / "support" / "scripts"
 
@@ -84,3 +86,16 @@ def client_tls(certs: certificates.Certificates) -> ssl.SSLContext:
 @pytest.fixture(scope="session")
 def examples() -> Path:
     return ROOT / "examples"
+
+
+@pytest.fixture
+def row(request: pytest.FixtureRequest) -> tables.Row:
+    """Adds a line to a table that is printed after the tests: `row("starts", mode=2, hangs=0)`."""
+    return request.config.stash.setdefault(_TABLES, tables.Tables()).add
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what the tests measured."""
+    for title, lines in terminalreporter.config.stash.get(_TABLES, tables.Tables()).items():
+        terminalreporter.section(title)
+        terminalreporter.write_line(lines)

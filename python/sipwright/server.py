@@ -15,6 +15,7 @@ from typing import Final
 
 from sipwright import _engine, log
 from sipwright.control import methods
+from sipwright.control.background import in_thread
 from sipwright.control.lock import DataDirLock
 from sipwright.control.rpc import Rpc
 from sipwright.control.server import SOCKET_NAME, ControlServer
@@ -53,6 +54,7 @@ class Server:
         self.tls = TlsControl(self, reread)
         self._stop_requested = asyncio.Event()
         self._is_starting = True
+        self._background: set[asyncio.Task[object]] = set()
 
     def run(self, announce: Callable[["Server"], None]) -> int:
         """Runs until a signal stops it; calls `announce` once it accepts. Returns the exit status.
@@ -126,12 +128,18 @@ class Server:
             for service in services:
                 service.cancel()
         finally:
-            status = 0 if await asyncio.to_thread(self._drain_and_stop) else 1
+            status = 0 if await in_thread(self._drain_and_stop) else 1
             await control.close()
         return status
 
     def _watch_tls(self) -> None:
-        asyncio.get_running_loop().run_in_executor(None, self.tls.watch)
+        self._in_background(self.tls.watch)
+
+    def _in_background(self, action: Callable[[], object]) -> None:
+        task = asyncio.get_running_loop().create_task(in_thread(action))
+        # The loop itself keeps no more than a weak reference to it.
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
 
     def _handle_early_signals(self) -> None:
         """Until the control loop runs: a stop ends the start, or the loop as soon as it is there; others wait."""
@@ -166,7 +174,7 @@ class Server:
             except ScriptError as error:
                 log.error(f"reload failed, the previous script stays in use: {error}")
 
-        asyncio.get_running_loop().run_in_executor(None, reload)
+        self._in_background(reload)
 
     def _drain_and_stop(self) -> bool:
         self.engine.stop_accepting()

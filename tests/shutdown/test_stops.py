@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import ssl
 import time
 from pathlib import Path
@@ -16,8 +18,11 @@ from support.messages import request
 from support.peers import StreamPeer, UdpPeer, eventually, options
 from support.process import Child, Stop, wait_until
 from support.servers import Listen, Server, Sipwright
+from support.tables import Row
 
 STOPS = 100
+# In each mode; SOAK_STARTS is for all three together.
+TLS_STOPS = -(-int(os.environ.get("SOAK_STARTS", "30")) // 3)
 LIMIT_S = 2.0
 QUIET = {"log.level": "warning"}
 
@@ -47,19 +52,27 @@ def test_hundred_stops_under_udp_load(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(60 + 10 * TLS_STOPS)
 @pytest.mark.parametrize("mode", [0, 1, 2])
 def test_stops_during_tls_handshakes(
-    tmp_path: Path, certs: Certificates, client_tls: ssl.SSLContext, mode: int
+    tmp_path: Path, certs: Certificates, client_tls: ssl.SSLContext, row: Row, mode: int
 ) -> None:
     settings = {**QUIET, **certs.settings(), "tls.threads_mode": mode}
     stops: list[Stop] = []
     servers: list[Server] = []
-    for number in range(10):
+    for number in range(TLS_STOPS):
         server = Sipwright(SCRIPTS / "answer.py", tmp_path / str(number), [Listen("tls")], settings=settings)
         servers.append(server)
         with server:
             stops.append(asyncio.run(stop_during_handshakes(server, client_tls)))
+    row(
+        "starts and stops under TLS load",
+        mode=mode,
+        count=len(stops),
+        hangs=sum(stop.code == -signal.SIGKILL for stop in stops),
+        wrong_exit_codes=sum(stop.code != 0 for stop in stops),
+        longest_stop_s=max(stop.seconds for stop in stops),
+    )
     assert_clean(stops, servers)
 
 

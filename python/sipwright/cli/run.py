@@ -1,11 +1,13 @@
 """`sipwright run`: the server itself."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from sipwright.cli.common import reporting, settings_options, settings_reader
+from sipwright.cli.common import Failure, reporting, settings_options, settings_reader
+from sipwright.settings import Settings
 
 if TYPE_CHECKING:
     from sipwright.server import Server
@@ -39,15 +41,25 @@ def command(
         tls__threads_mode=int(tls_mode) if tls_mode and tls_mode.isdigit() else tls_mode,
         data_dir=data_dir,
     )
-    with reporting():
-        settings = read()
-        from sipwright import _engine
-        from sipwright.server import Server
-        from sipwright.settings.effective import effective
+    from sipwright.ending import end_process
 
-        server = Server(effective(settings, _engine.make_dev_certificates), read)
-        status = server.run(announce)
-    raise SystemExit(status)
+    try:
+        with reporting():
+            status = serve(read)
+    except Failure as failure:
+        failure.show()
+        status = failure.exit_code
+    end_process(status)
+
+
+def serve(read: Callable[[], Settings]) -> int:
+    """Runs a server with these settings until it is stopped; its exit status."""
+    settings = read()
+    from sipwright import _engine
+    from sipwright.server import Server
+    from sipwright.settings.effective import effective
+
+    return Server(effective(settings, _engine.make_dev_certificates), read).run(announce)
 
 
 def announce(server: "Server") -> None:

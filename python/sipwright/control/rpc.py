@@ -1,11 +1,11 @@
 """JSON-RPC 2.0 over the methods that other files register; no I/O."""
 
-import asyncio
 import json
 from collections.abc import Callable
 from typing import Any, Final
 
 from sipwright import log
+from sipwright.control.background import in_thread
 
 PARSE_ERROR: Final = -32700
 INVALID_REQUEST: Final = -32600
@@ -73,7 +73,7 @@ class Rpc:
         arguments, named = (params, {}) if isinstance(params, list) else ([], params)
         try:
             if blocking:
-                return await asyncio.to_thread(method, *arguments, **named)
+                return await in_thread(method, *arguments, **named)
             return method(*arguments, **named)
         except RpcError:
             raise

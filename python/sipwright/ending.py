@@ -1,0 +1,52 @@
+"""The end of the process, whatever threads and children a script has left running.
+
+Python waits at its end for every thread that is not a daemon, and `multiprocessing` for every child, without a limit;
+a daemon thread that comes back from a call of the engine meanwhile would be ended in the middle of it. So the process
+of a server with such leftovers does what is due at exit, within a limit, and ends.
+"""
+
+import atexit
+import multiprocessing
+import os
+import sys
+import threading
+import time
+from typing import Final, NoReturn
+
+from sipwright import log
+from sipwright.script.watchdog import stack_of
+
+# What the script's own threads and exit handlers get.
+LIMIT_S: Final = 1.0
+FLUSH_MS: Final = 500
+
+
+def end_process(status: int) -> NoReturn:
+    """Ends the process: as Python does it if nothing is left running, else at once after LIMIT_S."""
+    deadline = time.monotonic() + LIMIT_S
+    for thread in _others():
+        if not thread.daemon:
+            thread.join(max(0.0, deadline - time.monotonic()))
+    if not _others() and not multiprocessing.active_children():
+        raise SystemExit(status)
+    for thread in _others():
+        if not thread.daemon:
+            log.warning(f"the script's thread {thread.name} does not end:\n{stack_of(thread.ident)}")
+    # An exit handler may wait for what never ends.
+    handlers = threading.Thread(target=atexit._run_exitfuncs, name="exit-handlers", daemon=True)
+    handlers.start()
+    handlers.join(LIMIT_S)
+    _flush_log()
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    os._exit(status)
+
+
+def _others() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread is not threading.current_thread()]
+
+
+def _flush_log() -> None:
+    from sipwright import _engine
+
+    _engine.flush_log(FLUSH_MS)
