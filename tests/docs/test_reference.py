@@ -194,6 +194,8 @@ def supported() -> dict[str, bool]:
     table = re.findall(r"^    \w+ = (.*?)(, inner)?;$", NAMES.read_text(), re.MULTILINE)
     found = {name: bool(inner) for names, inner in table for name in re.findall(r'"([^"]+)"', names)}
     htable = (ROOT / "python/sipwright/kemi/htable.py").read_text()
+    tls = re.findall(r'^    "(tls\w*)",$', (ENGINE / "tls/vars.rs").read_text(), re.MULTILINE)
+    found |= {name: name == "tls" or name.endswith("_san_count") for name in tls}
     return found | dict.fromkeys(re.findall(r'register\("(\w+)"', htable), True)
 
 

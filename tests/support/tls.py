@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import ssl
 import subprocess
+import threading
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Self
 
 from cryptography import x509
 
 from sipwright.control.client import call
+from sipwright.control.server import SOCKET_NAME
 from support.certificates import Issued
 from support.messages import Sip, request
 from support.process import wait_until
@@ -56,8 +60,13 @@ def subject(address: Address, tls: ssl.SSLContext, name: str | None = "localhost
     with connect(address, tls, name) as peer:
         der = peer.getpeercert(binary_form=True)
         assert der is not None
-        names = x509.load_der_x509_certificate(der).subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
-        return str(names[0].value)
+        return common_name(der)
+
+
+def common_name(der: bytes) -> str:
+    """Common name of a certificate's subject."""
+    names = x509.load_der_x509_certificate(der).subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
+    return str(names[0].value)
 
 
 def ask(peer: ssl.SSLSocket, address: Address, method: str = "OPTIONS", *headers: tuple[str, str]) -> Sip:
@@ -96,7 +105,9 @@ def s_client(address: Address, *arguments: str | Path, send: bytes = b"") -> tup
 
 def counter(server: Server, name: str) -> int:
     """A counter of the server."""
-    value = call(server.directory / "data", "core.stats")[name]
+    data_dir = server.directory / "data"
+    wait_until((data_dir / SOCKET_NAME).exists, TIMEOUT_S, "the control socket")
+    value = call(data_dir, "core.stats")[name]
     assert isinstance(value, int)
     return value
 
@@ -109,3 +120,59 @@ def wait_for_counter(server: Server, name: str, value: int) -> None:
 def wait_for_log(server: Server, text: str) -> None:
     """Wait until the server has logged a text."""
     wait_until(lambda: text in server.log(), TIMEOUT_S, f"the log to say {text!r}")
+
+
+class Peer:
+    """A server that answers every request with 200; what it was asked for and what it refused is noted."""
+
+    def __init__(self, issued: Issued, client_ca: Path | None = None) -> None:
+        self.names: list[str | None] = []
+        self.clients: list[str] = []
+        self.requests: list[Sip] = []
+        self.connections = 0
+        self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._tls.load_cert_chain(issued.chain, issued.key)
+        if client_ca is not None:
+            self._tls.load_verify_locations(str(client_ca))
+            self._tls.verify_mode = ssl.CERT_OPTIONAL
+        self._tls.sni_callback = lambda _socket, name, _context: self.names.append(name)
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = int(self._listener.getsockname()[1])
+        self._open: list[socket.socket] = []
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def uri(self, host: str = "127.0.0.1") -> str:
+        return f"sip:{host}:{self.port};transport=tls"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._listener.close()
+        for one in self._open:
+            with contextlib.suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+            one.close()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                plain, _ = self._listener.accept()
+            except OSError:
+                return
+            self.connections += 1
+            threading.Thread(target=self._serve, args=(plain,), daemon=True).start()
+
+    def _serve(self, plain: socket.socket) -> None:
+        plain.settimeout(TIMEOUT_S)
+        with contextlib.suppress(OSError), self._tls.wrap_socket(plain, server_side=True) as peer:
+            self._open.append(peer)
+            if der := peer.getpeercert(binary_form=True):
+                self.clients.append(common_name(der))
+            while True:
+                sent = answer(peer)
+                self.requests.append(sent)
+                copied = tuple(
+                    (name, value) for name, value in sent.headers if name in ("Via", "From", "Call-ID", "CSeq")
+                )
+                peer.sendall(Sip("SIP/2.0 200 OK", (*copied, ("To", f"{sent['To']};tag=peer"))).encode())

@@ -89,6 +89,11 @@ pub enum Job {
         /// Name of the callback.
         callback: Arc<str>,
     },
+    /// Run the script's function for `tls:connection-out`.
+    TlsConnectionOut {
+        /// The connection that was opened.
+        flow: Flow,
+    },
     /// Run the callback of `t_continue` with the message that was suspended.
     Resume {
         /// Transaction.
@@ -522,6 +527,10 @@ impl Sink for Core {
         let mut out = Vec::new();
         self.shard(tx).send_failed(self.now(), tx, branch, &mut out);
         self.flush(&mut out);
+    }
+
+    fn connection_out(&self, flow: &Flow) {
+        self.queue_event(Job::TlsConnectionOut { flow: *flow });
     }
 
     fn jobs_pending(&self) -> bool {

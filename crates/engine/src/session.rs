@@ -98,6 +98,8 @@ pub enum Kind {
     },
     /// A request that was suspended, in the route of `t_continue`.
     Resumed,
+    /// A TLS connection that we opened waits for the script's decision.
+    ConnectionOut,
     /// No message of the network: `mod_init`, `child_init`, threads of the script.
     Fake,
 }
@@ -257,7 +259,23 @@ impl Core {
                 self.begin_failure(tx, branch, code, callback, kind, RouteType::BranchFailure)
             }
             Job::Resume { tx, callback } => self.begin_resumed(tx, callback),
+            Job::TlsConnectionOut { flow } => Some(self.begin_connection_out(flow)),
         }
+    }
+
+    /// As in Kamailio the message is made up; its path is the connection, so that
+    /// `$tls_*` tell of it.
+    fn begin_connection_out(&self, flow: Flow) -> Current {
+        let mut cur = Current::fake(self);
+        cur.ctx.flow = flow;
+        cur.ctx.route = RouteType::Event;
+        cur.kind = Kind::ConnectionOut;
+        cur.callback = Callback::Event {
+            name: self.config.tls.event_callback.as_str().into(),
+            event: "tls:connection-out",
+            required: true,
+        };
+        cur
     }
 
     /// Failure routes see the request as it was when it was forwarded; nothing is known
@@ -354,6 +372,11 @@ impl Core {
                 if cur.suspended {
                     self.park(cur);
                 }
+                Next::Done
+            }
+            Kind::ConnectionOut => {
+                let conn = cur.ctx.flow.conn;
+                self.net().release(conn, !cur.ctx.drop);
                 Next::Done
             }
             Kind::Fake => Next::Done,

@@ -111,6 +111,10 @@ stats! {
     handshakes_failed_closed,
     /// TLS handshakes failed: timeout.
     handshakes_failed_timeout,
+    /// Connections that we opened and the script refused (`tls:connection-out`).
+    refused_by_script,
+    /// Connections closed for broken TLS after the handshake, attempts to renegotiate among it.
+    tls_errors,
     /// Connections closed for want of traffic.
     timeouts_idle,
     /// Connections closed in the middle of a message.

@@ -88,6 +88,7 @@ def _tls(settings: Settings) -> dict[str, Any]:
         "session_tickets": tls.session_tickets,
         "ticket_lifetime_s": tls.ticket_lifetime_s,
         "key_log": str(key_log) if key_log else None,
+        "event_callback": tls.event_callback,
     }
 
 

@@ -161,6 +161,12 @@ class TlsSettings(_Secrets):
         description="Seconds between looks at the files of certificates, keys, authorities, revocation lists and OCSP "
         "responses; changed ones are reloaded. 0: only by `tls.reload`.",
     )
+    event_callback: str = Field(
+        "",
+        pattern=r"^\w*$",
+        description="Function of the script that is called for `tls:connection-out`: a connection that we opened is up, "
+        "and `KSR.set_drop()` closes it before anything is sent.",
+    )
     server: list[TlsServerProfile] = Field(
         default_factory=list, description="Profiles for single listening addresses or server names, before the default."
     )

@@ -51,8 +51,9 @@ pub struct TlsConfig {
     pub ticket_lifetime_s: u32,
     /// File that gets the secrets of every session; none in normal operation.
     pub key_log: Option<PathBuf>,
-    /// Whether an outgoing connection waits for the script's `tls:connection-out`.
-    pub connection_out: bool,
+    /// Function of the script that decides on each connection we open (Kamailio
+    /// `event_callback`, event `tls:connection-out`); none when empty.
+    pub event_callback: String,
 }
 
 impl Default for TlsConfig {
@@ -66,7 +67,7 @@ impl Default for TlsConfig {
             session_tickets: true,
             ticket_lifetime_s: 21_600,
             key_log: None,
-            connection_out: false,
+            event_callback: String::new(),
         }
     }
 }

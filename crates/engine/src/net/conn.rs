@@ -90,6 +90,8 @@ pub struct Conn {
     slot: Option<HandshakeSlot>,
     /// The TLS profile, once it is known.
     profile: Option<Arc<Identity>>,
+    /// Nothing is written until the script has decided.
+    held: bool,
 }
 
 impl Conn {
@@ -148,6 +150,7 @@ impl Conn {
             farewell: Farewell::Flush,
             slot,
             profile: None,
+            held: false,
         }
     }
 
@@ -172,7 +175,8 @@ impl Conn {
 
     /// Readiness that it waits for.
     pub fn wanted(&self) -> u32 {
-        let write = self.stream.wants_write() || (self.is_established() && !self.out.is_empty());
+        let write = self.stream.wants_write()
+            || (self.is_established() && !self.held && !self.out.is_empty());
         match self.state {
             ConnState::Connecting => sys::WRITABLE,
             _ if write => sys::READABLE | sys::WRITABLE,
@@ -251,7 +255,8 @@ impl Conn {
     }
 
     fn log_failure(&self, cx: &Cx, why: &str) {
-        let profile = self.profile.as_ref().map_or("", |p| &p.label);
+        let done = self.handle.tls.get().map(|info| &info.profile);
+        let profile = self.profile.as_ref().or(done).map_or("", |p| &p.label);
         let handle = &self.handle;
         let failure = Failure {
             remote: handle.remote,
@@ -289,7 +294,10 @@ impl Conn {
             }
             Err(HandshakeError::Closed) => {
                 shared.stats.handshakes_failed_closed.inc();
-                self.log_failure(cx, "the other side closed the connection");
+                // Without a ClientHello it was a probe, as load balancers send them.
+                if self.profile.is_some() {
+                    self.log_failure(cx, "the other side closed the connection");
+                }
                 Fate::Close
             }
             Err(HandshakeError::Tls(e)) => {
@@ -311,6 +319,26 @@ impl Conn {
             let _ = self.handle.tls.set(info);
         }
         self.opened(cx);
+        if self.handle.outbound && !cx.shared.cfg.tls.event_callback.is_empty() {
+            self.held = true;
+            self.deadline = cx.now + cx.shared.cfg.timeouts.handshake_ms;
+            assert_no_lock_held("Sink::connection_out");
+            cx.sink.connection_out(&self.handle.flow());
+        }
+    }
+
+    /// The script has decided. A connection that it refuses ends at once, so that what
+    /// waits in it fails instead of being flushed.
+    pub fn release(&mut self, may_send: bool, cx: &Cx) -> Fate {
+        if !std::mem::take(&mut self.held) {
+            return Fate::Keep;
+        }
+        if !may_send {
+            cx.shared.stats.refused_by_script.inc();
+            return Fate::Close;
+        }
+        self.active(cx);
+        self.flush(cx)
     }
 
     fn opened(&mut self, cx: &Cx) {
@@ -336,11 +364,20 @@ impl Conn {
                     turns -= usize::from(n == cx.buf.len());
                 }
                 Err(e) if would_block(&e) => break,
-                Err(_) => return Fate::Close,
+                Err(e) => return self.broken(cx, &e),
             }
         }
         self.note_partial(cx);
         self.flush(cx)
+    }
+
+    /// The connection failed; broken TLS is worth a line.
+    fn broken(&self, cx: &Cx, error: &io::Error) -> Fate {
+        if error.kind() == ErrorKind::InvalidData {
+            cx.shared.stats.tls_errors.inc();
+            self.log_failure(cx, &format!("after the handshake: {error}"));
+        }
+        Fate::Close
     }
 
     /// The other side has finished; what waits for it may still reach it.
@@ -415,6 +452,9 @@ impl Conn {
     }
 
     fn active(&mut self, cx: &Cx) {
+        if self.held {
+            return;
+        }
         self.deadline = cx.now + cx.shared.cfg.timeouts.idle_ms;
     }
 
@@ -432,6 +472,9 @@ impl Conn {
 
     fn flush(&mut self, cx: &Cx) -> Fate {
         self.out.extend(self.handle.take());
+        if self.held {
+            return Fate::Keep;
+        }
         let result = self.stream.flush(&mut self.out);
         if self.count_sent(cx) {
             self.active(cx);
@@ -453,7 +496,7 @@ impl Conn {
 
     /// Begins to close: what waits is written, then the other side is told.
     pub fn close(&mut self, cx: &mut Cx) -> Fate {
-        if !self.is_established() {
+        if !self.is_established() || self.held {
             return Fate::Close;
         }
         if self.state == ConnState::Open {

@@ -60,6 +60,8 @@ pub enum Command {
     Flush(ConnId),
     /// Flush and close it.
     Close(ConnId),
+    /// The script has decided whether it may be written to.
+    Release(ConnId, bool),
 }
 
 /// The address of a reactor. It outlives the reactor: a worker's is refilled when

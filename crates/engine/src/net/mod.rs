@@ -70,6 +70,12 @@ pub trait Sink: Send + Sync {
         let _ = flow;
     }
 
+    /// The TLS handshake of a connection that we opened is done, and the script is to
+    /// decide on it: nothing is written until [`Net::release`].
+    fn connection_out(&self, flow: &Flow) {
+        let _ = flow;
+    }
+
     /// Whether jobs wait. Asked by a worker after it has been marked as waiting
     /// and before it sleeps, so that no wake-up is lost (see [`Net::wake_worker`]).
     fn jobs_pending(&self) -> bool {
@@ -419,6 +425,17 @@ impl Net {
         }
         if let Some(handle) = self.shared().table.get(conn) {
             self.tell_owner(&handle, Command::Close(conn));
+        }
+    }
+
+    /// What the script decided on a connection of [`Sink::connection_out`]: it may be
+    /// used, or it is closed, and what waits in it has failed.
+    pub fn release(&self, conn: ConnId, may_send: bool) {
+        if !self.shared().alive() {
+            return;
+        }
+        if let Some(handle) = self.shared().table.get(conn) {
+            self.tell_owner(&handle, Command::Release(conn, may_send));
         }
     }
 

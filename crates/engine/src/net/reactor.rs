@@ -212,6 +212,7 @@ impl Reactor {
                 Command::Adopt(conn) => self.add(conn),
                 Command::Flush(id) => self.flush_or_forward(id),
                 Command::Close(id) => self.close_or_forward(id),
+                Command::Release(id, may_send) => self.release_or_forward(id, may_send),
             }
         }
     }
@@ -347,6 +348,14 @@ impl Reactor {
         }
     }
 
+    fn release_or_forward(&mut self, id: ConnId, may_send: bool) {
+        if self.conns.contains_key(&id) {
+            self.serve(id, |conn, cx| conn.release(may_send, cx));
+        } else {
+            self.forward(id, Command::Release(id, may_send));
+        }
+    }
+
     /// The connection has moved since its owner was looked up. One that is still
     /// on its way to us looks at its queue when it arrives.
     fn forward(&self, id: ConnId, command: Command) {
@@ -477,7 +486,7 @@ impl Reactor {
                 let unsent = handle.shut().into_iter().map(|item| item.tx).collect();
                 self.report(&handle, unsent);
             }
-            Command::Flush(_) | Command::Close(_) => {}
+            Command::Flush(_) | Command::Close(_) | Command::Release(..) => {}
         }
     }
 }

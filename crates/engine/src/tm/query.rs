@@ -98,7 +98,7 @@ impl Core {
         match cur.kind {
             Kind::Failure { branch } | Kind::BranchFailure { branch } => Some(branch),
             Kind::Reply { target } => target.map(|(_, branch)| branch),
-            Kind::Request { .. } | Kind::Resumed | Kind::Fake => None,
+            Kind::Request { .. } | Kind::Resumed | Kind::ConnectionOut | Kind::Fake => None,
         }
     }
 
