@@ -25,7 +25,7 @@ use sipwright_sip::types::{Flow, Millis};
 use crate::config::EngineConfig;
 use crate::dns::{Dns, Policy, Target};
 use crate::log::{self, level};
-use crate::net::{Net, SendError, Sink, TxTag, sys};
+use crate::net::{How, Net, SendError, Sink, TxTag, sys};
 use crate::pending::{PendingKey, PendingTable};
 use crate::queue::JobQueue;
 use crate::reply::{SL_TAG_PREFIX, server_line, sl_tag_prefix};
@@ -384,7 +384,14 @@ impl Core {
                     bytes,
                     tx,
                     server_name,
-                } => self.send(&flow, bytes, tx, server_name.as_deref()),
+                    options,
+                } => {
+                    let how = How {
+                        server_name: server_name.as_deref(),
+                        options,
+                    };
+                    self.send(&flow, bytes, tx, how);
+                }
                 Output::Failure {
                     tx,
                     branch,
@@ -425,14 +432,8 @@ impl Core {
 
     /// Hands bytes to the transport; a refusal is fed back to the transaction.
     /// `server_name` is what TLS asks for and verifies.
-    pub(crate) fn send(
-        &self,
-        flow: &Flow,
-        bytes: Bytes,
-        tx: Option<TxTag>,
-        server_name: Option<&str>,
-    ) {
-        if let Err(error) = self.net().send_named(flow, bytes, tx, server_name) {
+    pub(crate) fn send(&self, flow: &Flow, bytes: Bytes, tx: Option<TxTag>, how: How<'_>) {
+        if let Err(error) = self.net().send_how(flow, bytes, tx, how) {
             self.refused(flow, tx, &error);
         }
     }

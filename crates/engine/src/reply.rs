@@ -5,9 +5,11 @@ use std::borrow::Cow;
 use sipwright_sip::build;
 use sipwright_sip::message::Message;
 use sipwright_sip::method::Method;
-use sipwright_sip::types::Flow;
+use sipwright_sip::script::Context;
+use sipwright_sip::types::{Flow, SendOptions};
 
 use crate::core::Core;
+use crate::net::How;
 use crate::route;
 
 /// A response to be made here.
@@ -23,6 +25,8 @@ pub struct Reply<'a> {
     pub body: &'a [u8],
     /// Answer to the source port whatever the Via asks (RFC 3581).
     pub force_rport: bool,
+    /// What is to become of the connection.
+    pub options: SendOptions,
 }
 
 impl<'a> Reply<'a> {
@@ -35,6 +39,10 @@ impl<'a> Reply<'a> {
             headers: b"",
             body: b"",
             force_rport: false,
+            options: SendOptions {
+                close: false,
+                no_connect: false,
+            },
         }
     }
 }
@@ -92,8 +100,28 @@ impl Core {
             &route::reply_flow(msg, flow, reply.force_rport),
             bytes.into(),
             None,
-            None,
+            How {
+                server_name: None,
+                options: SendOptions {
+                    close: reply.options.close && reply.code >= 200,
+                    ..reply.options
+                },
+            },
         );
+    }
+
+    /// `add_tcp_alias`: has the connection of the message also be found for that port of its
+    /// peer, or for the port of the Via (RFC 5923). Nothing to UDP.
+    pub fn add_tcp_alias(&self, ctx: &Context, port: Option<i64>) -> i32 {
+        let port = match port {
+            Some(port) => u16::try_from(port).ok().filter(|p| *p != 0),
+            None => Some(ctx.msg.via().port_or_default()),
+        };
+        match port {
+            Some(_) if !ctx.flow.proto.is_reliable() => 1,
+            Some(port) if self.net().add_alias(ctx.flow.conn, port) => 1,
+            _ => -1,
+        }
     }
 
     /// Header lines of a local response: the given ones and `Server`.

@@ -207,10 +207,12 @@ fn is_wild(socket: &SocketInfo) -> bool {
 /// back on the connection, or over UDP to the source.
 #[must_use]
 pub fn reply_flow(msg: &Message, flow: &Flow, force_rport: bool) -> Flow {
-    if flow.proto.is_reliable() {
-        return *flow;
-    }
     let via = msg.via();
+    if flow.proto.is_reliable() {
+        // The connection if it is still there, else one to the port of sent-by.
+        let remote = SocketAddr::new(flow.remote.ip(), via.port_or_default());
+        return Flow { remote, ..*flow };
+    }
     if let Some(maddr) = via
         .maddr
         .and_then(|s| sipwright_sip::uri::host_ip(msg.get(s)))

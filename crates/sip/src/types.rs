@@ -104,6 +104,16 @@ pub struct Flow {
     pub conn: ConnId,
 }
 
+/// What is to become of the connection that a message leaves by; nothing to UDP.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct SendOptions {
+    /// Close it once the message is written (`set_reply_close`, `set_forward_close`).
+    pub close: bool,
+    /// Open none: there is one, or the message is lost (`set_reply_no_connect`,
+    /// `set_forward_no_connect`).
+    pub no_connect: bool,
+}
+
 /// A listening socket as Via, Record-Route and scripts see it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct SocketInfo {

@@ -291,18 +291,6 @@ fn wishes_that_make_no_sense_are_refused() {
     assert_eq!(c.complaints.len(), 6);
 }
 
-// checked against Kamailio 5.6
-#[test]
-fn connection_aliases() {
-    let mut c = ctx(INVITE);
-    assert_eq!(add_tcp_alias(&mut c, 5), 1);
-    assert_eq!(c.tcp_alias, None, "UDP has no connections");
-    c.flow.proto = Proto::Tcp;
-    assert_eq!(add_tcp_alias_via(&mut c), 1);
-    assert_eq!(c.tcp_alias, Some(5062));
-    assert_eq!(add_tcp_alias(&mut c, 70000), -1);
-}
-
 #[test]
 fn the_environment_finds_sockets() {
     let e = env();

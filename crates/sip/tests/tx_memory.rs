@@ -65,6 +65,7 @@ fn add_branch(layer: &mut TxLayer<u64>, tx: TxId, index: u16, shared: &Bytes) {
         uri: shared.slice(7..20),
         server_name: None,
         fallback: None,
+        options: sipwright_sip::types::SendOptions::default(),
         on_reply: None,
         on_failure: None,
     };

@@ -368,7 +368,7 @@ impl Conn {
             }
         }
         self.note_partial(cx);
-        self.flush(cx)
+        self.flush_or_end(cx)
     }
 
     /// The connection failed; broken TLS is worth a line.
@@ -461,12 +461,21 @@ impl Conn {
     /// Writes what others have queued, as far as the connection is up.
     pub fn flush_queued(&mut self, cx: &mut Cx) -> Fate {
         match self.state {
-            ConnState::Open => self.flush(cx),
+            ConnState::Open => self.flush_or_end(cx),
             ConnState::Closing => Fate::Keep,
             ConnState::Connecting | ConnState::Handshake => {
                 self.out.extend(self.handle.take());
                 Fate::Keep
             }
+        }
+    }
+
+    /// Writes what waits, and closes if that was to be the last.
+    fn flush_or_end(&mut self, cx: &mut Cx) -> Fate {
+        let closes = self.handle.closes_when_sent();
+        match self.flush(cx) {
+            Fate::Keep if closes && self.out.is_empty() => self.close(cx),
+            fate => fate,
         }
     }
 

@@ -35,7 +35,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use sipwright_sip::tx::TxId;
-use sipwright_sip::types::{ConnId, Flow, Proto, SocketId, SocketInfo};
+use sipwright_sip::types::{ConnId, Flow, Proto, SendOptions, SocketId, SocketInfo};
 
 use self::mailbox::Command;
 pub use self::pktinfo::source_for;
@@ -55,6 +55,16 @@ const CLOSING_TRIES: usize = 8;
 
 /// The transaction and branch that wait for what becomes of a sent message.
 pub type TxTag = (TxId, u16);
+
+/// How a message is to be sent over a stream.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct How<'a> {
+    /// Host name of the next hop: TLS sends it as SNI and verifies the certificate for it
+    /// (RFC 5922). Without one the address counts.
+    pub server_name: Option<&'a str>,
+    /// What is to become of the connection.
+    pub options: SendOptions,
+}
 
 /// Where the transport delivers. Called by network threads and by workers inside
 /// [`WorkerPort::wait`], with no lock of the transport held; must not block.
@@ -273,6 +283,25 @@ impl Net {
         tx: Option<TxTag>,
         server_name: Option<&str>,
     ) -> Result<(), SendError> {
+        let options = SendOptions::default();
+        let how = How {
+            server_name,
+            options,
+        };
+        self.send_how(flow, bytes, tx, how)
+    }
+
+    /// As [`Net::send_named`], with a say in what becomes of the connection.
+    ///
+    /// # Errors
+    /// As [`Net::send`].
+    pub fn send_how(
+        &self,
+        flow: &Flow,
+        bytes: Bytes,
+        tx: Option<TxTag>,
+        how: How<'_>,
+    ) -> Result<(), SendError> {
         if !self.shared().alive() {
             return Err(SendError::Stopped);
         }
@@ -285,7 +314,7 @@ impl Net {
                     tx,
                     message: true,
                 };
-                self.send_stream(flow, item, server_name)
+                self.send_stream(flow, item, how)
             }
         }
     }
@@ -315,12 +344,7 @@ impl Net {
         Ok(())
     }
 
-    fn send_stream(
-        &self,
-        flow: &Flow,
-        mut item: OutItem,
-        server_name: Option<&str>,
-    ) -> Result<(), SendError> {
+    fn send_stream(&self, flow: &Flow, mut item: OutItem, how: How<'_>) -> Result<(), SendError> {
         let bound = self.shared().cfg.limits.write_buffer;
         let server_id = if flow.proto.is_secure() {
             tls::next_server_id()
@@ -328,12 +352,17 @@ impl Net {
             None
         };
         let hop = Hop {
-            server_name,
+            server_name: how.server_name,
             server_id: server_id.as_deref(),
         };
         for _ in 0..CLOSING_TRIES {
-            let (handle, new) = self.connection(flow, hop)?;
+            let (handle, new) = self.connection(flow, hop, how.options)?;
             let pushed = handle.push(item, bound);
+            // Not before, lest it be closed for want of anything to send.
+            let close = how.options.close && pushed.is_ok();
+            if close {
+                handle.close_when_sent();
+            }
             if new {
                 if server_id.is_some() {
                     tls::set_next_server_id(None);
@@ -343,7 +372,7 @@ impl Net {
             }
             match pushed {
                 Ok(notify) => {
-                    if notify && !new {
+                    if (notify || close) && !new {
                         self.tell_owner(&handle, Command::Flush(handle.id));
                     }
                     return Ok(());
@@ -365,10 +394,16 @@ impl Net {
     }
 
     /// The connection to use, and whether it is new and has to be opened.
-    fn connection(&self, flow: &Flow, hop: Hop<'_>) -> Result<(Arc<ConnHandle>, bool), SendError> {
+    fn connection(
+        &self,
+        flow: &Flow,
+        hop: Hop<'_>,
+        options: SendOptions,
+    ) -> Result<(Arc<ConnHandle>, bool), SendError> {
         let shared = self.shared();
         let found = shared.table.find_or_insert(flow, hop, || {
-            if matches!(flow.proto, Proto::Ws | Proto::Wss) || shared.phase() == Phase::Bound {
+            let cannot = matches!(flow.proto, Proto::Ws | Proto::Wss);
+            if cannot || options.no_connect || shared.phase() == Phase::Bound {
                 return None;
             }
             let info = shared.socket_for(flow.proto, &flow.remote, flow.socket)?;
@@ -416,6 +451,13 @@ impl Net {
             shared.count_gone(0);
             SendError::Stopped
         })
+    }
+
+    /// Has a connection also be found for another port of its peer (RFC 5923); false if it
+    /// is gone, or if another connection is there for that port.
+    #[must_use]
+    pub fn add_alias(&self, conn: ConnId, port: u16) -> bool {
+        self.shared().alive() && self.shared().table.add_alias(conn, port)
     }
 
     /// Flushes and closes a connection.

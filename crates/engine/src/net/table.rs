@@ -113,6 +113,7 @@ pub struct ConnHandle {
     state: AtomicU8,
     waiting: AtomicUsize,
     notified: AtomicBool,
+    closes: AtomicBool,
     queue: OrderedMutex<Queue>,
 }
 
@@ -187,6 +188,16 @@ impl ConnHandle {
         Ok(!self.notified.swap(true, Ordering::AcqRel))
     }
 
+    /// It is to be closed once what waits is written.
+    pub fn close_when_sent(&self) {
+        self.closes.store(true, Ordering::Release);
+    }
+
+    /// Whether [`ConnHandle::close_when_sent`] was called.
+    pub fn closes_when_sent(&self) -> bool {
+        self.closes.load(Ordering::Acquire)
+    }
+
     /// Everything queued; by the owner. A later push tells the owner again.
     pub fn take(&self) -> VecDeque<OutItem> {
         self.notified.swap(false, Ordering::AcqRel);
@@ -238,7 +249,12 @@ struct Maps {
     by_id: HashMap<ConnId, Arc<ConnHandle>>,
     by_remote: HashMap<(Proto, SocketAddr), Arc<ConnHandle>>,
     per_source: HashMap<IpAddr, usize>,
+    /// Further ports of the peers by which connections are found.
+    aliases: HashMap<ConnId, Vec<u16>>,
 }
+
+/// Aliases that one connection may have.
+const MAX_ALIASES: usize = 12;
 
 /// The table; one short lock.
 pub struct ConnTable {
@@ -321,12 +337,37 @@ impl ConnTable {
             state: AtomicU8::new(new.state as u8),
             waiting: AtomicUsize::new(0),
             notified: AtomicBool::new(false),
+            closes: AtomicBool::new(false),
             queue: OrderedMutex::new(rank::CONNECTION_QUEUE, Queue::default()),
         });
         maps.by_id.insert(handle.id, Arc::clone(&handle));
         maps.by_remote
             .insert((handle.proto, handle.remote), Arc::clone(&handle));
         Ok(handle)
+    }
+
+    /// See [`super::Net::add_alias`].
+    pub fn add_alias(&self, id: ConnId, port: u16) -> bool {
+        let mut guard = self.maps.lock();
+        let maps = &mut *guard;
+        let Some(handle) = maps.by_id.get(&id) else {
+            return false;
+        };
+        let key = (handle.proto, SocketAddr::new(handle.remote.ip(), port));
+        let other = maps
+            .by_remote
+            .get(&key)
+            .filter(|c| c.state() != ConnState::Closing);
+        if let Some(other) = other {
+            return other.id == id;
+        }
+        let ports = maps.aliases.entry(id).or_default();
+        if ports.len() >= MAX_ALIASES {
+            return false;
+        }
+        ports.push(port);
+        maps.by_remote.insert(key, Arc::clone(handle));
+        true
     }
 
     /// A connection by its identity.
@@ -340,13 +381,15 @@ impl ConnTable {
         if maps.by_id.remove(&handle.id).is_none() {
             return;
         }
-        let remote = (handle.proto, handle.remote);
-        if maps
-            .by_remote
-            .get(&remote)
-            .is_some_and(|c| c.id == handle.id)
-        {
-            maps.by_remote.remove(&remote);
+        let mut ports = maps.aliases.remove(&handle.id).unwrap_or_default();
+        ports.push(handle.remote.port());
+        for port in ports {
+            let mut remote = handle.remote;
+            remote.set_port(port);
+            let key = (handle.proto, remote);
+            if maps.by_remote.get(&key).is_some_and(|c| c.id == handle.id) {
+                maps.by_remote.remove(&key);
+            }
         }
         if handle.outbound {
             return;

@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use sipwright_sip::script::{BranchTarget, RouteType, forward};
-use sipwright_sip::types::{Flow, Proto, SocketInfo};
+use sipwright_sip::types::{Flow, Proto, SendOptions, SocketInfo};
 
 use super::Slot;
 use crate::core::Core;
 use crate::dns::Target;
 use crate::log::{self, level};
+use crate::net::How;
 use crate::reply::hex16;
 use crate::route::{self, NextHop, RouteError};
 use crate::session::{Callback, Current};
@@ -26,6 +27,8 @@ pub(super) struct Outgoing {
     pub server_name: Option<Arc<str>>,
     /// Where else, and as what, if there is no connection to be had.
     pub fallback: Option<(Flow, Bytes)>,
+    /// What is to become of the connection.
+    pub options: SendOptions,
 }
 
 impl Core {
@@ -56,6 +59,7 @@ impl Core {
                 bytes: bytes.into(),
                 server_name: hop.name.clone().filter(|_| flow.proto.is_secure()),
                 fallback: None,
+                options: c.ctx.send_flags.forward(),
             };
             // Nobody would notice the refusal of what leaves without state.
             if !stateful || !self.is_too_large(c, target, &hop, &small) {
@@ -106,6 +110,7 @@ impl Core {
             bytes: forward::build_branch(&cur.ctx, socket, via_branch, target).into(),
             server_name: hop.name.clone().filter(|_| place.proto.is_secure()),
             fallback: Some((small.flow, small.bytes)),
+            options: small.options,
         }
     }
 
@@ -127,7 +132,11 @@ impl Core {
             slot.with(|c| (forward::main_branch(&c.ctx), self.stateless_branch(c)));
         match self.build(slot, &target, &branch, forced.as_ref()) {
             Ok(Some(out)) => {
-                self.send(&out.flow, out.bytes, None, out.server_name.as_deref());
+                let how = How {
+                    server_name: out.server_name.as_deref(),
+                    options: out.options,
+                };
+                self.send(&out.flow, out.bytes, None, how);
                 slot.with(|c| c.handled = true);
                 1
             }

@@ -10,6 +10,7 @@ use sipwright_sip::tx::{Branch, ServerMatch, Transaction, TxId};
 use super::TxState;
 use crate::core::Core;
 use crate::log::{self, level};
+use crate::net::How;
 use crate::session::{Current, Kind};
 
 /// The callbacks that a script can name for a transaction.
@@ -210,7 +211,7 @@ impl Core {
         let last = self.ask(cur, |t| (*t.reply_flow(), t.last_reply().clone()));
         match last {
             Some((flow, bytes)) if !bytes.is_empty() => {
-                self.send(&flow, bytes, None, None);
+                self.send(&flow, bytes, None, How::default());
                 1
             }
             _ => -1,

@@ -88,6 +88,7 @@ impl Core {
         slot.with(|c| {
             let targets: Vec<_> = ready.iter().map(|r| (r.index, &r.target)).collect();
             self.keep(c, &targets);
+            self.keep_reply_options(c, tx);
         });
         if self.start_branches(tx, ready) > 0 {
             slot.with(|c| c.handled = true);
@@ -241,6 +242,7 @@ impl Core {
                     flow: outgoing.flow,
                     server_name: outgoing.server_name,
                     fallback: outgoing.fallback,
+                    options: outgoing.options,
                     uri: target.uri.into(),
                     on_reply: None,
                     on_failure: None,

@@ -57,6 +57,7 @@ impl Core {
                     flow: outgoing.flow,
                     server_name: outgoing.server_name,
                     fallback: outgoing.fallback,
+                    options: outgoing.options,
                     uri: target.uri.into(),
                     on_reply: None,
                     on_failure: None,

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use sipwright_sip::build;
 use sipwright_sip::method::Method;
 use sipwright_sip::script::RouteType;
-use sipwright_sip::tx::ReplyError;
+use sipwright_sip::tx::{ReplyError, TxId};
+use sipwright_sip::types::SendOptions;
 
 use crate::core::Core;
 use crate::log::{self, level};
@@ -34,6 +35,7 @@ impl Core {
         let (extra, body) = with_body(take_reply_headers(cur), body.as_ref());
         let extra = self.with_server_header(&extra);
         let force_rport = cur.ctx.force_rport;
+        self.keep_reply_options(cur, tx);
         let result = self.transact(tx, |shard, now, out| {
             let t = shard.get(tx).ok_or(ReplyError::Gone)?;
             let request = Arc::clone(t.request().ok_or(ReplyError::Local)?);
@@ -56,6 +58,17 @@ impl Core {
         }
     }
 
+    /// Lets a transaction know what the script wants of the connection of its replies.
+    pub(super) fn keep_reply_options(&self, cur: &Current, tx: TxId) {
+        let options = cur.ctx.send_flags.reply();
+        if options == SendOptions::default() {
+            return;
+        }
+        if let Some(t) = self.shard(tx).get_mut(tx) {
+            t.set_reply_options(options);
+        }
+    }
+
     /// `sl_send_reply`: answers without a transaction.
     pub fn sl_send_reply(&self, cur: &mut Current, code: u16, reason: &[u8]) -> i32 {
         if !cur.ctx.msg.is_request() || cur.ctx.msg.method() == Method::Ack {
@@ -70,6 +83,7 @@ impl Core {
             headers: &extra,
             body,
             force_rport: cur.ctx.force_rport,
+            options: cur.ctx.send_flags.reply(),
         };
         self.reply_stateless(&cur.ctx.msg, &cur.ctx.flow, &reply);
         cur.handled = true;

@@ -217,13 +217,13 @@ ksr_table! { "core";
     force_rport() -> Bool = |c| change(c, core::force_rport);
     /// Asks for rport in our own Via.
     add_local_rport() -> Bool = |c| change(c, core::add_local_rport);
-    /// Asks to close the connection after the reply. It is noted, but has no effect yet.
+    /// Closes the connection after the final reply.
     set_reply_close() -> Bool = |c| change(c, core::set_reply_close);
-    /// Asks to open no connection for the reply. It is noted, but has no effect yet; replies use the request's connection.
+    /// Opens no connection for the reply where that of the request is gone.
     set_reply_no_connect() -> Bool = |c| change(c, core::set_reply_no_connect);
-    /// Asks to close the connection after the forwarded message. It is noted, but has no effect yet.
+    /// Closes the connection after the forwarded request.
     set_forward_close() -> Bool = |c| change(c, core::set_forward_close);
-    /// Asks to open no connection to forward the message. It is noted, but has no effect yet.
+    /// Opens no connection to forward the request: without one the branch fails.
     set_forward_no_connect() -> Bool = |c| change(c, core::set_forward_no_connect);
     /// Drops the message in reply, branch and onsend routes.
     set_drop() -> None = |c| change(c, core::set_drop);
@@ -231,10 +231,16 @@ ksr_table! { "core";
     set_advertised_address(host: Str) -> Int = |c| change(c, |x| core::set_advertised_address(x, c.bytes(0)));
     /// Sets the port of our Via for this message.
     set_advertised_port(port: Str) -> Int = |c| change(c, |x| core::set_advertised_port(x, c.bytes(0)));
-    /// Asks to use the connection for that port of the peer too (RFC 5923). It is noted, but has no effect yet.
-    add_tcp_alias(port: Int) -> Int = |c| change(c, |x| core::add_tcp_alias(x, c.int(0)));
-    /// As `add_tcp_alias` with the port of the top Via. It is noted, but has no effect yet.
-    add_tcp_alias_via() -> Int = |c| change(c, core::add_tcp_alias_via);
+    /// Uses the connection for messages to that port of the peer too (RFC 5923); -1 if another one is there for it.
+    add_tcp_alias(port: Int) -> Int = |c| {
+        let core = scope::core();
+        change(c, |x| core.add_tcp_alias(x, Some(c.int(0))))
+    };
+    /// As `add_tcp_alias` with the port of the top Via.
+    add_tcp_alias_via() -> Int = |c| {
+        let core = scope::core();
+        change(c, |x| core.add_tcp_alias(x, None))
+    };
     /// Forwards the message without a transaction (RFC 3261 section 16.11); 1 or -1.
     forward() -> Int = |c| forward(c, None);
     /// Forwards the message without a transaction to the next hop that the URI names.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::edit::Edits;
 use crate::message::Message;
-use crate::types::{Flow, SocketId, SocketInfo, Span};
+use crate::types::{Flow, SendOptions, SocketId, SocketInfo, Span};
 
 use super::addresses::Addresses;
 use super::avp::{AvpList, XavpList};
@@ -207,6 +207,26 @@ pub struct SendFlags {
     pub reply_no_connect: bool,
 }
 
+impl SendFlags {
+    /// What is to become of the connection of a forwarded request.
+    #[must_use]
+    pub const fn forward(self) -> SendOptions {
+        SendOptions {
+            close: self.forward_close,
+            no_connect: self.forward_no_connect,
+        }
+    }
+
+    /// What is to become of the connection of the replies.
+    #[must_use]
+    pub const fn reply(self) -> SendOptions {
+        SendOptions {
+            close: self.reply_close,
+            no_connect: self.reply_no_connect,
+        }
+    }
+}
+
 /// One message with everything the script has decided about it so far.
 #[derive(Clone, Debug)]
 pub struct Context {
@@ -259,11 +279,9 @@ pub struct Context {
     pub force_rport: bool,
     /// Put `;rport` into our own Via.
     pub local_rport: bool,
-    /// Port to remember as alias of the connection.
-    pub tcp_alias: Option<u16>,
-    /// Host to show in our Via and Record-Route.
+    /// Host to show in our Via.
     pub advertised_host: Option<Vec<u8>>,
-    /// Port to show in our Via and Record-Route.
+    /// Port to show in our Via.
     pub advertised_port: Option<u16>,
     /// Connection wishes.
     pub send_flags: SendFlags,
@@ -343,7 +361,6 @@ impl Context {
             force_socket: None,
             force_rport: false,
             local_rport: false,
-            tcp_alias: None,
             advertised_host: None,
             advertised_port: None,
             send_flags: SendFlags::default(),

@@ -363,23 +363,6 @@ pub fn set_forward_no_connect(ctx: &mut Context) -> bool {
     true
 }
 
-/// `KSR.add_tcp_alias`: the connection also serves that port of the peer.
-pub fn add_tcp_alias(ctx: &mut Context, port: i64) -> i32 {
-    match u16::try_from(port) {
-        Ok(port) => {
-            ctx.tcp_alias = ctx.flow.proto.is_reliable().then_some(port);
-            1
-        }
-        Err(_) => -1,
-    }
-}
-
-/// `KSR.add_tcp_alias_via`: as [`add_tcp_alias`] with the port of the top Via.
-pub fn add_tcp_alias_via(ctx: &mut Context) -> i32 {
-    let port = ctx.msg.via().port_or_default();
-    add_tcp_alias(ctx, i64::from(port))
-}
-
 /// Whether a text may stand in a URI or header without ending it: no controls, no blanks.
 pub(super) fn is_token_text(text: &[u8]) -> bool {
     text.iter().all(|c| *c > b' ' && *c != 0x7f)

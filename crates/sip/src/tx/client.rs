@@ -11,7 +11,7 @@ use super::transaction::{Branch, BranchSpec, Extra, Outcome, Own};
 use crate::build;
 use crate::message::Message;
 use crate::method::Method;
-use crate::types::Millis;
+use crate::types::{Millis, SendOptions};
 
 /// What comes with an event of a client machine.
 #[derive(Clone, Copy)]
@@ -33,13 +33,15 @@ impl<D> Work<'_, D> {
         let hooked = spec.on_reply.is_some()
             || on_failure.is_some()
             || spec.server_name.is_some()
-            || spec.fallback.is_some();
+            || spec.fallback.is_some()
+            || spec.options != SendOptions::default();
         let extra = hooked.then(|| {
             Box::new(Extra {
                 on_reply: spec.on_reply,
                 on_failure,
                 server_name: spec.server_name,
                 fallback: spec.fallback,
+                options: spec.options,
                 ..Extra::default()
             })
         });
@@ -321,6 +323,7 @@ impl<D> Work<'_, D> {
             bytes,
             tx: tell.then_some((self.tx.id, branch as u16)),
             server_name: this.extra.as_ref().and_then(|e| e.server_name.clone()),
+            options: this.extra.as_ref().map(|e| e.options).unwrap_or_default(),
         });
     }
 

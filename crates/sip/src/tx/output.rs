@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::id::TxId;
-use crate::types::Flow;
+use crate::types::{Flow, SendOptions};
 
 /// Something to do. Outputs are to be carried out in order, outside the lock of
 /// the shard.
@@ -24,6 +24,8 @@ pub enum Output<D> {
         /// Name that the certificate of the other side must be valid for (RFC 5922);
         /// `None` for its address.
         server_name: Option<Arc<str>>,
+        /// What is to become of the connection.
+        options: SendOptions,
     },
     /// Run a failure route: every branch has failed, `code` is the best answer.
     /// Then call [`super::TxLayer::failure_done`], whatever happened.

@@ -208,7 +208,7 @@ impl<D> TxLayer<D> {
         self.with(now, id, out, |work| {
             // The client may have lost its connection and opened another one.
             if flow.proto == work.tx.flow.proto && flow.proto.is_reliable() {
-                work.tx.reply_flow = *flow;
+                work.tx.reply_flow = reply_flow(msg, *flow, false);
             }
             work.server_event(Event::Request);
         });

@@ -11,7 +11,7 @@ use super::table::{Action, Event, Kind, State, Then, Timer, Transition};
 use super::transaction::Transaction;
 use crate::build::{self, ViaFix};
 use crate::message::Message;
-use crate::types::{Flow, Millis, Proto};
+use crate::types::{Flow, Millis, Proto, SendOptions};
 use crate::via::Rport;
 
 /// One transaction at work: what its machines need while they step.
@@ -234,18 +234,25 @@ impl<D> Work<'_, D> {
             bytes,
             tx: Some((self.tx.id, SERVER)),
             server_name: None,
+            options: SendOptions {
+                close: self.tx.reply_options.close && self.tx.last_code() >= 200,
+                ..self.tx.reply_options
+            },
         });
     }
 }
 
-/// Where responses to `msg` go: back on the connection; over UDP to `maddr`, or to
+/// Where responses to `msg` go: back on the connection, or once that is gone by another one
+/// to the source address and the port of the Via; over UDP to `maddr`, or to
 /// the source address with the port of the Via, or with the source port if the
 /// Via has rport (RFC 3261 section 18.2.2, RFC 3581 section 4).
 pub(super) fn reply_flow(msg: &Message, flow: Flow, force_rport: bool) -> Flow {
-    if flow.proto != Proto::Udp {
-        return flow;
-    }
     let via = msg.via();
+    if flow.proto != Proto::Udp {
+        // The connection if it is still there, else one to the port of sent-by.
+        let remote = SocketAddr::new(flow.remote.ip(), via.port_or_default());
+        return Flow { remote, ..flow };
+    }
     let maddr = via.maddr.and_then(|span| parse_ip(msg.get(span)));
     let symmetric = force_rport || via.rport != Rport::Absent;
     let remote = match maddr {

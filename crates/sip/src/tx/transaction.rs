@@ -13,7 +13,7 @@ use super::suspend::HeldReply;
 use super::table::State;
 use crate::message::Message;
 use crate::method::Method;
-use crate::types::{Flow, Millis, Proto};
+use crate::types::{Flow, Millis, Proto, SendOptions};
 
 /// Routes that a script armed for a transaction (Kamailio's `t_on_*`).
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
@@ -39,6 +39,8 @@ pub struct BranchSpec {
     pub flow: Flow,
     /// Name that a certificate there must be valid for; `None` for the address.
     pub server_name: Option<Arc<str>>,
+    /// What is to become of the connection that it leaves by.
+    pub options: SendOptions,
     /// Where else and as what it is to leave if the first way cannot be gone, such as by
     /// UDP when there is no connection (RFC 3261 section 18.1.1).
     pub fallback: Option<(Flow, Bytes)>,
@@ -87,6 +89,8 @@ pub(super) struct Extra {
     pub(super) on_failure: Option<Arc<str>>,
     /// See [`BranchSpec::server_name`].
     pub(super) server_name: Option<Arc<str>>,
+    /// See [`BranchSpec::options`].
+    pub(super) options: SendOptions,
     /// See [`BranchSpec::fallback`]; taken when it is used.
     pub(super) fallback: Option<(Flow, Bytes)>,
     /// The ACK for its failure, for retransmissions.
@@ -230,6 +234,8 @@ pub struct Transaction<D> {
     pub(super) cancelled: bool,
     pub(super) disable_6xx: bool,
     pub(super) force_rport: bool,
+    /// What is to become of the connection that its replies leave by.
+    pub(super) reply_options: SendOptions,
     /// The 2xx that went upstream is the user's own and is repeated until its ACK.
     pub(super) repeats: bool,
     /// No 100 by ourselves.
@@ -253,6 +259,12 @@ impl<D> Transaction<D> {
     #[must_use]
     pub fn id(&self) -> TxId {
         self.id
+    }
+
+    /// Says what is to become of the connection of its replies; it is closed by the first
+    /// final one only.
+    pub fn set_reply_options(&mut self, options: SendOptions) {
+        self.reply_options = options;
     }
 
     /// The request as received; `None` for a request of our own.
@@ -423,6 +435,7 @@ impl<D> Transaction<D> {
             cancelled: false,
             disable_6xx: false,
             force_rport: false,
+            reply_options: SendOptions::default(),
             repeats: false,
             silent: false,
         }

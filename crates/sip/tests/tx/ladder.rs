@@ -233,6 +233,7 @@ impl Ladder {
             uri: uri.into(),
             server_name: None,
             fallback: None,
+            options: sipwright_sip::types::SendOptions::default(),
             on_reply: None,
             on_failure: None,
         }
