@@ -11,7 +11,7 @@ import pytest
 from conftest import Start
 from support.calls import Call, call
 from support.messages import Sip, request, unique
-from support.peers import StreamPeer
+from support.peers import StreamPeer, UdpPeer
 from support.servers import Server
 
 in_both = pytest.mark.parametrize("kind", ["sipwright", "kamailio"])
@@ -331,3 +331,70 @@ def test_copy_beside_the_request(start: Start) -> None:
             assert len(steps.at(0, "MESSAGE")) == 1
 
     run(start, "sipwright", story)
+
+
+def breadths(steps: Call) -> list[list[str]]:
+    return [message.all("Max-Breadth") for _, message in steps.requests if message.method == "INVITE"]
+
+
+def test_max_breadth_is_shared(start: Start) -> None:
+    """RFC 5393 section 5.3.3: forking divides it, too little of it is refused; one branch without it gets none."""
+
+    async def story(server: Server) -> None:
+        for given, shares in (((), ["20", "20", "20"]), (("10",), ["3", "3", "4"]), (("200",), ["20", "20", "20"])):
+            extra = [("Max-Breadth", value) for value in given]
+            async with call(server, "fork", (486, 486, 486), extra=extra) as steps:
+                await steps.until("486 > caller")
+                assert sorted(value for values in breadths(steps) for value in values) == shares
+        async with call(server, "fork", (486, 486, 486), extra=[("Max-Breadth", "2")]) as steps:
+            await steps.until("440 > caller")
+            assert breadths(steps) == []
+        for extra, expected in (([], []), ([("Max-Breadth", "7")], ["7"])):
+            async with call(server, "fork", (486,), extra=extra) as steps:
+                await steps.until("486 > caller")
+                assert breadths(steps) == [expected]
+        async with call(server, "fork", (486,), extra=[("Max-Breadth", "0")]) as steps:
+            await steps.until("440 > caller")
+
+    run(start, "sipwright", story)
+
+
+def test_max_breadth_of_failed_branches_is_free_again(start: Start) -> None:
+    """Serial forking is no amplification (RFC 5393 section 5.3.3.1)."""
+
+    async def story(server: Server) -> None:
+        async with call(server, "failure_du", (404, 486), extra=[("Max-Breadth", "1")]) as steps:
+            await steps.until("486 > caller")
+            assert breadths(steps) == [["1"], ["1"]]
+
+    run(start, "sipwright", story)
+
+
+def test_max_breadth_left_alone(start: Start) -> None:
+    async def story(server: Server) -> None:
+        async with call(server, "fork", (486, 486), extra=[("Max-Breadth", "1")]) as steps:
+            await steps.until("486 > caller")
+            assert breadths(steps) == [["1"], ["1"]]
+
+    run(start, "sipwright", story, settings={"tm.max_breadth": 0})
+
+
+@pytest.mark.parametrize("detect", [True, False])
+def test_loop(start: Start, detect: bool) -> None:
+    """RFC 5393 section 4: a request that is sent to ourselves ends with 482, not with Max-Forwards."""
+    server = start("relay.py", settings={"tm.loop_detection": str(detect).lower(), "timers.fr_ms": 1500})
+    host, port = server.address("udp")
+
+    async def story() -> None:
+        async with UdpPeer.open() as caller:
+            sent = request("MESSAGE", f"sip:{host}:{port}", caller.address)
+            caller.send(sent, (host, port))
+            if detect:
+                assert (await caller.final(sent["Call-ID"])).status == 482
+            else:
+                with pytest.raises(TimeoutError):
+                    await caller.final(sent["Call-ID"], 0.5)
+
+    asyncio.run(story())
+    calls = server.route_calls("MESSAGE")
+    assert (calls == 3) if detect else (calls > 10)

@@ -8,7 +8,7 @@ use sipwright_sip::error::{ErrorKind, ParseError};
 use sipwright_sip::message::Message;
 use sipwright_sip::method::Method;
 use sipwright_sip::script::{Context, Env, forward};
-use sipwright_sip::tx::{ClientMatch, ServerMatch, Transaction, TxId, shard_of_response};
+use sipwright_sip::tx::{ClientMatch, Outcome, ServerMatch, Transaction, TxId, shard_of_response};
 use sipwright_sip::types::{Flow, Millis, SocketId};
 use sipwright_sip::{Edits, build};
 
@@ -235,20 +235,28 @@ impl Core {
     ) {
         let now = self.now();
         let mut out = Vec::new();
-        let tag = {
+        let (tag, idle) = {
             let mut shard = self.shard(invite);
             let wanted = shard.get(invite).and_then(Transaction::cancel_reason);
             let reason = match wanted.unwrap_or(self.config.tm.e2e_cancel_reason) {
                 true => reasons(msg),
                 false => Vec::new(),
             };
+            let t = shard.get(invite);
+            let idle =
+                t.is_some_and(|t| t.branches().iter().all(|b| b.outcome() != Outcome::Pending));
             shard.cancel(now, invite, &reason, &mut out);
-            shard.get(invite).map(Transaction::to_tag)
+            (shard.get(invite).map(Transaction::to_tag), idle)
+        };
+        let text: &[u8] = if idle {
+            b"ok -- no more pending branches"
+        } else {
+            b"canceling"
         };
         let reply = Reply {
             headers: extra,
             force_rport,
-            ..Reply::new(200, b"canceling")
+            ..Reply::new(200, text)
         };
         self.reply_tagged(msg, flow, &reply, tag.as_deref().map(str::as_bytes));
         self.flush(&mut out);

@@ -258,6 +258,11 @@ pub struct TmConfig {
     pub ruri_matching: bool,
     /// Clients of RFC 2543: the same request has the same top Via.
     pub via1_matching: bool,
+    /// A request that comes back unchanged is answered with 482 (RFC 5393 section 4).
+    pub loop_detection: bool,
+    /// Most branches of a request at a time, here and further on (RFC 5393 section 5);
+    /// 0 to let Max-Breadth alone.
+    pub max_breadth: u32,
 }
 
 impl Default for TmConfig {
@@ -275,6 +280,8 @@ impl Default for TmConfig {
             noisy_ctimer: true,
             ruri_matching: true,
             via1_matching: true,
+            loop_detection: true,
+            max_breadth: 60,
         }
     }
 }

@@ -143,7 +143,7 @@ pub struct Current {
     /// Callbacks named before the transaction exists.
     pub hooks: Hooks,
     /// What the script wants of the transaction before it exists.
-    pub wishes: Wishes,
+    pub wishes: Option<Box<Wishes>>,
     /// Whether a response was sent or the request was forwarded.
     pub handled: bool,
     /// Whether `t_suspend` keeps the message once its route has ended.
@@ -160,11 +160,16 @@ impl Current {
             callback,
             tx: None,
             hooks: Hooks::default(),
-            wishes: Wishes::default(),
+            wishes: None,
             handled: false,
             suspended: false,
             error: None,
         }
+    }
+
+    /// What the script wants of the transaction before it exists, to add to.
+    pub fn wish(&mut self) -> &mut Wishes {
+        self.wishes.get_or_insert_default()
     }
 
     /// The context of code that runs outside of any message. Kamailio shows such

@@ -126,6 +126,19 @@ class TmSettings(Section):
     via1_matching: bool = Field(
         True, description="Whether a retransmission of an RFC 2543 client must have the same top Via."
     )
+    loop_detection: bool = Field(
+        True,
+        description="Whether `t_relay` answers a request with 482 that was forwarded here before and came back with the "
+        "same request-URI, Route and source (RFC 5393 section 4).",
+    )
+    max_breadth: int = Field(
+        60,
+        ge=0,
+        le=255,
+        description="Most branches that a request may have at a time, here and further on: what its Max-Breadth may be at "
+        "most, and is when it forks without one; too little is answered with 440 (RFC 5393 section 5). 0 to let "
+        "Max-Breadth alone.",
+    )
 
 
 class TimeoutSettings(Section):

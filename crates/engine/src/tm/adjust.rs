@@ -18,9 +18,6 @@ fn ms(number: i64) -> u32 {
 impl Wishes {
     /// Makes a new transaction as the script wants it.
     pub(super) fn apply(&self, shard: &mut Layer, now: Millis, tx: TxId, out: &mut Outputs) {
-        if *self == Self::default() {
-            return;
-        }
         if self.fr_inv_ms > 0 || self.fr_ms > 0 {
             shard.set_fr(now, tx, self.fr_inv_ms, self.fr_ms, out);
         }
@@ -54,8 +51,8 @@ impl Core {
     /// `t_set_fr`: Timers of this transaction, or of the one to come.
     pub fn t_set_fr(&self, cur: &mut Current, fr_inv_ms: i64, fr_ms: i64) -> i32 {
         let (inv, fr) = (ms(fr_inv_ms), ms(fr_ms));
-        set(&mut cur.wishes.fr_inv_ms, inv);
-        set(&mut cur.wishes.fr_ms, fr);
+        set(&mut cur.wish().fr_inv_ms, inv);
+        set(&mut cur.wish().fr_ms, fr);
         if let Some(tx) = cur.tx {
             self.transact(tx, |shard, now, out| shard.set_fr(now, tx, inv, fr, out));
         }
@@ -64,7 +61,8 @@ impl Core {
 
     /// `t_reset_fr`.
     pub fn t_reset_fr(&self, cur: &mut Current) -> i32 {
-        (cur.wishes.fr_ms, cur.wishes.fr_inv_ms) = (0, 0);
+        let wish = cur.wish();
+        (wish.fr_ms, wish.fr_inv_ms) = (0, 0);
         if let Some(tx) = cur.tx {
             self.transact(tx, |shard, now, out| shard.reset_fr(now, tx, out));
         }
@@ -74,8 +72,8 @@ impl Core {
     /// `t_set_retr`: retransmission intervals T1 and T2.
     pub fn t_set_retr(&self, cur: &mut Current, t1_ms: i64, t2_ms: i64) -> i32 {
         let (t1, t2) = (ms(t1_ms), ms(t2_ms));
-        set(&mut cur.wishes.t1_ms, t1);
-        set(&mut cur.wishes.t2_ms, t2);
+        set(&mut cur.wish().t1_ms, t1);
+        set(&mut cur.wish().t2_ms, t2);
         if let Some(tx) = cur.tx {
             self.shard(tx).set_retr(tx, t1, t2);
         }
@@ -84,7 +82,8 @@ impl Core {
 
     /// `t_reset_retr`.
     pub fn t_reset_retr(&self, cur: &mut Current) -> i32 {
-        (cur.wishes.t1_ms, cur.wishes.t2_ms) = (0, 0);
+        let wish = cur.wish();
+        (wish.t1_ms, wish.t2_ms) = (0, 0);
         if let Some(tx) = cur.tx {
             self.shard(tx).reset_retr(tx);
         }
@@ -94,8 +93,8 @@ impl Core {
     /// `t_set_max_lifetime`: how old the branches of an INVITE, or of another request, may get.
     pub fn t_set_max_lifetime(&self, cur: &mut Current, invite_ms: i64, other_ms: i64) -> i32 {
         let (invite, other) = (ms(invite_ms), ms(other_ms));
-        set(&mut cur.wishes.inv_lifetime_ms, invite);
-        set(&mut cur.wishes.noninv_lifetime_ms, other);
+        set(&mut cur.wish().inv_lifetime_ms, invite);
+        set(&mut cur.wish().noninv_lifetime_ms, other);
         self.change_lifetime(
             cur,
             |is_invite| if is_invite { invite } else { other },
@@ -105,7 +104,8 @@ impl Core {
 
     /// `t_reset_max_lifetime`.
     pub fn t_reset_max_lifetime(&self, cur: &mut Current) -> i32 {
-        (cur.wishes.inv_lifetime_ms, cur.wishes.noninv_lifetime_ms) = (0, 0);
+        let wish = cur.wish();
+        (wish.inv_lifetime_ms, wish.noninv_lifetime_ms) = (0, 0);
         self.change_lifetime(cur, |_| 0, true)
     }
 
@@ -134,7 +134,7 @@ impl Core {
 
     /// `t_set_auto_inv_100`: whether an INVITE gets a 100 by itself.
     pub fn t_set_auto_inv_100(&self, cur: &mut Current, on: bool) -> i32 {
-        cur.wishes.auto_trying = Some(on);
+        cur.wish().auto_trying = Some(on);
         if let Some(tx) = cur.tx {
             let now = self.now();
             self.shard(tx).set_auto_trying(now, tx, on);
@@ -144,13 +144,13 @@ impl Core {
 
     /// `t_set_disable_internal_reply`: whether `t_relay` answers when it cannot forward.
     pub fn t_set_disable_internal_reply(&self, cur: &mut Current, on: bool) -> i32 {
-        cur.wishes.no_internal_reply = on;
+        cur.wish().no_internal_reply = on;
         1
     }
 
     /// `t_set_no_e2e_cancel_reason`: whether the Reason of a CANCEL that comes goes no further.
     pub fn t_set_no_e2e_cancel_reason(&self, cur: &mut Current, on: bool) -> i32 {
-        cur.wishes.cancel_reason = Some(!on);
+        cur.wish().cancel_reason = Some(!on);
         if let Some(tx) = cur.tx
             && let Some(t) = self.shard(tx).get_mut(tx)
         {
@@ -161,7 +161,7 @@ impl Core {
 
     /// `t_set_disable_6xx`.
     pub fn t_set_disable_6xx(&self, cur: &mut Current, on: bool) -> i32 {
-        cur.wishes.disable_6xx = on;
+        cur.wish().disable_6xx = on;
         if let Some(tx) = cur.tx
             && let Some(t) = self.shard(tx).get_mut(tx)
         {

@@ -12,6 +12,7 @@ use crate::core::{Core, Outputs};
 use crate::session::{Callback, Current};
 
 mod adjust;
+mod breadth;
 mod outgoing;
 mod query;
 mod relay;

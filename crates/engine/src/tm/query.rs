@@ -180,10 +180,15 @@ impl Core {
 
     /// `t_any_replied`.
     pub fn t_any_replied(&self, cur: &mut Current) -> i32 {
-        code(
-            self.ask(cur, |t| t.branches().iter().any(Branch::is_replied))
-                .unwrap_or(false),
-        )
+        let current = Self::branch_index(cur).map(usize::from);
+        let found = self.ask(cur, |t| {
+            let mut branches = t.branches().iter().enumerate();
+            branches.any(|(index, b)| match Some(index) == current {
+                true => b.is_replied_before(),
+                false => b.is_replied(),
+            })
+        });
+        code(found.unwrap_or(false))
     }
 
     /// `t_branch_timeout`.
@@ -201,8 +206,10 @@ impl Core {
             return -1;
         };
         code(
-            self.ask(cur, |t| t.branch(index).is_some_and(Branch::is_replied))
-                .unwrap_or(false),
+            self.ask(cur, |t| {
+                t.branch(index).is_some_and(Branch::is_replied_before)
+            })
+            .unwrap_or(false),
         )
     }
 

@@ -7,6 +7,7 @@ use sipwright_sip::script::{BranchTarget, Context, RouteType, forward, serial};
 use sipwright_sip::tx::{BranchSpec, ServerMatch, Transaction, TxId};
 
 use super::Slot;
+use super::breadth::{self, Breadth};
 use super::outgoing::{Outgoing, error_reply};
 use super::reply::take_reply_headers;
 use crate::core::Core;
@@ -69,7 +70,7 @@ impl Core {
         let made = slot.with(|c| {
             let fresh = c.tx.is_none();
             if flags.no_trying() {
-                c.wishes.auto_trying = Some(false);
+                c.wish().auto_trying = Some(false);
             }
             (self.t_newtran(c), fresh)
         });
@@ -84,7 +85,15 @@ impl Core {
             );
             return -1;
         }
-        let (ready, error) = self.prepare_branches(slot, tx, forced.as_ref());
+        if fresh && slot.with(|c| self.is_loop(c)) {
+            let error = Some((482, "Loop Detected"));
+            return slot.with(|c| self.relay_failed(c, error, fresh, flags));
+        }
+        let (mut ready, mut error) = self.prepare_branches(slot, tx, forced.as_ref());
+        if !slot.with(|c| self.divide_breadth(c, tx, &mut ready)) {
+            ready.clear();
+            error = Some((440, "Max-Breadth Exceeded"));
+        }
         slot.with(|c| {
             let targets: Vec<_> = ready.iter().map(|r| (r.index, &r.target)).collect();
             self.keep(c, &targets);
@@ -95,6 +104,25 @@ impl Core {
             return 1;
         }
         slot.with(|c| self.relay_failed(c, error, fresh, flags))
+    }
+
+    /// Gives each branch its part of the Max-Breadth; false if there is too little.
+    fn divide_breadth(&self, cur: &Current, tx: TxId, ready: &mut [Ready]) -> bool {
+        let count = ready.len();
+        match self.breadth(cur, tx, count) {
+            Breadth::Free => true,
+            Breadth::Exhausted => false,
+            Breadth::Share(left) => {
+                for (index, branch) in ready.iter_mut().enumerate() {
+                    let share = breadth::share(left, index, count);
+                    branch.out.bytes = breadth::with_breadth(&branch.out.bytes, share);
+                    if let Some((_, bytes)) = &mut branch.out.fallback {
+                        *bytes = breadth::with_breadth(bytes, share);
+                    }
+                }
+                true
+            }
+        }
     }
 
     /// Nothing could be forwarded. A transaction made only for this is answered here,
@@ -109,7 +137,7 @@ impl Core {
         let (code, reason) =
             error.unwrap_or((500, "I'm terribly sorry, server error occurred (6/TM)"));
         cur.error = Some((code, reason));
-        if flags.no_reply() || cur.wishes.no_internal_reply {
+        if flags.no_reply() || cur.wishes.as_ref().is_some_and(|w| w.no_internal_reply) {
             return NOT_ANSWERED;
         }
         if fresh {

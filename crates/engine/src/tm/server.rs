@@ -69,7 +69,9 @@ impl Core {
             {
                 *t.hooks_mut() = cur.hooks.clone();
             }
-            cur.wishes.apply(&mut shard, now, tx, &mut out);
+            if let Some(wishes) = &cur.wishes {
+                wishes.apply(&mut shard, now, tx, &mut out);
+            }
             tx
         };
         self.flush(&mut out);
@@ -85,13 +87,12 @@ impl Core {
         match self.find_transaction(cur) {
             ServerMatch::None => -1,
             ServerMatch::Cancel { .. } => 1,
-            ServerMatch::Ack { to_2xx, .. } => {
-                if to_2xx {
-                    1
-                } else {
-                    0
-                }
-            }
+            ServerMatch::Ack { to_2xx: false, .. } => 0,
+            // Of a relayed 2xx it is the user agents' own affair.
+            ServerMatch::Ack { tx, .. } => match self.shard(tx).get(tx) {
+                Some(t) if t.is_answered_here() => 1,
+                _ => -1,
+            },
             ServerMatch::Retransmission(_) if cur.tx.is_some() => 1,
             ServerMatch::Retransmission(_) => 0,
         }

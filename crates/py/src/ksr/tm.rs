@@ -148,11 +148,11 @@ ksr_table! { "tm";
     t_get_branch_index() -> Int = |_| core_with(|_, c| c.ctx.tx.as_ref().map_or(0, |v| i64::from(v.branch_idx)));
     /// Whether any branch timed out.
     t_any_timeout() -> Int = |_| core_with(|core, c| core.t_any_timeout(c));
-    /// Whether any branch got a response.
+    /// Whether any branch got a response before the one at hand.
     t_any_replied() -> Int = |_| core_with(|core, c| core.t_any_replied(c));
     /// Whether the branch that won timed out (failure route).
     t_branch_timeout() -> Int = |_| core_with(|core, c| core.t_branch_timeout(c));
-    /// Whether the branch that won got a response (failure route).
+    /// Whether the branch at hand got a response before the one at hand (failure and reply routes).
     t_branch_replied() -> Int = |_| core_with(|core, c| core.t_branch_replied(c));
     /// Whether the response repeats one that is suspended: 1 or -1.
     t_is_retr_async_reply() -> Int = |_| core_with(|core, c| core.t_is_retr_async_reply(c));

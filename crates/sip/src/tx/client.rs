@@ -57,7 +57,7 @@ impl<D> Work<'_, D> {
             extra,
             code: 0,
             outcome: Outcome::Pending,
-            replied: false,
+            replies: 0,
             timed_out: false,
             blind: false,
         });

@@ -49,7 +49,7 @@ impl<D> Work<'_, D> {
             let lines = self.cancel_reason(code);
             self.cancel_branches(Some(branch), &lines);
         }
-        self.evaluate(true);
+        self.evaluate(true, Some(branch));
     }
 
     /// Upstream cancelled the request (section 16.10), or the user did.
@@ -71,7 +71,7 @@ impl<D> Work<'_, D> {
         if before != 0 {
             let added = self.tx.branches.len() >= usize::from(before);
             self.drop_replies(before - 1, added);
-            self.evaluate(added);
+            self.evaluate(added, None);
         }
     }
 
@@ -97,17 +97,18 @@ impl<D> Work<'_, D> {
         let this = &mut self.tx.branches[branch];
         if this.outcome == Outcome::Held {
             this.outcome = Outcome::Done;
-            self.evaluate(true);
+            self.evaluate(true, Some(branch));
         }
     }
 
     /// Step 5: every provisional response but a 100 goes upstream at once; of
-    /// requests other than INVITE none does (RFC 4320 section 4.1).
+    /// requests other than INVITE none does (RFC 4320 section 4.1), and none once
+    /// upstream has cancelled (as Kamailio has it).
     fn provisional(&mut self, branch: usize, code: u16, forward: Bytes) {
         self.tx.branches[branch].note_provisional(code);
         if self.tx.is_local() {
             self.report(branch, code, Some(forward));
-        } else if self.tx.method == Method::Invite {
+        } else if self.tx.method == Method::Invite && !self.tx.cancelled {
             self.send_reply(code, forward);
         }
     }
@@ -136,7 +137,7 @@ impl<D> Work<'_, D> {
 
     /// Step 6: once every branch has ended and nothing final went upstream, the
     /// best failure does, unless a failure route wants to see it first.
-    pub(super) fn evaluate(&mut self, may_route: bool) {
+    pub(super) fn evaluate(&mut self, may_route: bool, newest: Option<usize>) {
         let waiting = |o: Outcome| matches!(o, Outcome::Pending | Outcome::Held);
         let branches = &self.tx.branches;
         if self.tx.final_code != 0
@@ -146,7 +147,7 @@ impl<D> Work<'_, D> {
         {
             return;
         }
-        let best = best::choose(branches);
+        let best = best::choose(branches, newest);
         let (branch, code) = best.map_or((0, 500), |b| (b, branches[b].code));
         let route = self.tx.hooks.as_mut().filter(|_| may_route);
         if let Some(route) = route.and_then(|h| h.on_failure.take()) {
@@ -175,7 +176,7 @@ impl<D> Work<'_, D> {
             && !self.cfg.answer_silence
             && self.tx.server.kind() == Kind::InviteServer
             && self.tx.branches.len() == 1
-            && !self.tx.branches[0].replied
+            && !self.tx.branches[0].is_replied()
     }
 
     /// Step 7 (all challenges), and step 6's rule for 503.

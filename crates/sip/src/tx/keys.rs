@@ -5,6 +5,7 @@ use std::hash::{BuildHasherDefault, Hasher};
 
 use super::config::TxConfig;
 use super::id::{Tokens, has_cookie};
+use crate::header::HeaderId;
 use crate::message::Message;
 use crate::method::Method;
 
@@ -89,6 +90,27 @@ pub(super) fn same_request(cfg: &TxConfig, known: &Message, msg: &Message) -> bo
 /// Verifies a match by [`dialog_key`].
 pub(super) fn same_dialog(known: &Message, msg: &Message) -> bool {
     creator(known) == creator(msg) && same_origin(known, msg)
+}
+
+/// Whether two requests have the same of all that decides where a proxy sends them
+/// (RFC 5393 section 4.2.1).
+pub(super) fn same_route(known: &Message, msg: &Message) -> bool {
+    let equal = |id| {
+        known
+            .all(id)
+            .map(|h| known.get(h.value))
+            .eq(msg.all(id).map(|h| msg.get(h.value)))
+    };
+    same_dialog(known, msg)
+        && known.uri() == msg.uri()
+        && known.to_tag() == msg.to_tag()
+        && [
+            HeaderId::Route,
+            HeaderId::ProxyRequire,
+            HeaderId::ProxyAuthorization,
+        ]
+        .into_iter()
+        .all(equal)
 }
 
 /// Whether the branch alone tells the request's transaction from others.

@@ -59,6 +59,22 @@ impl<D> TxLayer<D> {
         })
     }
 
+    /// Whether one of our transactions forwarded this same request and it came back
+    /// (RFC 5393 section 4): one of its Vias is ours, and it has all that decided where
+    /// the request of that transaction went. Where it came from is part of that, as
+    /// scripts route by it; so a loop may be noticed when it closes the second time.
+    #[must_use]
+    pub fn is_loop(&self, msg: &Message, flow: &Flow) -> bool {
+        let vias = msg.vias().skip(1).flatten();
+        let tokens = vias.filter_map(|via| self.tokens.decode(msg.get(via.branch?)));
+        let mut before = tokens.filter_map(|(id, _)| self.slab.get(id));
+        before.any(|tx| {
+            let known = tx.request.as_deref();
+            tx.flow.remote.ip() == flow.remote.ip()
+                && known.is_some_and(|known| keys::same_route(known, msg))
+        })
+    }
+
     /// Makes the transaction of a new request, with one pin that the caller gives
     /// back when it has dealt with the request. An ACK has none: forward it statelessly.
     pub fn create(&mut self, now: Millis, msg: Arc<Message>, flow: Flow, data: D) -> TxId {

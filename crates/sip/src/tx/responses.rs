@@ -249,7 +249,7 @@ impl<D> Work<'_, D> {
         let held = self.tx.held_reply();
         let held = held.is_some_and(|(b, code)| usize::from(b) == branch && code / 100 == 2);
         let this = &mut self.tx.branches[branch];
-        this.replied = true;
+        this.replies = (this.replies + 1).min(2);
         let pending = this.outcome == Outcome::Pending;
         let success = (200..300).contains(&msg.status());
         // A failure is no news to a context that has given the branch up.

@@ -121,7 +121,7 @@ impl Branch {
             extra: None,
             code: 0,
             outcome: Outcome::Pending,
-            replied: false,
+            replies: 0,
             timed_out: false,
             blind: true,
         }
@@ -186,7 +186,7 @@ impl<D> Work<'_, D> {
             }
         }
         if self.tx.branches.iter().any(|b| !b.blind) {
-            self.evaluate(true);
+            self.evaluate(true, None);
         } else if !self.tx.is_suspended() && self.tx.final_code == 0 {
             self.finish(500, 0, None);
         }

@@ -76,7 +76,8 @@ pub struct Branch {
     pub(super) extra: Option<Box<Extra>>,
     pub(super) code: u16,
     pub(super) outcome: Outcome,
-    pub(super) replied: bool,
+    /// How many responses came, up to 2.
+    pub(super) replies: u8,
     pub(super) timed_out: bool,
     /// Stands for a suspended request: nothing was sent.
     pub(super) blind: bool,
@@ -145,10 +146,17 @@ impl Branch {
         self.code
     }
 
-    /// Whether any response came (Kamailio's `t_branch_replied`).
+    /// Whether any response came.
     #[must_use]
     pub fn is_replied(&self) -> bool {
-        self.replied
+        self.replies > 0
+    }
+
+    /// Whether any response came before the one that is being processed, or that made
+    /// the branch fail (Kamailio's `t_branch_replied`).
+    #[must_use]
+    pub fn is_replied_before(&self) -> bool {
+        self.replies > u8::from(!self.timed_out)
     }
 
     /// Whether a final response did not come in time (Kamailio's `t_branch_timeout`).
@@ -357,6 +365,12 @@ impl<D> Transaction<D> {
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
         self.cancelled
+    }
+
+    /// Whether the 2xx to an INVITE that went upstream is the user's own.
+    #[must_use]
+    pub fn is_answered_here(&self) -> bool {
+        self.repeats
     }
 
     /// Whether a failure route runs.

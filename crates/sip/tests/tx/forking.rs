@@ -316,3 +316,35 @@ fn what_a_branch_tells() {
     assert_eq!(l.tx(tx).branch(0).unwrap().code(), 486);
     assert_eq!(l.tx(tx).branch(0).unwrap().reply(), None); // went upstream
 }
+
+/// Of equals the one that came last goes upstream, as with Kamailio.
+#[test]
+fn the_last_of_equals_is_the_best() {
+    for (order, winner) in [([0, 1], "callee1"), ([1, 0], "callee0")] {
+        let mut l = Ladder::udp();
+        let tx = l.invite(&["bob", "carol"]);
+        for branch in order {
+            l.answer(tx, branch, 486);
+        }
+        let tag = l.last_to("caller").to_tag().map(<[u8]>::to_vec);
+        assert_eq!(tag.as_deref(), Some(winner.as_bytes()));
+    }
+}
+
+/// `t_branch_replied`: the response that makes the branch fail does not count, a
+/// timeout is none.
+#[test]
+fn responses_before_the_present_one() {
+    let mut l = Ladder::udp();
+    let tx = l.invite(&["bob", "carol", "dave", "erin"]);
+    l.answer(tx, 0, 404);
+    l.answer(tx, 1, 180);
+    l.answer(tx, 1, 404);
+    l.answer(tx, 2, 180);
+    l.wait(120_000); // dave rings for ever, erin is silent
+    let seen: Vec<_> = l.tx(tx).branches().iter().collect();
+    let before: Vec<_> = seen.iter().map(|b| b.is_replied_before()).collect();
+    assert_eq!(before, [false, true, true, false]);
+    let any: Vec<_> = seen.iter().map(|b| b.is_replied()).collect();
+    assert_eq!(any, [true, true, true, false]);
+}

@@ -319,3 +319,59 @@ fn looser_matching_without_a_unique_branch() {
         assert_eq!(found(ruri, via, &other_via), !via, "{ruri} {via}");
     }
 }
+
+/// A request of ours as it comes back: with our Via of a branch below another one.
+fn returned(l: &Ladder, tx: sipwright_sip::tx::TxId, sender: &str) -> sipwright_sip::Message {
+    let token = l.layer.branch_token(tx, 0);
+    let vias = format!(
+        "Via: SIP/2.0/UDP {sender};branch=z9hG4bKnext\r\nVia: SIP/2.0/UDP proxy;branch={token}\r\nVia:"
+    );
+    parse(request("INVITE").replacen("Via:", &vias, 1))
+}
+
+/// RFC 5393 section 4: the same request again, by the way of somebody else.
+#[test]
+fn a_loop_is_noticed() {
+    let mut l = Ladder::udp();
+    let tx = l.invite(&["bob"]);
+    let caller = l.flow("caller");
+    let back = returned(&l, tx, "10.0.0.1");
+    assert!(l.layer.is_loop(&back, &caller));
+    assert!(!l.layer.is_loop(&l.request, &caller), "no Via of ours");
+    // By the time that it comes from there again it is one, since our second
+    // transaction is among the Vias too.
+    assert!(
+        !l.layer.is_loop(&back, &l.flow("carol")),
+        "from somewhere else"
+    );
+}
+
+/// A spiral is no loop: something that decides on the way has changed.
+#[test]
+fn a_spiral_is_no_loop() {
+    let mut l = Ladder::udp();
+    let tx = l.invite(&["bob"]);
+    let caller = l.flow("caller");
+    let text = String::from_utf8(returned(&l, tx, "10.0.0.1").bytes().to_vec()).unwrap();
+    for (from, to) in [
+        ("INVITE sip:bob@", "INVITE sip:carol@"),
+        ("CSeq: 7 INVITE", "CSeq: 8 INVITE"),
+        ("Call-ID: ladder", "Call-ID: other"),
+        ("example.com>;tag=a", "example.com>;tag=b"),
+        (
+            "To: <sip:bob@example.com>",
+            "To: <sip:bob@example.com>;tag=x",
+        ),
+        ("Max-Forwards", "Route: <sip:p;lr>\r\nMax-Forwards"),
+        ("Max-Forwards", "Proxy-Require: x\r\nMax-Forwards"),
+        (
+            "Max-Forwards",
+            "Proxy-Authorization: Digest x\r\nMax-Forwards",
+        ),
+        ("branch=z9hG4bKsw", "branch=z9hG4bKxx"),
+    ] {
+        let spiral = parse(text.replacen(from, to, 1));
+        assert!(!l.layer.is_loop(&spiral, &caller), "{to}");
+    }
+    assert!(l.layer.is_loop(&parse(text), &caller));
+}
