@@ -48,6 +48,8 @@ modparam("htable", "htable", "t=>size=4")
         "timers.fr_ms": FR_MS,
         "timers.fr_inv_ms": FR_INV_MS,
         "timers.t1_ms": T1_MS,
+        # RFC 5393, which Kamailio does not know: every forked request would differ in Max-Breadth.
+        "tm.max_breadth": 0,
         "htable.tables.t.autoexpire_s": 0,
     },
 )

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
+from contextlib import AsyncExitStack
 
 import pytest
 
 from conftest import Start
 from support.calls import Call, call
+from support.messages import request
+from support.peers import UdpPeer
 from support.servers import Server
 
 SERIAL = """
@@ -168,3 +171,55 @@ def test_serial_forking_by_chance(start: Start, kind: str) -> None:
             await steps.said("1 1", f"{codes[asked[0]]} 1", f"{codes[asked[1]]} 1", "404 -2")
 
     run(start, kind, story, config=SERIAL)
+
+
+def test_branch_tried_once_more(start: Start) -> None:
+    """t_reuse_branch in a branch failure route. (Kamailio names that route `tm:branch-failure:...`.)"""
+
+    async def story(server: Server) -> None:
+        async with call(server, "reuse", (404, 0)) as steps:
+            await steps.until("INVITE > 1", "ACK > 0")
+            uri = f"sip:callee0@127.0.0.1:{steps.callees[0].address[1]}"
+            await steps.said(f"404 -2 1 {uri}")
+            async with asyncio.timeout(3):
+                while len(steps.at(0)) < 2:
+                    await asyncio.sleep(0.01)
+            first, second = steps.at(0)[:2]
+            assert first.uri == second.uri == uri
+            assert second.all("X-Edit") == ["request"]
+            assert first["Via"] != second["Via"]
+            assert steps.final() == []
+            steps.cancel()
+
+    run(start, "sipwright", story)
+
+
+def test_flows_of_one_user_agent(start: Start) -> None:
+    """RFC 5626 section 5.3: the second flow is tried when the first one fails, not at the same time."""
+
+    async def story(server: Server) -> None:
+        async with AsyncExitStack() as stack:
+            peers = [await stack.enter_async_context(UdpPeer.open()) for _ in range(3)]
+            caller, *flows = peers
+            here = server.address("udp")
+            domain = f"{here[0]}:{here[1]}"
+            for number, flow in enumerate(flows, 1):
+                contact = f'<sip:bob@127.0.0.1:{flow.address[1]}>;+sip.instance="<urn:uuid:1>";reg-id={number}'
+                aor, extra = f"sip:bob@{domain}", (("Contact", contact), ("X-Case", "register"))
+                sent = request("REGISTER", f"sip:{domain}", flow.address, from_uri=aor, to_uri=aor, extra=extra)
+                assert (await flow.ask(sent, here)).status == 200
+            sent = request("INVITE", f"sip:bob@{domain}", caller.address, extra=(("X-Case", "flows"),))
+            caller.send(sent, here)
+            receiving = {asyncio.ensure_future(flow.receive()): flow for flow in flows}
+            done, waiting = await asyncio.wait(receiving, return_when=asyncio.FIRST_COMPLETED)
+            assert len(done) == 1
+            (first,) = done
+            invite, _ = first.result()
+            receiving[first].send(invite.reply(430, "Flow Failed", "one"), here)
+            (second,) = waiting
+            invite, _ = await second
+            assert invite.method == "INVITE"
+            receiving[second].send(invite.reply(200, "OK", "two"), here)
+            assert (await caller.final(sent["Call-ID"])).status == 200
+
+    run(start, "sipwright", story)

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use pyo3::prelude::*;
 use sipwright_engine::log as sink;
 use sipwright_engine::tls::dev_cert::{self, DevKey};
-use sipwright_sip::script::BranchTarget;
+use sipwright_sip::script::{Binding, BranchTarget};
 
 use crate::ksr::{self, Param, Ret};
 use crate::message::{Message, refuse_line_breaks};
@@ -78,6 +78,30 @@ pub fn append_branch(
     };
     scope::with(|c| c.ctx.branches.push(target));
     Ok(())
+}
+
+/// Says of which binding the main destination is, or the one that was added last: its record
+/// id, the User-Agent of its registration, instance and reg-id of the user agent (RFC 5626).
+#[pyfunction]
+#[pyo3(signature = (main, ruid, user_agent, instance, reg_id, /))]
+pub fn set_binding(main: bool, ruid: &str, user_agent: &str, instance: &str, reg_id: u32) {
+    let text = |text: &str| (!text.is_empty()).then(|| text.as_bytes().to_vec());
+    scope::with(|c| match c.ctx.branches.last_mut().filter(|_| !main) {
+        Some(branch) => {
+            branch.ruid = text(ruid);
+            branch.location_ua = text(user_agent);
+            branch.instance = text(instance);
+            branch.reg_id = reg_id;
+        }
+        None => {
+            c.ctx.binding = Some(Box::new(Binding {
+                ruid: text(ruid),
+                location_ua: text(user_agent),
+                instance: text(instance),
+                reg_id,
+            }));
+        }
+    });
 }
 
 fn bytes(text: Option<&str>) -> Option<Vec<u8>> {

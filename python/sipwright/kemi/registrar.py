@@ -189,6 +189,7 @@ def _lookup(table: str, uri: str) -> int:
         return found
     first, *others = found
     _engine.set_destination(first.uri, _next_hop(first), first.path or None, first.flags, first.socket, _q(first))
+    _engine.set_binding(True, first.ruid, first.user_agent, first.instance, first.reg_id)
     if _state.settings.append_branches:
         for binding in others:
             _append(binding)
@@ -198,6 +199,7 @@ def _lookup(table: str, uri: str) -> int:
 def _append(binding: Binding) -> None:
     path = binding.path or None
     _engine.append_branch(binding.uri, _next_hop(binding), path, binding.flags, binding.socket, _q(binding))
+    _engine.set_binding(False, binding.ruid, binding.user_agent, binding.instance, binding.reg_id)
 
 
 def _contacts(table_name: str, uri: str) -> list[Binding] | int:

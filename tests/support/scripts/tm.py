@@ -240,6 +240,37 @@ class Script:
             TM.t_on_failure(header("X-How"))
         TM.t_relay()
 
+    def case_reuse(self):
+        """All targets at once; the first one that fails is tried once more."""
+        KSR.hdr.append("X-Edit: request\r\n")
+        TM.t_on_branch_failure("branch_failed")
+        self.case_fork()
+
+    def branch_failed(self, msg):
+        if KSR.pv.is_null("$avp(tried)"):
+            KSR.pv.seti("$avp(tried)", 1)
+            result(KSR.pv.get("$T_reply_code"), TM.t_next_contact_flow(), KSR.tmx.t_reuse_branch(), KSR.pv.get("$ru"))
+            TM.t_relay()
+        return 1
+
+    def case_register(self):
+        KSR.registrar.save("location", 0)
+
+    def case_flows(self):
+        """The contacts of a user, one flow of each user agent at a time."""
+        found = KSR.registrar.lookup("location")
+        result(found, TM.t_load_contacts(), TM.t_next_contacts())
+        TM.t_on_branch_failure("flow_failed")
+        TM.t_relay()
+
+    def flow_failed(self, msg):
+        more = TM.t_next_contact_flow()
+        result(KSR.pv.get("$T_reply_code"), more)
+        if more > 0:
+            TM.t_on_branch_failure("flow_failed")
+            TM.t_relay()
+        return 1
+
     # Copies.
 
     def case_replicate(self):
