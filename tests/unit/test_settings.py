@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sipwright.settings import Settings, SettingsError, load_settings
-from sipwright.settings.addresses import resolve
+from sipwright.settings.addresses import names_of, resolve
 from sipwright.settings.effective import certificate_hosts, effective
 from sipwright.settings.engine import to_engine_json
 from sipwright.settings.reference import reference
@@ -197,3 +197,19 @@ def test_the_reference_page_is_current() -> None:
 
 def test_every_setting_is_described() -> None:
     assert "|  |" not in reference()
+
+
+def test_auto_aliases_are_the_names_of_the_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Off by default; the wildcard address has no name."""
+    listen = ["udp:192.0.2.1:5060", "tcp:192.0.2.1:5060", "udp:192.0.2.2:5060"]
+    names = {"192.0.2.1": ["edge.example.com", "edge"], "192.0.2.2": ["edge.example.com"]}
+
+    def aliases(**given: object) -> list[str]:
+        settings = Settings.model_validate({"listen": listen, "aliases": ["own.example.com"], **given})
+        return list(json.loads(to_engine_json(settings, reverse=lambda address: names[address]))["aliases"])
+
+    assert aliases() == ["own.example.com"]
+    assert aliases(auto_aliases=True) == ["own.example.com", "edge.example.com", "edge"]
+    monkeypatch.setattr("socket.gethostbyaddr", lambda address: ("edge.example.com", ["edge"], [address]))
+    assert names_of("0.0.0.0") == []
+    assert names_of("192.0.2.1") == names["192.0.2.1"]

@@ -26,6 +26,17 @@ def resolve(host: str) -> str:
     return str(found[0][4][0])
 
 
+def names_of(address: str) -> list[str]:
+    """The names that reverse DNS (or the hosts file) has for an address; none for the wildcard."""
+    if ipaddress.ip_address(address).is_unspecified:
+        return []
+    try:
+        name, aliases, _ = socket.gethostbyaddr(address)
+    except OSError:
+        return []
+    return [name, *aliases]
+
+
 def has_ipv6_loopback() -> bool:
     """Whether a socket can be bound to `::1`."""
     try:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from sipwright.settings.addresses import resolve
+from sipwright.settings.addresses import names_of, resolve
 from sipwright.settings.errors import SettingsError
 from sipwright.settings.listen import Listen
 from sipwright.settings.model import Settings
@@ -14,18 +14,21 @@ from sipwright.settings.tls import TlsClientProfile, TlsServerProfile, TlsSettin
 from sipwright.settings.tls_cfg import Placed, TlsCfg, read_tls_cfg
 
 Resolver = Callable[[str], str]
+Reverse = Callable[[str], list[str]]
 
 
-def to_engine_json(settings: Settings, resolver: Resolver = resolve) -> str:
+def to_engine_json(settings: Settings, resolver: Resolver = resolve, reverse: Reverse = names_of) -> str:
     """The engine's configuration as JSON.
 
     `settings` are effective ones (`sipwright.settings.effective`): with addresses, and with a certificate when
-    one listens for TLS. `resolver` turns a host or interface name into an address. Raises SettingsError.
+    one listens for TLS. `resolver` turns a host or interface name into an address, `reverse` an address into its names
+    for `auto_aliases`. Raises SettingsError.
     """
+    sockets = [entry for listen in settings.listen for entry in _listen(listen, resolver)]
     udp = settings.udp
     return json.dumps(
         {
-            "listen": [entry for listen in settings.listen for entry in _listen(listen, resolver)],
+            "listen": sockets,
             "workers": settings.script.workers,
             "tls": _tls(settings),
             "limits": _limits(settings),
@@ -44,11 +47,18 @@ def to_engine_json(settings: Settings, resolver: Resolver = resolve) -> str:
                 "udp_mtu_try_proto": settings.forward.udp_mtu_try_proto,
             },
             "rr": settings.rr.model_dump(),
-            "aliases": settings.aliases,
+            "aliases": [*settings.aliases, *_auto_aliases(settings, sockets, reverse)],
             "server_header": settings.server_header,
             "relief_after_ms": udp.relief_after_ms,
         }
     )
+
+
+def _auto_aliases(settings: Settings, sockets: list[dict[str, Any]], reverse: Reverse) -> list[str]:
+    if not settings.auto_aliases:
+        return []
+    addresses = dict.fromkeys(entry["addr"] for entry in sockets)
+    return list(dict.fromkeys(name for address in addresses for name in reverse(address)))
 
 
 def _listen(listen: Listen, resolver: Resolver) -> list[dict[str, Any]]:

@@ -309,6 +309,11 @@ class Settings(Section):
     aliases: list[str] = Field(
         default_factory=list, description="Names that are this server too, `[proto:]host[:port]`, for `is_myself`."
     )
+    auto_aliases: bool = Field(
+        False,
+        description="Whether the names that reverse DNS has for the listening addresses are aliases too; wildcard "
+        "addresses have none.",
+    )
     data_dir: Path | None = Field(
         None, description="Where state lives; without it `$XDG_STATE_HOME/sipwright` (`~/.local/state/sipwright`)."
     )

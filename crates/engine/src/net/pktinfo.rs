@@ -33,15 +33,16 @@ pub fn destination(header: &libc::msghdr) -> Option<IpAddr> {
     while !at.is_null() {
         // SAFETY: CMSG_FIRSTHDR and CMSG_NXTHDR give complete headers inside the buffer.
         let (level, kind) = unsafe { ((*at).cmsg_level, (*at).cmsg_type) };
-        // SAFETY: the kernel writes the whole structure that level and type name; it may
-        // be unaligned, hence the copy.
         match (level, kind) {
             (libc::IPPROTO_IP, libc::IP_PKTINFO) => {
+                // SAFETY: the kernel writes the whole structure that level and type name;
+                // it may be unaligned, hence the copy.
                 let info: libc::in_pktinfo =
                     unsafe { ptr::read_unaligned(libc::CMSG_DATA(at).cast()) };
                 return Some(Ipv4Addr::from(info.ipi_addr.s_addr.to_ne_bytes()).into());
             }
             (libc::IPPROTO_IPV6, libc::IPV6_PKTINFO) => {
+                // SAFETY: as above.
                 let info: libc::in6_pktinfo =
                     unsafe { ptr::read_unaligned(libc::CMSG_DATA(at).cast()) };
                 return Some(Ipv6Addr::from(info.ipi6_addr.s6_addr).into());
