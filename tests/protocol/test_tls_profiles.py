@@ -247,6 +247,16 @@ def test_versions_ciphers_and_curves(start: Start, authority: Authority) -> None
     assert tls.s_client(address, "-tls1_2", "-curves", "X25519")[0] != 0
 
 
+def test_certificates_that_end_soon_are_named_at_the_start(start: Start, authority: Authority) -> None:
+    server = start("answer.py", "tls", settings=settings_for(authority.issue(days=3)))
+    tls.wait_for_log(server, "is out of date in 3 days, on ")
+    server = start("answer.py", "tls", settings=settings_for(authority.expired()))
+    tls.wait_for_log(server, "is out of date since ")
+    server = start("answer.py", "tls", settings=settings_for(authority.issue()))
+    assert tls.is_served(server.address("tls"), tls.context(authority.file))
+    assert "out of date" not in server.log()
+
+
 def test_a_stapled_ocsp_response(start: Start, authority: Authority) -> None:
     made = authority.issue()
     server = start(

@@ -67,7 +67,7 @@ class Authority:
         constraints = x509.BasicConstraints(ca=True, path_length=self.path_length)
         usage = x509.KeyUsage(False, False, False, False, False, True, True, False, False)
         self.x509 = (
-            _builder(self.name, issuer.subject if self.parent else _subject(self.name), self.key, (now() - DAY, 30))
+            _builder(self.name, issuer.subject if self.parent else _subject(self.name), self.key, (now() - DAY, 60))
             .add_extension(constraints, critical=True)
             .add_extension(usage, critical=True)
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(self.key.public_key()), critical=False)
@@ -91,7 +91,7 @@ class Authority:
         *,
         file: str | None = None,
         kind: Kind = "ecdsa",
-        days: int = 2,
+        days: int = 30,
         since: dt.datetime | None = None,
         purposes: Sequence[x509.ObjectIdentifier] = (),
         passphrase: bytes | None = None,

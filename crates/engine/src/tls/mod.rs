@@ -7,6 +7,7 @@ pub mod dev_cert;
 mod failures;
 mod keylog;
 mod keys;
+mod load;
 mod names;
 mod ocsp;
 mod pem;
