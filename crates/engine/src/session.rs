@@ -304,6 +304,10 @@ impl Core {
             let request = Arc::clone(t.request()?);
             let mut view = view_of(tx, branch, code);
             view.branch_uri = t.branch(branch).map(|b| b.uri().to_vec());
+            if matches!(kind, Kind::Failure { .. }) {
+                // As Kamailio has it: the number that the next branch would get.
+                view.branch_idx = u16::try_from(t.branches().len()).unwrap_or(u16::MAX);
+            }
             view.request = Some(Arc::clone(&request));
             (request, *t.flow(), t.data.script.clone(), view)
         };

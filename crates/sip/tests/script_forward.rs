@@ -6,7 +6,8 @@ use bytes::Bytes;
 use script_support::*;
 use sipwright_sip::Message;
 use sipwright_sip::script::{
-    Binding, BranchTarget, Context, RouteType, Value, XavpKind, corex, forward, kx, pvx, rr, xlog,
+    Binding, BranchTarget, Context, RouteType, Value, XavpKind, corex, forward, kx, pvx, rr, ruri,
+    xlog,
 };
 use sipwright_sip::types::Proto;
 
@@ -247,6 +248,28 @@ fn a_response_as_it_is_forwarded() {
     assert_eq!(msg.status(), 180);
     assert_eq!(msg.vias().count(), 1);
     assert_eq!(msg.get(msg.to().display), b"Bob");
+}
+
+// checked against Kamailio 5.6
+#[test]
+fn the_main_destination_is_used_once() {
+    let mut c = ctx(INVITE);
+    c.uri_used = true;
+    assert_eq!(forward::branches(&c), []);
+    assert!(ruri::setdsturi(&mut c, b"sip:hop"));
+    assert_eq!(corex::append_branch(&mut c), 1);
+    assert_eq!(
+        c.dst_uri, None,
+        "the appended branch took the next hop along"
+    );
+    assert_eq!(
+        forward::branches(&c)[0].dst_uri.as_deref(),
+        Some(&b"sip:hop"[..])
+    );
+    assert!(ruri::seturi(&mut c, b"sip:new@h"));
+    let uris: Vec<_> = forward::branches(&c).into_iter().map(|b| b.uri).collect();
+    assert_eq!(uris[0], b"sip:new@h");
+    assert_eq!(uris.len(), 2);
 }
 
 // checked against Kamailio 5.6

@@ -230,10 +230,11 @@ fn an_appended_main_destination_is_not_tried_twice() {
     assert_eq!(
         seen,
         [
-            (&b"sip:c@example.com"[..], hop),
+            (&b"sip:c@example.com"[..], None),
             (b"sip:a@example.com", hop),
-            (b"sip:b@example.com", hop),
-        ]
+            (b"sip:b@example.com", None),
+        ],
+        "append_branch took the next hop along"
     );
 }
 

@@ -42,7 +42,14 @@ pub fn append_branch(ctx: &mut Context) -> i32 {
         ..like_main(ctx, ctx.uri())
     };
     let code = push_branch(ctx, branch);
-    ctx.uri_used |= code > 0;
+    if code > 0 {
+        // The branch takes all of them along, as in Kamailio.
+        ctx.uri_used = true;
+        ctx.dst_uri = None;
+        ctx.path_vec = None;
+        ctx.bflags = 0;
+        ctx.force_socket = None;
+    }
     code
 }
 
