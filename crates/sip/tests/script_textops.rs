@@ -190,6 +190,15 @@ fn replacing_everywhere() {
 }
 
 #[test]
+fn edits_of_the_body_add_up() {
+    let mut c = ctx(INVITE);
+    assert_eq!(textops::replace_body(&mut c, b"0", b"1234"), 1);
+    assert_eq!(textops::subst_body(&mut c, b"/v/w/"), 1);
+    let out = sent(&c);
+    assert!(out.ends_with("\n\nw=1234\n"), "{out}");
+}
+
+#[test]
 fn substitutions() {
     let mut c = ctx(INVITE);
     assert_eq!(textops::subst(&mut c, b"/^(X-A): (.*)$/\\1: <\\2>/g"), 1);

@@ -165,19 +165,15 @@ fn part(ctx: &Context, part: Part) -> (usize, usize) {
     }
 }
 
-/// Edits what lies between `start` and `end`. The body is edited as a whole, so that
-/// Content-Length comes out right.
-fn edit(ctx: &mut Context, at: Part, (start, end): (usize, usize), text: &[u8]) {
-    let body = ctx.msg.body_offset();
-    if at == Part::Body || start >= body {
-        let mut new = ctx.msg.bytes()[body..start].to_vec();
-        new.extend_from_slice(text);
-        new.extend_from_slice(&ctx.msg.bytes()[end..]);
-        ctx.edits.set_body(new, None);
-        return;
+/// Edits what lies between `start` and `end`, besides earlier edits elsewhere.
+fn edit(ctx: &mut Context, (start, end): (usize, usize), text: &[u8]) {
+    let offset = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+    let span = Span::new(offset(start), offset(end));
+    if start >= ctx.msg.body_offset() {
+        ctx.edits.overwrite(span, text);
+    } else {
+        hdr::change(ctx, span, text);
     }
-    let span = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-    hdr::change(ctx, Span::new(span(start), span(end)), text);
 }
 
 fn edit_matches(
@@ -193,30 +189,11 @@ fn edit_matches(
     let (start, end) = part(ctx, at);
     let msg = std::sync::Arc::clone(&ctx.msg);
     let text = &msg.bytes()[start..end];
-    if at == Part::Body {
-        let mut changed = false;
-        let body = re.replacen(
-            text,
-            if most == 1 { 1 } else { 0 },
-            |found: &regex::bytes::Captures<'_>| {
-                changed = true;
-                new(&found[0])
-            },
-        );
-        if changed {
-            ctx.edits.set_body(body.into_owned(), None);
-        }
-        return code(changed);
-    }
     let found: Vec<_> = re.find_iter(text).take(most).map(|m| m.range()).collect();
     for range in &found {
         let replacement = new(&text[range.clone()]);
-        edit(
-            ctx,
-            at,
-            (start + range.start, start + range.end),
-            &replacement,
-        );
+        let range = (start + range.start, start + range.end);
+        edit(ctx, range, &replacement);
     }
     code(!found.is_empty())
 }
@@ -303,35 +280,24 @@ fn substitution(ctx: &mut Context, expression: &[u8]) -> Option<Substitution> {
 
 /// `KSR.textops.subst`: `/re/text/flags` on the header fields.
 pub fn subst(ctx: &mut Context, expression: &[u8]) -> i32 {
-    let Some(subst) = substitution(ctx, expression) else {
-        return -1;
-    };
-    let (start, end) = part(ctx, Part::Headers);
-    let found = subst.matches(ctx, &ctx.msg.bytes()[start..end]);
-    for (range, new) in &found {
-        edit(
-            ctx,
-            Part::Headers,
-            (start + range.start, start + range.end),
-            new,
-        );
-    }
-    code(!found.is_empty())
+    subst_in(ctx, Part::Headers, expression)
 }
 
 /// `KSR.textops.subst_body`: `/re/text/flags` on the body.
 pub fn subst_body(ctx: &mut Context, expression: &[u8]) -> i32 {
+    subst_in(ctx, Part::Body, expression)
+}
+
+fn subst_in(ctx: &mut Context, at: Part, expression: &[u8]) -> i32 {
     let Some(subst) = substitution(ctx, expression) else {
         return -1;
     };
-    let msg = std::sync::Arc::clone(&ctx.msg);
-    match subst.apply(ctx, msg.body()) {
-        Some(new) => {
-            ctx.edits.set_body(new, None);
-            1
-        }
-        None => -1,
+    let (start, end) = part(ctx, at);
+    let found = subst.matches(ctx, &ctx.msg.bytes()[start..end]);
+    for (range, new) in &found {
+        edit(ctx, (start + range.start, start + range.end), new);
     }
+    code(!found.is_empty())
 }
 
 /// `KSR.textops.subst_hf`: `/re/text/flags` on values of header fields of that name;
