@@ -156,7 +156,10 @@ fn script_variables() {
     let mut c = ctx(INVITE);
     check(&c, &[("$var(a)", "0"), ("$vn(a)", "None"), ("$vz(a)", "0")]);
     sets(&mut c, "$var(a)", "s");
-    check(&c, &[("$var(a)", "'s'")]);
+    check(
+        &c,
+        &[("$var(a)", "'s'"), ("$vn(a)", "None"), ("$vz(a)", "'s'")],
+    );
     seti(&mut c, "$var(a)", 4);
     check(&c, &[("$var(a)", "4")]);
     assert!(unset(&mut c, "$var(a)"));

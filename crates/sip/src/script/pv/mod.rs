@@ -143,7 +143,7 @@ impl Format {
     }
 }
 
-/// User of the credentials, `$au`.
+/// User of the credentials, `$aU`.
 pub(super) fn auth_user(ctx: &Context) -> Value<'_> {
     auth::get(&ctx.msg, Class::AuthUserAll)
 }

@@ -105,8 +105,8 @@ classes! {
     PpiDomain = "pd";
     PpiName = "pn";
     Pai = "ai";
-    AuthUserAll = "au";
-    AuthUser = "aU";
+    AuthUserAll = "aU";
+    AuthUser = "au";
     AuthDomain = "ad";
     AuthRealm = "ar";
     AuthAlgorithm = "aa";

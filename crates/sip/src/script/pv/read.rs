@@ -199,7 +199,7 @@ pub(super) fn with_inner<'a>(
         Class::Avp => avps::avp(ctx, &inner, index),
         Class::Xavp | Class::Xavu | Class::Xavi => avps::xavp(ctx, class, &inner),
         Class::Var => var(ctx, &inner).unwrap_or(Value::Int(0)),
-        Class::VarNull => var(ctx, &inner).unwrap_or(Value::Null),
+        Class::VarNull => var(ctx, &null_name(&inner)).unwrap_or(Value::Null),
         Class::VarZero => var(ctx, &inner).unwrap_or(Value::Int(0)),
         Class::Konst => konst(&inner),
         Class::Color => color(&inner),
@@ -244,11 +244,21 @@ fn dst(ctx: &Context) -> Option<Uri<'_>> {
 }
 
 pub(super) fn user(uri: Option<Uri<'_>>) -> Value<'_> {
-    Value::opt(uri.and_then(|u| u.user).filter(|u| !u.is_empty()))
+    Value::opt(uri.and_then(user_of).filter(|u| !u.is_empty()))
+}
+
+/// The user part. With `user=phone` that is the telephone number without its parameters
+/// (RFC 3261 section 19.1.6), as in Kamailio.
+pub(super) fn user_of(uri: Uri<'_>) -> Option<&[u8]> {
+    let user = uri.user?;
+    match memchr::memchr(b';', user) {
+        Some(at) if uri.param(b"user") == Some(b"phone") => Some(&user[..at]),
+        _ => Some(user),
+    }
 }
 
 fn user_len(uri: Option<Uri<'_>>) -> Value<'static> {
-    int(uri.and_then(|u| u.user).map_or(0, <[u8]>::len))
+    int(uri.and_then(user_of).map_or(0, <[u8]>::len))
 }
 
 pub(super) fn host(uri: Option<Uri<'_>>) -> Value<'_> {
@@ -292,6 +302,11 @@ fn flag(flags: u32, number: &[u8]) -> Value<'static> {
 /// A decimal number with an optional sign.
 pub(in super::super) fn parse_number(text: &[u8]) -> Option<i64> {
     std::str::from_utf8(text).ok()?.trim().parse().ok()
+}
+
+/// `$vn(name)` has names of its own.
+pub(super) fn null_name(name: &[u8]) -> Vec<u8> {
+    [&b"\0"[..], name].concat()
 }
 
 fn var<'a>(ctx: &'a Context, name: &[u8]) -> Option<Value<'a>> {

@@ -9,6 +9,7 @@ use super::super::core::is_token_text;
 use super::super::ruri::{Part, with_part};
 use super::super::{corex, ruri};
 use super::names::Class;
+use super::read::null_name;
 use super::{Index, avps, branch, read};
 
 /// Variables without an inner name. Null unsets.
@@ -68,8 +69,12 @@ pub(super) fn with_inner(
     match class {
         Class::Avp => avps::set_avp(ctx, inner, index, value),
         Class::Xavp | Class::Xavu | Class::Xavi => avps::set_xavp(ctx, class, inner, value),
-        Class::Var | Class::VarNull | Class::VarZero => {
+        Class::Var | Class::VarZero => {
             ctx.vars.set(inner, value.into_owned());
+            true
+        }
+        Class::VarNull => {
+            ctx.vars.set(&null_name(inner), value.into_owned());
             true
         }
         Class::Branch => branch::set(ctx, inner, index, &value),

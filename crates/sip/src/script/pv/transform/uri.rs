@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use crate::uri::Uri;
 
 use super::super::super::context::Value;
+use super::super::read::user_of;
 use super::{argument, slice};
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -79,7 +80,7 @@ impl Op {
 
     fn part<'u>(self, uri: &Uri<'u>, name: &[u8]) -> &'u [u8] {
         match self {
-            Self::User => uri.user.unwrap_or_default(),
+            Self::User => user_of(*uri).unwrap_or_default(),
             Self::Password => uri.password.unwrap_or_default(),
             Self::Host => uri.host,
             Self::Params => uri.params,
