@@ -121,7 +121,7 @@ fn every_via_is_copied_in_order() {
     let fix = ViaFix::for_request(&msg, source, true);
     let out = text(response(&msg, 200, b"", None, b"", b"", &fix));
     assert!(out.contains(
-        "Via: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bKa;received=203.0.113.9;rport=7000\r\n"
+        "Via: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bKa;rport=7000;received=203.0.113.9\r\n"
     ));
     assert!(out.contains("Via: SIP/2.0/TCP b, SIP/2.0/UDP c\r\nv: SIP/2.0/UDP d\r\n"));
 }
@@ -216,7 +216,7 @@ fn rport_is_filled_and_brings_received() {
     );
     assert_eq!(
         fixed("SIP/2.0/UDP 192.0.2.1", "192.0.2.1:9988", true),
-        "SIP/2.0/UDP 192.0.2.1;received=192.0.2.1;rport=9988"
+        "SIP/2.0/UDP 192.0.2.1;rport=9988;received=192.0.2.1"
     );
 }
 
@@ -232,11 +232,11 @@ fn what_the_sender_made_up_is_replaced() {
     );
     assert_eq!(
         fixed(
-            "SIP/2.0/UDP 192.0.2.1;received=6.6.6.6;rport=666",
+            "SIP/2.0/UDP 192.0.2.1;rport=666;received=6.6.6.6",
             "192.0.2.1:5060",
             false
         ),
-        "SIP/2.0/UDP 192.0.2.1;received=192.0.2.1;rport=5060"
+        "SIP/2.0/UDP 192.0.2.1;rport=5060;received=192.0.2.1"
     );
     assert_eq!(
         fixed(

@@ -52,6 +52,7 @@ impl Core {
         };
         let (suspended, closed) = self.transact(tx, |shard, now, out| {
             let suspended = shard.suspend(now, tx, out);
+            shard.trying(now, tx, out);
             let t = shard.get_mut(tx);
             let closed = t.map(|t| {
                 if suspended {

@@ -52,7 +52,8 @@ impl ViaFix {
             Rport::Absent => (end, Text::new(b";rport=").number(port.into())),
             _ => (via.rport_span, Text::new(b"rport=").number(port.into())),
         });
-        [received, rport]
+        // In Kamailio's order where both are added.
+        [rport, received]
     }
 
     /// Writes `header`, which holds the top Via, with the changes made.
