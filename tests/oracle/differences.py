@@ -29,6 +29,22 @@ class Drop:
 
 
 @dataclass(frozen=True)
+class Once:
+    """Leave out the blocks that are in the section already, of those that the pattern matches from their beginning on."""
+
+    side: str
+    section: str
+    pattern: str
+
+    def apply(self, blocks: tuple[str, ...]) -> tuple[str, ...]:
+        kept: list[str] = []
+        for block in blocks:
+            if block not in kept or not re.match(self.pattern, block, re.DOTALL):
+                kept.append(block)
+        return tuple(kept)
+
+
+@dataclass(frozen=True)
 class Replace:
     """Replace what the pattern matches in the blocks of a section ("" for all sections)."""
 
@@ -41,6 +57,9 @@ class Replace:
         return tuple(re.sub(self.pattern, self.text, block) for block in blocks)
 
 
+Edit = Drop | Once | Replace
+
+
 @dataclass(frozen=True)
 class Difference:
     """What Kamailio does, what Sipwright does instead, why, and the scenarios in which it shows."""
@@ -50,37 +69,281 @@ class Difference:
     sipwright: str
     why: str
     scenarios: tuple[str, ...]
-    edits: tuple[Drop | Replace, ...]
+    edits: tuple[Edit, ...]
 
 
-def both(kind: type[Drop] | type[Replace], *arguments: str) -> tuple[Drop | Replace, Drop | Replace]:
+def both(kind: type[Edit], *arguments: str) -> tuple[Edit, Edit]:
     """The same edit for either side."""
     return kind(KAMAILIO, *arguments), kind(SIPWRIGHT, *arguments)
 
 
+FIRST_TAG = (Replace(KAMAILIO, "alice", "<tag 2>", "<tag 1>"),)
+NO_ACKS = both(Drop, "script", "ksr_request_route: ACK")
+
 DIFFERENCES: tuple[Difference, ...] = (
     Difference(
-        "Place of Reason in a CANCEL",
-        "adds the Reason of a CANCEL after Content-Length",
-        "before it",
-        "The order of header fields of different names has no meaning (RFC 3261 section 7.3.1).",
-        ("cancel_with_reason",),
-        (Replace(KAMAILIO, "bob", r"(Content-Length: <fits>\n)(Reason: .*\n)", r"\2\1"),),
+        "Header fields after Content-Length",
+        "adds the Reason of a CANCEL, and the Route that a strict router gets, after Content-Length; a CANCEL that had to wait for a provisional response says `cause=200` "
+        "without a text",
+        "before Content-Length, and always with the text",
+        "The order of header fields of different names has no meaning (RFC 3261 section 7.3.1); the text is the same "
+        "whenever the call was answered elsewhere.",
+        (
+            "a_603_ends_the_others",
+            "both_pick_up",
+            "branch_route_edits_its_branch",
+            "cancel_with_reason",
+            "next_hop_is_a_strict_router",
+            "first_200_wins",
+            "one_branch_is_silent_the_other_picks_up",
+        ),
+        (
+            Replace(KAMAILIO, "", r"(Content-Length: <fits>\n)((?:Reason|Route): .*\n)", r"\2\1"),
+            *both(Replace, "", r'Reason: SIP;cause=200;text="Call completed elsewhere"', "Reason: SIP;cause=200"),
+        ),
     ),
     Difference(
         "Answers to a request that cannot be forwarded",
-        "`t_relay` returns -478 and answers 478 a moment later, although the script has answered with "
-        "`sl_reply_error` by then: the caller gets two final responses",
-        "`t_relay` answers 478 itself and returns 1, so that the script does not answer again",
+        "`t_relay` returns a negative code and answers 478 or 500 a moment later, although the script has answered "
+        "with `sl_reply_error` by then: the caller gets two final responses",
+        "`t_relay` answers itself and returns 1, so that the script does not answer again; where the transaction was "
+        "there before, `sl_reply_error` gives that answer",
         "A request has one final response (RFC 3261 section 17.2.1).",
-        ("unresolvable_next_hop", "unresolvable_next_hop_after_newtran"),
+        ("unresolvable_next_hop", "unresolvable_next_hop_after_newtran", "branch_route_drops_the_only_branch"),
         (
-            Drop(KAMAILIO, "alice", r"SIP/2.0 500 I'm terribly sorry, server error occurred \(1/SL\)"),
-            Replace(KAMAILIO, "alice", "<tag 2>", "<tag 1>"),
+            Drop(KAMAILIO, "alice", r"SIP/2.0 500 .*/SL\)"),
+            *FIRST_TAG,
+            *both(Replace, "alice", r"\((6/)?TM\)", "(TM)"),
             *both(Replace, "script", "t_relay -?[0-9]+", "t_relay"),
             *both(Drop, "script", "  sl_reply_error"),
+            *NO_ACKS,
+        ),
+    ),
+    Difference(
+        "What sl_reply_error says after forward",
+        "500 with a text on the last error of any function, or `No error`",
+        "what went wrong: 478 for a destination that cannot be resolved",
+        "The caller learns why.",
+        ("stateless_to_nowhere",),
+        both(Replace, "alice", r"SIP/2.0 (500|478) .*\n", "SIP/2.0 500\n"),
+    ),
+    Difference(
+        "A copy of a request does not reach the script",
+        "runs the request route for each copy until `t_check_trans`, `t_newtran` or `t_relay` finds its transaction",
+        "the route runs once; copies are absorbed before",
+        "A slow script never sees the same request twice; what the peers get is the same.",
+        (
+            "copies_of_a_message",
+            "copies_of_an_invite_get_the_last_answer",
+            "copies_of_an_invite_that_was_refused",
+            "precheck_as_the_default_script_does",
+        ),
+        (
+            Once(KAMAILIO, "script", "ksr_request_route: (INVITE|MESSAGE)"),
+            *both(Drop, "script", "  (t_relay|precheck|t_newtran|t_reply)"),
+        ),
+    ),
+    Difference(
+        "No 408 for requests other than INVITE",
+        "answers 408 when such a request times out",
+        "does not answer",
+        "The client has timed out by itself; a late 408 of every hop makes things worse (RFC 4320 section 4.2).",
+        ("nobody_answers_a_message",),
+        (Drop(KAMAILIO, "alice", "SIP/2.0 408"),),
+    ),
+    Difference(
+        "A failure after a 2xx of the same branch",
+        "acknowledges it",
+        "ignores it",
+        "An INVITE client transaction in state Accepted takes 2xx responses only (RFC 6026 section 7.2).",
+        ("failure_after_a_200",),
+        (Drop(KAMAILIO, "bob", "ACK "),),
+    ),
+    Difference(
+        "The 500 in place of a 503",
+        "makes a new response `500 Service Unavailable`",
+        "passes the response of the best branch on as `500 Server Internal Error`, with its tag and Retry-After",
+        "RFC 3261 section 16.7 step 6 asks for a 500; its reason and Retry-After (section 21.5.1) help the caller.",
+        ("a_503_is_not_relayed_as_it_is", "a_503_of_the_only_branch", "failover_after_a_timeout"),
+        (
+            *both(Replace, "alice", r"SIP/2.0 500 .*\n", "SIP/2.0 500\n"),
+            *both(Replace, "alice", r"(SIP/2.0 500\n(?:.*\n)*To: .*;tag=).*\n", r"\1tag\n"),
+            Replace(KAMAILIO, "alice", r"(SIP/2.0 500\n(?:.*\n)*)Server: oracle\n", r"\1"),
+            Replace(SIPWRIGHT, "alice", r"Retry-After: .*\n", ""),
+        ),
+    ),
+    Difference(
+        "Challenges of several branches",
+        "makes a new response with all challenges",
+        "adds the other challenges to the best response, which keeps its tag",
+        "That is what RFC 3261 section 16.7 step 7 says.",
+        ("challenges_are_collected", "challenges_of_three_branches"),
+        (
+            *both(Replace, "alice", r"(SIP/2.0 40[17] .*\n(?:.*\n)*To: .*;tag=).*\n", r"\1tag\n"),
+            Replace(KAMAILIO, "alice", r"(SIP/2.0 40[17] .*\n(?:.*\n)*)Server: oracle\n", r"\1"),
+            *both(Replace, "alice", r"Content-Length: <fits>\n", ""),
+        ),
+    ),
+    Difference(
+        "t_grep_status in a failure route",
+        "does not see the response that ended the last branch",
+        "sees the final responses of all branches",
+        "A script asks whether a branch ended with that code; in which order they did is chance.",
+        ("codes_of_all_branches",),
+        (Replace(KAMAILIO, "script", "grep 486 -1", "grep 486 1"),),
+    ),
+    Difference(
+        "Replies without a transaction",
+        "`t_reply` fails unless the script called `t_newtran`: the request stays without an answer",
+        "`t_reply` makes the transaction first",
+        "The script wanted to answer.",
+        ("t_reply_without_a_transaction",),
+        (
+            *both(Replace, "script", "t_reply -?1", "t_reply"),
+            Drop(SIPWRIGHT, "alice", "SIP/2.0 488"),
+        ),
+    ),
+    Difference(
+        "Asking for the transaction that the route has made",
+        "a second `t_newtran` fails with -10, `t_check_trans` gives 0 and `t_precheck_trans` -1",
+        "1: the request has a transaction",
+        "That is what the functions are asked.",
+        ("transaction_functions_in_a_request_route",),
+        (
+            Replace(KAMAILIO, "script", "again -10", "again 1"),
+            Replace(KAMAILIO, "script", "lookup 1 check 0 precheck -1", "lookup 1 check 1 precheck 1"),
+        ),
+    ),
+    Difference(
+        "maddr",
+        "sends to the host of the URI",
+        "sends to its `maddr`",
+        "RFC 3261 section 19.1.1, and RFC 3263 section 4: maddr takes the place of the host.",
+        ("maddr_of_the_request_uri",),
+        (
+            Drop(SIPWRIGHT, "bob", "MESSAGE "),
+            Drop(SIPWRIGHT, "alice", "SIP/2.0 200"),
+            Drop(KAMAILIO, "alice", "SIP/2.0 408"),
+        ),
+    ),
+    Difference(
+        "Content-Type of a body that is removed",
+        "stays after `remove_body`",
+        "goes with the body",
+        "There is nothing left to have a type (RFC 3261 section 20.15).",
+        ("remove_body",),
+        (Replace(KAMAILIO, "bob", r"Content-Type: .*\n", ""),),
+    ),
+    Difference(
+        "Scheme of a SIP URI with user=phone",
+        "`$rz` is tel",
+        "`$rz` is sip",
+        "The URI begins with sip.",
+        ("values_of_an_invite",),
+        both(Replace, "", r"\$rz = '?(tel|sip)'?", "$rz"),
+    ),
+    Difference(
+        "Malformed requests do not reach the script",
+        "runs the route for a request whose CSeq has another method, and `sanity_check` refuses it",
+        "answers 400 before the route runs",
+        "No script has to check what no script can use.",
+        ("sanity_check_answers",),
+        (
+            *both(Replace, "alice", r"SIP/2.0 400 .*CSeq.*\n", "SIP/2.0 400\n"),
+            *both(Once, "script", "ksr_request_route|  sanity_check"),
+        ),
+    ),
+    Difference(
+        "Routes of t_continue",
+        "5.6 runs the route inside of `t_continue` and gives it the message only; newer ones give it the name of the "
+        "event too",
+        "the route runs after that of `t_continue`, and gets the name of the event",
+        "A worker runs one route at a time; newer scripts take the second argument.",
+        ("resumed_twice", "suspended_then_answered", "suspended_then_relayed"),
+        (Replace(SIPWRIGHT, "script", "^resumed tmx:continue", "resumed"),),
+    ),
+    Difference(
+        "An exception in the request route",
+        "logs it, and the request stays without an answer",
+        "logs it and answers 500, unless the request was answered or forwarded (`script.on_error`)",
+        "The caller would wait until its timer ends.",
+        ("exception_in_the_request_route",),
+        (Drop(SIPWRIGHT, "alice", "SIP/2.0 500"),),
+    ),
+    Difference(
+        "A connection that is refused",
+        "`t_relay` waits for the connection; it fails, and answers 477",
+        "`t_relay` does not wait for the connection; the branch fails a moment later",
+        "No worker waits for the network. A branch that cannot be reached counts as a 503 (RFC 3261 section 16.9), which "
+        "goes back as a 500 (section 16.7 step 6).",
+        ("tcp_callee_is_not_there",),
+        (
+            *both(Replace, "alice", r"SIP/2.0 (477|500) .*\n", "SIP/2.0 500\n"),
+            *both(Replace, "script", "t_relay (True|False)", "t_relay"),
+        ),
+    ),
+    Difference(
+        "append_branch of the request-URI in force",
+        "`KSR.corex.append_branch()` leaves the request-URI to be tried as well: the same destination gets two "
+        "requests",
+        "the appended branch takes the place of the main one, until the request-URI or the next hop is set again",
+        "Nobody wants the same telephone to ring twice for one call; Kamailio's `append_branch()` of its own "
+        "configuration language does the same.",
+        (
+            "failure_route_after_seturi_append_branch",
+            "request_route_after_append_branch",
+            "request_route_after_seturi_append_branch",
+        ),
+        (Drop(KAMAILIO, "", r"(INVITE|ACK) .*<branch 2>"),),
+    ),
+    Difference(
+        "append_branch after setdsturi",
+        "appends a branch with the next hop, and tries the request-URI without it as well",
+        "the appended branch takes the place of the main one",
+        "As above: one destination was meant.",
+        ("request_route_after_setdsturi_append_branch",),
+        (Drop(KAMAILIO, "bob", "INVITE |ACK "), *both(Replace, "alice", "tag=(bob|carol)", "tag=one")),
+    ),
+    Difference(
+        "setdsturi in a failure route",
+        "does not make the request-URI a destination again, as `$du = ...` does: `t_relay` fails",
+        "`t_relay` sends the request to that next hop",
+        "The two set the same thing.",
+        ("failure_route_after_setdsturi",),
+        (
+            Drop(SIPWRIGHT, "carol", "INVITE |ACK "),
+            *both(Replace, "alice", r"SIP/2.0 (486|404) .*\n", "SIP/2.0 4xx\n"),
+            *both(Replace, "alice", "tag=(bob|carol)", "tag=one"),
+            *both(Replace, "script", "t_relay -?1", "t_relay"),
+        ),
+    ),
+    Difference(
+        "Lines that are no header field",
+        "`KSR.hdr.append` takes any text, and the message that leaves is malformed",
+        "refuses text without a colon: -1",
+        "The next hop would refuse the message.",
+        ("arguments_that_make_no_sense",),
+        (Replace(KAMAILIO, "script", "  bad 1 -1 1", "  bad -1 -1 1"),),
+    ),
+    Difference(
+        "Dropping in the onsend route",
+        "drops the first copy only: retransmissions of the request leave, and the branch waits for its timer",
+        "the branch has failed; nothing of it leaves",
+        "What the script dropped must not be sent a moment later.",
+        ("onsend_route_drops",),
+        (
+            Drop(KAMAILIO, "bob", "INVITE "),
+            *both(Replace, "alice", r"SIP/2.0 (408|500) .*\n", "SIP/2.0 500\n"),
             *both(Drop, "script", "ksr_request_route: ACK"),
         ),
+    ),
+    Difference(
+        'Disarming by t_on_failure("0")',
+        "`t_is_set` goes on saying that a route is armed",
+        "says that none is",
+        "None will run.",
+        ("routes_are_armed_and_disarmed",),
+        (Replace(KAMAILIO, "script", "is_set 1$", "is_set -1"),),
     ),
 )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import shutil
 from collections.abc import Iterable, Mapping
@@ -40,6 +41,8 @@ modparam("rr", "enable_full_lr", 0)
 modparam("tm", "fr_timer", {FR_MS})
 modparam("tm", "fr_inv_timer", {FR_INV_MS})
 modparam("tm", "retr_timer1", {T1_MS})
+modparam("tm", "contacts_avp", "tm_contacts")
+modparam("tm", "contact_flows_avp", "tm_contact_flows")
 modparam("htable", "htable", "t=>size=4")
 """,
     {
@@ -74,7 +77,7 @@ def run_all(kind: str, profile: str, scenarios: Iterable[Scenario], directory: P
 
 def server(kind: str, profile: str, script: Path, directory: Path) -> Server:
     """One worker each: what comes first is dealt with first, in both."""
-    extra, listen = PROFILES[profile], (Listen("udp"),)
+    extra, listen = PROFILES[profile], (Listen("udp"), Listen("tcp"))
     if kind == "kamailio":
         return Kamailio(script, directory, listen, workers=1, extra_config=COMMON.kamailio + extra.kamailio)
     settings = {**COMMON.sipwright, **extra.sipwright}
@@ -90,16 +93,16 @@ async def play_all(scenarios: list[Scenario], running: Server, directory: Path) 
 
     async def one(scenario: Scenario) -> Net:
         async with gate:
-            return await play(scenario, running.address("udp"), announce)
+            return await play(scenario, running.address("udp"), running.address("tcp"), announce)
 
     return await asyncio.gather(*map(one, scenarios))
 
 
 def read_notes(directory: Path) -> dict[str, list[str]]:
-    """The notes of each scenario's routes, in their order."""
-    notes: dict[str, list[str]] = {}
+    """The notes of each scenario's routes, those of one run together, in the order in which the runs began."""
+    notes: dict[str, dict[str, list[str]]] = {}
     path = directory / "notes"
     for line in path.read_text(errors="surrogateescape").splitlines() if path.exists() else ():
-        name, _, text = line.partition("\t")
-        notes.setdefault(name, []).append(text)
-    return notes
+        name, run, text = line.split("\t", 2)
+        notes.setdefault(name, {}).setdefault(run, []).append(text)
+    return {name: list(itertools.chain(*runs.values())) for name, runs in notes.items()}

@@ -11,13 +11,15 @@
         await alice.expect(180)
         ...
 
-The parameters name the peers; each is a UDP socket of its own (`net: Net` gives the scenario itself). Everything a
+The parameters name the peers; each is a UDP socket of its own, or a TCP one if it is annotated `TcpPeer` (`net: Net`
+gives the scenario itself). Everything a
 peer is sent goes into the transcript, expected or not. Copies of a message (retransmissions) are left out of it and of
 `expect`; `expect_copy` asks for one.
 """
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import inspect
 import textwrap
@@ -65,7 +67,14 @@ class Scenario:
     play: Callable[..., Awaitable[None]]
     profile: str
     quiet_s: float
-    runs_script: bool
+    raises: bool
+    idle: tuple[str, ...]
+
+    @property
+    def routes(self) -> set[str]:
+        """The routes of its script that are to run."""
+        functions = (node.name for node in ast.parse(self.script).body if isinstance(node, ast.FunctionDef))
+        return set(functions) - set(self.idle)
 
     @property
     def peers(self) -> list[str]:
@@ -80,20 +89,26 @@ SCENARIOS: dict[str, Scenario] = {}
 
 
 def scenario(
-    script: str, *, profile: str = "default", quiet_s: float = 0.5, runs_script: bool = True
+    script: str,
+    *,
+    name: str = "",
+    profile: str = "default",
+    quiet_s: float = 0.5,
+    raises: bool = False,
+    idle: tuple[str, ...] = (),
 ) -> Callable[[Play], Play]:
-    """Register a scenario with the routes that the server runs.
+    """Register a scenario with the routes that the server runs; without `name` it is called as its function.
 
-    `profile` is a configuration of pair.py; `quiet_s` how long nothing must arrive before it counts as over;
-    `runs_script` is false where the point is that no route runs.
+    `profile` is a configuration of pair.py; `quiet_s` how long nothing must arrive before it counts as over; `raises` says
+    that a route raises an exception, `idle` which routes do not run.
     """
 
     def register(play: Play) -> Play:
-        name = play.__name__
-        assert name not in SCENARIOS, f"two scenarios are called {name}"
+        called = name or play.__name__
+        assert called not in SCENARIOS, f"two scenarios are called {called}"
         source = textwrap.dedent(script).strip("\n") + "\n"
-        compile(source, f"scenario {name}", "exec")
-        SCENARIOS[name] = Scenario(name, source, play, profile, quiet_s, runs_script)
+        compile(source, f"scenario {called}", "exec")
+        SCENARIOS[called] = Scenario(called, source, play, profile, quiet_s, raises, idle)
         return play
 
     return register
@@ -119,6 +134,7 @@ class Net:
 
     scenario: Scenario
     server: tuple[str, int]
+    server_tcp: tuple[str, int]
     events: list[Event] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
     peers: dict[str, Peer] = field(default_factory=dict)
@@ -147,6 +163,8 @@ class Net:
 class Peer(asyncio.DatagramProtocol):
     """A user agent on a UDP socket, with a name that also serves as its tag."""
 
+    transport = "UDP"
+
     def __init__(self, name: str, net: Net) -> None:
         self.name, self.net = name, net
         self.address = (HOST, 0)
@@ -166,7 +184,19 @@ class Peer(asyncio.DatagramProtocol):
         host, port = transport.get_extra_info("sockname")[:2]
         self.address = (host, port)
 
+    async def open(self) -> None:
+        """Bind the socket."""
+        loop = asyncio.get_running_loop()
+        await loop.create_datagram_endpoint(lambda: self, local_addr=(HOST, 0))
+
+    def close(self) -> None:
+        self._transport.close()
+
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        self.got(data)
+
+    def got(self, data: bytes) -> None:
+        """Take a message that came."""
         if not data.strip(b"\r\n\0"):
             return
         message = Sip.parse(data)
@@ -185,6 +215,9 @@ class Peer(asyncio.DatagramProtocol):
         """Send a message to the server as it is."""
         data = message.encode() if isinstance(message, Sip) else message
         self.net.events.append(Event(time.monotonic(), self.name, False, data))
+        self.put(data)
+
+    def put(self, data: bytes) -> None:
         self._transport.sendto(data, self.net.server)
 
     def _ack_failure(self, response: Sip) -> None:
@@ -193,7 +226,7 @@ class Peer(asyncio.DatagramProtocol):
         if invite is None or response.status is None or response.status < 300 or response.method != "INVITE":
             return
         ack = self.derived("ACK", invite, to=response["To"])
-        self._transport.sendto(ack.encode(), self.net.server)
+        self.put(ack.encode())
 
     # Expecting
 
@@ -240,7 +273,12 @@ class Peer(asyncio.DatagramProtocol):
 
     def via(self) -> tuple[str, str]:
         self._branches += 1
-        return ("Via", f"SIP/2.0/UDP {self.at};branch=z9hG4bK-{self.name}-{self._branches}")
+        return ("Via", f"SIP/2.0/{self.transport} {self.at};branch=z9hG4bK-{self.name}-{self._branches}")
+
+    @property
+    def ports(self) -> dict[str, int]:
+        """Its ports, with the names that transcripts have for them."""
+        return {self.name: self.address[1]}
 
     def request(
         self,
@@ -326,7 +364,7 @@ class Peer(asyncio.DatagramProtocol):
         headers += [("Record-Route", route) for route in request.all("Record-Route")]
         to = self.tagged(request["To"]) if tag and code > 100 else request["To"]
         headers += [("From", request["From"]), ("To", to), ("Call-ID", request["Call-ID"]), ("CSeq", request["CSeq"])]
-        if code < 300 and code > 100:
+        if 100 < code < 300 and "Contact" not in dict(extra):
             headers.append(("Contact", f"<{self.uri}>"))
         sent = Sip(f"SIP/2.0 {code} {REASONS[code]}", (*headers, *extra), body.encode())
         self.send(sent)
@@ -341,6 +379,63 @@ class Peer(asyncio.DatagramProtocol):
         return cancel
 
 
+class TcpPeer(Peer):
+    """A user agent that connects to the server over TCP, and listens for its connections."""
+
+    transport = "TCP"
+
+    async def open(self) -> None:
+        loop = asyncio.get_running_loop()
+        self.streams: list[Stream] = []
+        self._listener = await loop.create_server(lambda: Stream(self), HOST, 0)
+        self.address = self._listener.sockets[0].getsockname()[:2]
+        _, self._own = await loop.create_connection(lambda: Stream(self), *self.net.server_tcp)
+        self._last = self._own
+
+    def close(self) -> None:
+        for stream in self.streams:
+            stream.transport.abort()
+        self._listener.close()
+
+    @property
+    def uri(self) -> str:
+        return f"{super().uri};transport=tcp"
+
+    @property
+    def ports(self) -> dict[str, int]:
+        return {self.name: self.address[1], f"{self.name}'s connection": self._own.port}
+
+    def took(self, data: bytes, stream: Stream) -> None:
+        """A message came over that connection: responses go back the same way."""
+        self._last = stream
+        self.got(data)
+
+    def put(self, data: bytes) -> None:
+        stream = self._last if data.startswith(b"SIP/2.0 ") else self._own
+        stream.transport.write(data)
+
+
+class Stream(asyncio.Protocol):
+    """One connection; messages are framed by Content-Length."""
+
+    def __init__(self, peer: TcpPeer) -> None:
+        self.peer, self._buffer = peer, b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+        self.peer.streams.append(self)
+        self.port: int = transport.get_extra_info("sockname")[1]
+
+    def data_received(self, data: bytes) -> None:
+        self._buffer = (self._buffer + data).lstrip(b"\r\n")
+        while (end := self._buffer.find(b"\r\n\r\n")) >= 0:
+            size = end + 4 + int(Sip.parse(self._buffer[: end + 4]).get("Content-Length") or 0)
+            if len(self._buffer) < size:
+                return
+            message, self._buffer = self._buffer[:size], self._buffer[size:].lstrip(b"\r\n")
+            self.peer.took(message, self)
+
+
 def fits(message: Sip, what: What) -> bool:
     if isinstance(what, int):
         return message.status == what
@@ -349,27 +444,28 @@ def fits(message: Sip, what: What) -> bool:
     return what(message)
 
 
-async def play(scenario: Scenario, server: tuple[str, int], announce: Callable[[str, dict[str, str]], None]) -> Net:
-    """Run a scenario against the server at that address; `announce` tells the script where the peers are."""
-    net = Net(scenario, server)
-    loop = asyncio.get_running_loop()
-    transports = []
+async def play(
+    scenario: Scenario,
+    server: tuple[str, int],
+    server_tcp: tuple[str, int],
+    announce: Callable[[str, dict[str, str]], None],
+) -> Net:
+    """Run a scenario against the server at these addresses; `announce` tells the script where the peers are."""
+    net = Net(scenario, server, server_tcp)
+    wanted = inspect.signature(scenario.play, eval_str=True).parameters
     try:
         for name in scenario.peers:
-            transport, peer = await loop.create_datagram_endpoint(
-                lambda name=name: Peer(name, net),  # type: ignore[misc]
-                local_addr=(HOST, 0),
-            )
-            transports.append(transport)
-            net.peers[name] = peer
+            kind = TcpPeer if wanted[name].annotation is TcpPeer else Peer
+            net.peers[name] = kind(name, net)
+            await net.peers[name].open()
         announce(scenario.name, {name: peer.at for name, peer in net.peers.items()})
-        wanted = inspect.signature(scenario.play).parameters
         try:
             await scenario.play(**{name: net if name == "net" else net.peers[name] for name in wanted})
         except Missing as missing:
             net.remark(f"{MISSED} {missing}")
         await net.quiet()
     finally:
-        for transport in transports:
-            transport.close()
+        for peer in net.peers.values():
+            peer.close()
+        await asyncio.sleep(0)  # Transports close their sockets in the next turn of the loop.
     return net

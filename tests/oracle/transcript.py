@@ -27,8 +27,13 @@ class Transcript:
     sections: dict[str, tuple[str, ...]]
     ladder: tuple[str, ...]
 
-    def ran_script(self) -> bool:
-        return bool(self.sections[SCRIPT])
+    def routes(self) -> set[str]:
+        """The routes that ran in the server."""
+        return {re.split("[ :]", note)[0] for note in self.sections[SCRIPT] if not note.startswith(" ")}
+
+    def raised(self) -> bool:
+        """Whether a route raised an exception."""
+        return any(note.startswith("  raised ") for note in self.sections[SCRIPT])
 
 
 def transcript(net: Net, notes: Iterable[str]) -> Transcript:
@@ -58,7 +63,8 @@ class Names:
     """Names for addresses, the same in the whole scenario."""
 
     def __init__(self, net: Net) -> None:
-        self._addresses = [("server", net.server[1])] + [(name, peer.address[1]) for name, peer in net.peers.items()]
+        self._addresses = [("server", net.server[1]), ("server's TCP", net.server_tcp[1])]
+        self._addresses += [port for peer in net.peers.values() for port in peer.ports.items()]
         sent = b"\n".join(event.data for event in net.events if not event.arrived).decode("utf-8", "surrogateescape")
         # Tags and branches of peers begin with these.
         self._chosen = (OWN_BRANCH, *net.peers)
@@ -79,6 +85,7 @@ class Local:
         text = self.text(data.decode("utf-8", "surrogateescape").replace("\r\n", "\n"))
         head, blank, body = text.partition("\n\n")
         size = len(data.partition(b"\r\n\r\n")[2])
+        head = re.sub(r"(?m)^([\w-]+):[ \t]+", r"\1: ", head)
         head = re.sub(rf"(?im)^Content-Length: {size}$", "Content-Length: <fits>", head)
         # Kamailio puts what a script inserts above its own Via; between different names that has no meaning
         # (RFC 3261 section 7.3.1).
@@ -89,6 +96,8 @@ class Local:
         for name, port in self._addresses:
             text = re.sub(rf"127\.0\.0\.1:{port}\b", f"<{name}>", text)
             text = re.sub(rf"(?<![\w.]){port}\b", f"<{name} port>", text)
+        # The number of the connection that a Via of Kamailio's names.
+        text = re.sub(r"(branch=[^;,>\s]+);i=[0-9a-f]+", r"\1", text)
         text = re.sub(r"\b(branch|tag)=([^;,>\s]+)", lambda found: self._invented(found), text)
         text = re.sub(r"(?im)^(call-id): (\S+)", self._call_id, text)
         return re.sub(r"(?im)^Date: .*$", "Date: <date>", text)

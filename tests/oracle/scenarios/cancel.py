@@ -188,3 +188,26 @@ async def cancel_keeps_the_route(net: Net, alice: Peer, bob: Peer) -> None:
     alice.cancel(invite)
     await bob.is_cancelled(got)
     await alice.expect(487)
+
+
+@scenario(RELAY)
+async def cancel_before_any_answer(alice: Peer, bob: Peer) -> None:
+    """The CANCEL waits for a provisional response (RFC 3261 section 9.1)."""
+    invite = alice.invite(bob)
+    got = await bob.expect("INVITE")
+    alice.cancel(invite)
+    await alice.expect(200)
+    bob.answer(got, 180)
+    await bob.is_cancelled(got)
+    await alice.expect(487)
+
+
+@scenario(RELAY)
+async def cancel_after_200(alice: Peer, bob: Peer) -> None:
+    """Too late: answered, and without effect."""
+    invite = alice.invite(bob)
+    got = await bob.expect("INVITE")
+    bob.answer(got, 200)
+    await alice.expect(200)
+    alice.cancel(invite)
+    await alice.expect(lambda m: m.status == 200 and m.method == "CANCEL")

@@ -1,7 +1,8 @@
 """The KEMI script of the oracle suite: hands each message to the routes of its scenario.
 
 A scenario's Call-IDs are `name-number@oracle`. Its routes come from routes.json beside this file; what they note, and
-that they ran, is appended to `notes`, so that a test sees return codes and values from inside of either server.
+that they ran, is appended to `notes` with the number of the run, so that a test sees return codes and values from
+inside of either server, and can tell routes apart that ran at the same time.
 """
 
 import json
@@ -12,6 +13,8 @@ import KSR
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 NOTES = os.path.join(HERE, "notes")
+# The route that runs, below it those that it interrupted.
+RUNS = []
 
 
 def mod_init():
@@ -29,7 +32,9 @@ class Scenario:
 
     def note(self, *values):
         """Append a line to the transcript."""
-        write(self.name, "  " + " ".join(value if isinstance(value, str) else repr(value) for value in values))
+        write(
+            self.name, RUNS[-1], "  " + " ".join(value if isinstance(value, str) else repr(value) for value in values)
+        )
 
     def at(self, peer):
         """The address of a peer of this scenario, as 127.0.0.1:5060."""
@@ -44,6 +49,7 @@ class Scenario:
 
 class Dispatcher:
     def __init__(self, sources):
+        self.count = 0
         self.scenarios = {name: Scenario(name, source) for name, source in sources.items()}
 
     def child_init(self, rank):
@@ -69,9 +75,17 @@ class Dispatcher:
         if scenario is None or route not in scenario.routes:
             return 1
         what = [KSR.pv.get("$rm"), KSR.pv.get("$rs") if KSR.siputils.is_reply() > 0 else None]
-        what = " ".join(part for part in what if part is not None)
-        write(scenario.name, f"{' '.join([route, *arguments])}: {what}")
-        scenario.routes[route](self, msg, *arguments)
+        what = " ".join(str(part) for part in what if part is not None)
+        self.count += 1
+        RUNS.append(f"{os.getpid()}.{self.count}")
+        try:
+            write(scenario.name, RUNS[-1], f"{' '.join([route, *arguments])}: {what}")
+            scenario.routes[route](self, msg, *arguments)
+        except Exception as error:
+            write(scenario.name, RUNS[-1], f"  raised {error!r}")
+            raise
+        finally:
+            RUNS.pop()
         return 1
 
 
@@ -79,10 +93,10 @@ def scenario_of(call_id):
     return (call_id or "").partition("@")[0].rpartition("-")[0]
 
 
-def write(scenario, text):
+def write(scenario, run, text):
     """One line, whole even when several processes write."""
     text = text.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r")
-    line = f"{scenario}\t{text}\n"
+    line = f"{scenario}\t{run}\t{text}\n"
     out = os.open(NOTES, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
     try:
         os.write(out, line.encode("utf-8", "surrogateescape"))
