@@ -11,7 +11,7 @@ import pytest
 from conftest import Start
 from support.calls import Call, call
 from support.messages import Sip, request, unique
-from support.peers import StreamPeer, UdpPeer
+from support.peers import StreamPeer, UdpPeer, eventually
 from support.servers import Server
 
 in_both = pytest.mark.parametrize("kind", ["sipwright", "kamailio"])
@@ -398,3 +398,27 @@ def test_loop(start: Start, detect: bool) -> None:
     asyncio.run(story())
     calls = server.route_calls("MESSAGE")
     assert (calls == 3) if detect else (calls > 10)
+
+
+def test_ack_of_a_failure_over_tcp_ends_here(start: Start) -> None:
+    """RFC 3261 section 17.2.1: Timer I is zero there, so that the transaction is gone before the route asks."""
+    server = start("tm.py", "tcp", "udp")
+
+    async def story() -> None:
+        async with UdpPeer.open() as callee, StreamPeer.open(server.address("tcp")) as caller:
+            uri = f"sip:callee@127.0.0.1:{callee.address[1]}"
+            extra = (("X-Case", "relay"), ("X-To", uri), ("X-How", "late"))
+            sent = request("INVITE", uri, caller.address, proto="TCP", extra=extra)
+            await caller.send(sent)
+            invite, source = await callee.receive()
+            callee.send(invite.reply(486, "Busy Here", "callee"), source)
+            assert len((await callee.receive())[0].all("Via")) == 1
+            while (answer := await caller.receive()).status == 100:
+                pass
+            same = [(name, answer["To"] if name == "To" else value) for name, value in sent.headers if name != "CSeq"]
+            await caller.send(Sip(f"ACK {uri} SIP/2.0", (*same, ("CSeq", "1 ACK"))))
+            await eventually(lambda: "relay 0 1" in server.log())
+            with pytest.raises(TimeoutError):
+                await callee.receive(0.2)
+
+    asyncio.run(story())

@@ -46,6 +46,10 @@ impl Core {
             self.counters().retransmissions.inc();
             return;
         }
+        if let ServerMatch::Ack { tx, to_2xx: false } = found {
+            // Over TCP the transaction is gone at once (Timer I), before the route asks.
+            self.pending.set_ended(key, tx);
+        }
         self.counters().requests.inc();
         let overloaded = self
             .queue_job(Job::Request {

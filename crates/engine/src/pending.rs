@@ -15,6 +15,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use ahash::RandomState;
 use sipwright_sip::message::Message;
 use sipwright_sip::method::Method;
+use sipwright_sip::tx::TxId;
 use sipwright_sip::types::{Flow, Millis};
 
 use crate::sync::{OrderedGuard, OrderedMutex, rank};
@@ -35,6 +36,8 @@ pub struct Pending {
     pub arrived: Millis,
     /// Whether the engine has already done for it what it does when workers lag.
     pub relieved: bool,
+    /// The transaction that this ACK ended when it came; it may be gone by now.
+    pub ended: Option<TxId>,
 }
 
 /// All requests in work, in stripes with a short lock each.
@@ -108,6 +111,7 @@ impl PendingTable {
                     flow,
                     arrived: now,
                     relieved: false,
+                    ended: None,
                 });
                 self.len.fetch_add(1, Ordering::Relaxed);
                 true
@@ -122,6 +126,19 @@ impl PendingTable {
             self.len.fetch_sub(1, Ordering::Relaxed);
         }
         gone
+    }
+
+    /// Notes that an ACK ended this transaction when it came.
+    pub fn set_ended(&self, key: PendingKey, tx: TxId) {
+        if let Some(pending) = self.stripe(key).get_mut(&key) {
+            pending.ended = Some(tx);
+        }
+    }
+
+    /// The transaction that an ACK ended when it came.
+    #[must_use]
+    pub fn ended(&self, key: PendingKey) -> Option<TxId> {
+        self.stripe(key).get(&key).and_then(|p| p.ended)
     }
 
     /// Whether the engine has dealt with it while it waited.

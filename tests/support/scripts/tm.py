@@ -4,6 +4,8 @@ X-To are the destinations, as URIs with commas between them. What the functions 
 answer, if the script answers, and into the log as `RESULT call-id case value ...`.
 """
 
+import time
+
 import KSR
 
 TM = KSR.tm
@@ -38,6 +40,10 @@ class Script:
         return 1
 
     def ksr_request_route(self, msg):
+        if KSR.is_method("ACK") and header("X-How") == "late":
+            time.sleep(0.05)
+            result(TM.t_check_trans(), TM.t_relay())
+            return 1
         if KSR.is_method("ACK") or KSR.is_method("CANCEL"):
             if TM.t_check_trans() > 0:
                 TM.t_relay()

@@ -22,6 +22,12 @@ impl Core {
             .shard_of(msg)
             .lookup(self.now(), msg, &cur.ctx.flow, &mut out);
         self.flush(&mut out);
+        if let (ServerMatch::None, Method::Ack, Kind::Request { key }) =
+            (found, cur.ctx.msg.method(), &cur.kind)
+            && let Some(tx) = self.pending.ended(*key)
+        {
+            return ServerMatch::Ack { tx, to_2xx: false };
+        }
         found
     }
 
@@ -88,9 +94,9 @@ impl Core {
             ServerMatch::None => -1,
             ServerMatch::Cancel { .. } => 1,
             ServerMatch::Ack { to_2xx: false, .. } => 0,
-            // Of a relayed 2xx it is the user agents' own affair.
+            // That of a relayed 2xx is the user agents' own affair.
             ServerMatch::Ack { tx, .. } => match self.shard(tx).get(tx) {
-                Some(t) if t.is_answered_here() => 1,
+                Some(t) if t.is_answered_here() => 0,
                 _ => -1,
             },
             ServerMatch::Retransmission(_) if cur.tx.is_some() => 1,
