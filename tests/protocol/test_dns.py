@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ssl
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
@@ -19,9 +18,10 @@ from sipwright.control.server import SOCKET_NAME
 from support.certificates import Certificates
 from support.messages import Sip, request
 from support.names import NameServer, name_server, truncated
-from support.peers import StreamPeer, UdpPeer, eventually
+from support.peers import UdpPeer, eventually
 from support.process import wait_until
 from support.servers import Server, Sipwright
+from support.streams import stream_callee
 
 DOMAIN = "example.com"
 
@@ -111,9 +111,9 @@ def test_naptr_chooses_tls(start: Start, names: NameServer, certs: Certificates)
     server = relay(start, names, "udp", "tls", **settings)
 
     async def run() -> None:
-        async with UdpPeer.open() as caller, tls_callee(certs) as (port, seen):
+        async with UdpPeer.open() as caller, stream_callee(certs) as callee:
             publish(names, 300, (1, 1, 9))
-            names.set(f"_sips._tcp.{DOMAIN}", 300, "SRV", f"1 1 {port} h0.{DOMAIN}.")
+            names.set(f"_sips._tcp.{DOMAIN}", 300, "SRV", f"1 1 {callee.port} h0.{DOMAIN}.")
             names.set(
                 DOMAIN,
                 300,
@@ -122,33 +122,10 @@ def test_naptr_chooses_tls(start: Start, names: NameServer, certs: Certificates)
                 f'10 10 "s" "SIPS+D2T" "" _sips._tcp.{DOMAIN}.',
             )
             assert (await ask(caller, server, f"sip:bob@{DOMAIN}")).status == 200
-            assert seen == [f"SNI {DOMAIN}", "MESSAGE"]
+            assert callee.names == [DOMAIN]
+            assert [message.method for message in callee.seen] == ["MESSAGE"]
 
     asyncio.run(run())
-
-
-@asynccontextmanager
-async def tls_callee(certs: Certificates) -> AsyncIterator[tuple[int, list[str]]]:
-    """Port of a TLS peer that answers everything with 200, and what it has seen."""
-    seen: list[str] = []
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certs.certificate, certs.key)
-    context.sni_callback = lambda _, name, __: seen.append(f"SNI {name}")
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        peer = StreamPeer(reader, writer)
-        message = await peer.receive()
-        seen.append(message.method)
-        await peer.send(message.reply(200, "OK", "tls"))
-        await finished.wait()
-        writer.transport.abort()
-        gone.set()
-
-    finished, gone = asyncio.Event(), asyncio.Event()
-    async with await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context) as listener:
-        yield listener.sockets[0].getsockname()[1], seen
-        finished.set()
-        await gone.wait()
 
 
 def test_an_answer_is_kept_for_its_ttl(start: Start, names: NameServer) -> None:

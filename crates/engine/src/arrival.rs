@@ -185,7 +185,7 @@ impl Core {
                 (None, _) => {}
             }
         };
-        match self.dns.locate(&hop.wanted(), self.dns_policy()) {
+        match self.dns.locate(&hop.wanted(), self.dns_policy(), None) {
             Ok(found) => act(found),
             Err(search) => self.dns.then(search, act),
         }

@@ -12,6 +12,7 @@
 
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -19,7 +20,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use sipwright_sip::message::Message;
 use sipwright_sip::script::{Context, Env};
-use sipwright_sip::tx::{Output, TxId, TxLayer, shard_of_request};
+use sipwright_sip::tx::{Output, TxId, TxLayer, shard_of_datagram, shard_of_request};
 use sipwright_sip::types::{Flow, Millis};
 
 use crate::config::EngineConfig;
@@ -300,7 +301,7 @@ impl Core {
             return Ok(vec![target]);
         }
         self.dns
-            .locate(&hop.wanted(), self.dns_policy())
+            .locate(&hop.wanted(), self.dns_policy(), None)
             .unwrap_or_else(|search| self.dns.wait(search))
             .map_err(|why| RouteError::no_target(&hop.host, why))
     }
@@ -355,6 +356,12 @@ impl Core {
     #[must_use]
     pub fn transactions(&self) -> usize {
         self.shards.iter().map(|s| s.lock().len()).sum()
+    }
+
+    /// How often a request went to the next target of its URI.
+    #[must_use]
+    pub fn failovers(&self) -> u64 {
+        self.shards.iter().map(|s| s.lock().failovers()).sum()
     }
 
     /// The shard that a request belongs to.
@@ -532,6 +539,17 @@ impl Sink for Core {
 
     fn connection_out(&self, flow: &Flow) {
         self.queue_event(Job::TlsConnectionOut { flow: *flow });
+    }
+
+    fn unreachable(&self, remote: SocketAddr, quoted: &[u8]) {
+        let Some(shard) = shard_of_datagram(quoted).filter(|s| *s < SHARDS) else {
+            return;
+        };
+        let mut out = Outputs::new();
+        self.shards[usize::from(shard)]
+            .lock()
+            .unreachable(self.now(), remote, quoted, &mut out);
+        self.flush(&mut out);
     }
 
     fn jobs_pending(&self) -> bool {

@@ -127,6 +127,8 @@ pub struct Wishes {
     pub no_internal_reply: bool,
     /// Whether the Reason of a CANCEL is passed on (`t_set_no_e2e_cancel_reason`).
     pub cancel_reason: Option<bool>,
+    /// `t_set_disable_failover`.
+    pub disable_failover: bool,
 }
 
 /// A job in work.

@@ -71,6 +71,8 @@ stats! {
     udp_send_full,
     /// Datagrams the kernel refused: unreachable network, too long.
     udp_send_errors,
+    /// Datagrams of ours that did not arrive, as ICMP said.
+    udp_unreachable,
     /// Datagrams read by the relief reader while no worker waited.
     udp_relief_read,
     /// Times the relief reader took over.

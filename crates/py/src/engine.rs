@@ -145,6 +145,7 @@ impl Engine {
         }
         all.extend(core.dns.counters());
         all.push(("dns_cache_entries", core.dns.cached() as u64));
+        all.push(("failovers", core.failovers()));
         all.push(("transactions", core.transactions() as u64));
         all.push(("queue_length", core.queue.len() as u64));
         all.push(("requests_pending", core.pending.len() as u64));

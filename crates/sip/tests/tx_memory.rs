@@ -7,7 +7,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use sipwright_sip::Message;
-use sipwright_sip::tx::{BranchSpec, Output, Transaction, TxConfig, TxId, TxLayer};
+use sipwright_sip::tx::{
+    Alternate, Alternates, BranchSpec, Output, Transaction, TxConfig, TxId, TxLayer,
+};
 use sipwright_sip::types::{Flow, Proto};
 
 /// The promise: bytes for each of many open transactions, without message bytes
@@ -57,7 +59,13 @@ fn request(number: usize) -> Arc<Message> {
     Arc::new(Message::parse(text.into()).expect("a valid request"))
 }
 
-fn add_branch(layer: &mut TxLayer<u64>, tx: TxId, index: u16, shared: &Bytes) {
+fn add_branch(layer: &mut TxLayer<u64>, tx: TxId, index: u16, shared: &Bytes, further: usize) {
+    let alternate = || Alternate {
+        flow: flow(),
+        head: None,
+    };
+    let targets = (0..further).map(|_| alternate()).collect();
+    let next = Alternates::new(shared, 80, index, targets, None);
     let spec = BranchSpec {
         index,
         bytes: shared.clone(),
@@ -68,20 +76,22 @@ fn add_branch(layer: &mut TxLayer<u64>, tx: TxId, index: u16, shared: &Bytes) {
         options: sipwright_sip::types::SendOptions::default(),
         on_reply: None,
         on_failure: None,
+        next,
     };
     let mut out: Vec<Output<u64>> = Vec::new();
     layer.add_branch(0, tx, spec, &mut out).expect("a branch");
 }
 
-/// Bytes per transaction of `MANY` with so many branches, and what is left after.
-fn measure(requests: &[Arc<Message>], branches: u16) -> (usize, usize) {
+/// Bytes per transaction of `MANY` with so many branches, which have so many further
+/// targets each, and what is left after.
+fn measure(requests: &[Arc<Message>], branches: u16, further: usize) -> (usize, usize) {
     let shared = requests[0].bytes().clone();
     let before = HELD.load(Ordering::Relaxed);
     let mut layer = TxLayer::new(0, 1, TxConfig::default());
     for request in requests {
         let tx = layer.create(0, request.clone(), flow(), 7_u64);
         layer.get_mut(tx).expect("new").hooks_mut().on_failure = None;
-        (0..branches).for_each(|index| add_branch(&mut layer, tx, index, &shared));
+        (0..branches).for_each(|index| add_branch(&mut layer, tx, index, &shared, further));
     }
     assert_eq!(layer.len(), MANY);
     let open = HELD.load(Ordering::Relaxed) - before;
@@ -104,10 +114,11 @@ fn measure(requests: &[Arc<Message>], branches: u16) -> (usize, usize) {
 #[test]
 fn an_open_transaction_is_small() {
     let requests: Vec<_> = (0..MANY).map(request).collect();
-    for branches in [1, 4] {
-        let (each, left) = measure(&requests, branches);
-        println!("{branches} branches: {each} bytes per transaction");
-        assert!(each < LIMIT, "{each} bytes with {branches} branches");
+    for (branches, further) in [(1, 0), (4, 0), (1, 1), (1, 7)] {
+        let (each, left) = measure(&requests, branches, further);
+        let what = format!("{branches} branches with {further} further targets");
+        println!("{what}: {each} bytes per transaction");
+        assert!(each < LIMIT, "{what}: {each} bytes");
         assert!(left < 4_096, "an empty layer keeps {left} bytes");
     }
 }

@@ -227,11 +227,17 @@ impl Dns {
     }
 
     /// The targets of a next hop, if everything is known already; the second value is
-    /// what [`Dns::wait`] or [`Dns::then`] go on with.
-    pub fn locate(&self, wanted: &Wanted, policy: &Policy) -> Result<Located, Search> {
+    /// what [`Dns::wait`] or [`Dns::then`] go on with. Targets of equal rank are drawn
+    /// anew each time, or by `seed` for who has to find the same one again.
+    pub fn locate(
+        &self,
+        wanted: &Wanted,
+        policy: &Policy,
+        seed: Option<u64>,
+    ) -> Result<Located, Search> {
         let counters = &self.shared.counters;
         counters.dns_lookups.fetch_add(1, Ordering::Relaxed);
-        let seed = self.shared.next_seed();
+        let seed = seed.unwrap_or_else(|| self.shared.next_seed());
         let mut memo = HashMap::new();
         let mut view = View::new(&self.shared, &mut memo, sys::monotonic_ms());
         let search = |seed| Search {

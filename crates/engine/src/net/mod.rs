@@ -14,6 +14,7 @@
 mod accept;
 mod bind;
 mod conn;
+mod icmp;
 mod mailbox;
 mod pktinfo;
 mod reactor;
@@ -74,6 +75,12 @@ pub trait Sink: Send + Sync {
 
     /// A message that [`Net::send`] accepted could not be sent (RFC 3261 section 18.4).
     fn send_failed(&self, flow: &Flow, tx: Option<TxTag>);
+
+    /// ICMP says that a datagram did not arrive; `quoted` is its beginning, as much
+    /// of it as was sent back.
+    fn unreachable(&self, remote: SocketAddr, quoted: &[u8]) {
+        let _ = (remote, quoted);
+    }
 
     /// A connection is gone; `flow.conn` is never used again.
     fn conn_closed(&self, flow: &Flow) {
@@ -328,9 +335,15 @@ impl Net {
         let socket = sockets.udp.get(bound).and_then(Option::as_ref);
         let socket = socket.ok_or(SendError::Stopped)?;
         assert_no_lock_held("sendto");
-        let sent = match face {
+        let send = || match face {
             None => socket.send_to(bytes, flow.remote),
             Some(from) => pktinfo::send_from(socket, bytes, flow.remote, from),
+        };
+        let refused = |e: &io::Error| e.raw_os_error().is_some_and(icmp::is_unreachable_code);
+        // The first error may be about an earlier datagram to somebody else, told by ICMP.
+        let sent = match send() {
+            Err(e) if refused(&e) => send(),
+            sent => sent,
         };
         match sent {
             Ok(_) => shared.stats.sent_udp.inc(),

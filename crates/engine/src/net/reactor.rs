@@ -16,6 +16,7 @@ use sipwright_sip::types::{ConnId, Flow, Millis, Proto};
 use super::NetError;
 use super::accept::Pause;
 use super::conn::{Conn, Cx, Fate};
+use super::icmp;
 use super::mailbox::{Command, Mailbox};
 use super::shared::{HandshakeSlot, Shared, Sockets};
 use super::sys::{self, Epoll, Event, RecvBatch};
@@ -182,7 +183,7 @@ impl Reactor {
     pub fn process(&mut self) -> bool {
         let mut woken = false;
         let events = std::mem::take(&mut self.events);
-        for &(token, _) in &events {
+        for &(token, bits) in &events {
             match Token::unpack(token) {
                 Token::Wake => {
                     woken = true;
@@ -195,7 +196,12 @@ impl Reactor {
                     self.nudged = true;
                 }
                 Token::Listener(index) => self.accept(index),
-                Token::Udp(index) => self.read_udp(index),
+                Token::Udp(index) => {
+                    if bits & sys::ERROR != 0 {
+                        self.read_udp_errors(index);
+                    }
+                    self.read_udp(index);
+                }
                 Token::Conn(id) => self.serve(id, Conn::ready),
             }
         }
@@ -455,6 +461,22 @@ impl Reactor {
             self.cx.messages += 1;
             self.cx.sink.message(Bytes::copy_from_slice(bytes), flow);
         }
+    }
+
+    /// Reads what ICMP says of datagrams that were sent, all of it: epoll reports it
+    /// until it is read.
+    fn read_udp_errors(&mut self, index: usize) {
+        let Some(Some(socket)) = self.sockets.udp.get(index) else {
+            return;
+        };
+        while let Some((remote, len)) = icmp::next_udp_error(socket, &mut self.cx.buf) {
+            if let Some(remote) = remote {
+                self.cx.shared.stats.udp_unreachable.inc();
+                self.cx.sink.unreachable(remote, &self.cx.buf[..len]);
+            }
+        }
+        // The error is also kept for the next call on the socket, which is not at fault.
+        let _ = socket.take_error();
     }
 
     /// Closes every connection, waiting at most until `deadline` for farewells.

@@ -19,6 +19,8 @@ use super::pktinfo::{self, Control, NO_CONTROL};
 pub const READABLE: u32 = libc::EPOLLIN.cast_unsigned();
 /// There is room to write, or a connect has ended.
 pub const WRITABLE: u32 = libc::EPOLLOUT.cast_unsigned();
+/// Something is wrong with the descriptor; reported without being asked for.
+pub const ERROR: u32 = libc::EPOLLERR.cast_unsigned();
 /// Of the waiting threads only one is woken.
 pub const EXCLUSIVE: u32 = libc::EPOLLEXCLUSIVE.cast_unsigned();
 
@@ -258,6 +260,11 @@ pub fn udp_socket(addr: &SocketAddr, receive: usize, send: usize) -> io::Result<
             let _ = set_option(&fd, libc::SOL_SOCKET, polite, size);
         }
     }
+    // What ICMP says of datagrams that were sent; see `super::icmp`.
+    match addr {
+        SocketAddr::V4(_) => set_option(&fd, libc::IPPROTO_IP, libc::IP_RECVERR, 1)?,
+        SocketAddr::V6(_) => set_option(&fd, libc::IPPROTO_IPV6, libc::IPV6_RECVERR, 1)?,
+    }
     bind(&fd, addr)?;
     Ok(fd)
 }
@@ -370,7 +377,7 @@ pub(super) unsafe fn ip_of(addr: *const libc::sockaddr) -> Option<IpAddr> {
     }
 }
 
-fn from_sockaddr(storage: &libc::sockaddr_storage) -> Option<SocketAddr> {
+pub fn from_sockaddr(storage: &libc::sockaddr_storage) -> Option<SocketAddr> {
     match c_int::from(storage.ss_family) {
         libc::AF_INET => {
             // SAFETY: the family says that this is a sockaddr_in.

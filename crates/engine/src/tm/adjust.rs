@@ -40,6 +40,7 @@ impl Wishes {
         }
         if let Some(t) = shard.get_mut(tx) {
             t.set_disable_6xx(self.disable_6xx);
+            t.set_disable_failover(self.disable_failover);
             if let Some(on) = self.cancel_reason {
                 t.set_cancel_reason(on);
             }
@@ -155,6 +156,17 @@ impl Core {
             && let Some(t) = self.shard(tx).get_mut(tx)
         {
             t.set_cancel_reason(!on);
+        }
+        1
+    }
+
+    /// `t_set_disable_failover`.
+    pub fn t_set_disable_failover(&self, cur: &mut Current, on: bool) -> i32 {
+        cur.wishes.disable_failover = on;
+        if let Some(tx) = cur.tx
+            && let Some(t) = self.shard(tx).get_mut(tx)
+        {
+            t.set_disable_failover(on);
         }
         1
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use sipwright_sip::script::{BranchTarget, RouteType, forward};
+use sipwright_sip::tx::{Alternate, Alternates};
 use sipwright_sip::types::{Flow, Proto, SendOptions, SocketInfo};
 
 use super::Slot;
@@ -29,40 +30,65 @@ pub(super) struct Outgoing {
     pub fallback: Option<(Flow, Bytes)>,
     /// What is to become of the connection.
     pub options: SendOptions,
+    /// Where to try next.
+    pub next: Option<Box<Alternates>>,
 }
+
+/// Further targets of one URI that are kept while the first one is tried.
+const MOST_ALTERNATES: usize = 7;
 
 impl Core {
     /// Resolves a target and builds the request as it leaves; `None` if the
-    /// onsend route dropped it.
+    /// onsend route dropped it. `branch` is the number of the branch that may try
+    /// further targets; a request without state has none.
     pub(super) fn build<S: Slot>(
         &self,
         slot: &S,
         target: &BranchTarget,
         via_branch: &str,
+        branch: Option<u16>,
         forced: Option<&NextHop>,
     ) -> Result<Option<Outgoing>, RouteError> {
         let hop = match forced {
             Some(hop) => hop.clone(),
             None => route::next_hop(forward::next_hop(target))?,
         };
-        let places = self.places(slot, &hop)?;
-        let stateful = !via_branch.starts_with(STATELESS);
+        // The same request without state goes the same way again (RFC 3263 section 4.4).
+        let seed = match branch {
+            Some(_) => None,
+            None => Some(slot.with(|c| self.pending.family(&c.ctx.msg))),
+        };
+        let (numeric, found) = (hop.numeric(), self.places(slot, &hop, seed)?);
+        let places = numeric.as_ref().map_or(&found[..], std::slice::from_ref);
         let outgoing = slot.with(|c| {
-            let (place, socket) = places
+            let mut ways = places
                 .iter()
-                .find_map(|p| Some((p, socket_for(c, target, p).ok()?)))
-                .ok_or(RouteError::NoSocket(places[0].proto))?;
-            let bytes = forward::build_branch(&c.ctx, socket, via_branch, target);
+                .filter_map(|p| Some((p, socket_for(c, target, p).ok()?)));
+            let (place, socket) = ways.next().ok_or(RouteError::NoSocket(places[0].proto))?;
+            let head = forward::head(&c.ctx, socket, via_branch, target);
+            let bytes: Bytes = forward::build_below(&c.ctx, &head, target).into();
+            let next = branch
+                .filter(|_| self.config.dns.failover)
+                .and_then(|index| {
+                    let further = ways.take(MOST_ALTERNATES).map(|(place, other)| Alternate {
+                        flow: flow_to(place, other),
+                        head: (other.id != socket.id)
+                            .then(|| forward::head(&c.ctx, other, via_branch, target).into()),
+                    });
+                    let further = further.collect();
+                    Alternates::new(&bytes, head.len(), index, further, hop.name.clone())
+                });
             let flow = flow_to(place, socket);
             let small = Outgoing {
                 flow,
-                bytes: bytes.into(),
+                bytes,
                 server_name: hop.name.clone().filter(|_| flow.proto.is_secure()),
                 fallback: None,
                 options: c.ctx.send_flags.forward(),
+                next,
             };
             // Nobody would notice the refusal of what leaves without state.
-            if !stateful || !self.is_too_large(c, target, &hop, &small) {
+            if branch.is_none() || !self.is_too_large(c, target, &hop, &small) {
                 return Ok(small);
             }
             Ok(self.by_stream(c, target, via_branch, &hop, small))
@@ -111,17 +137,24 @@ impl Core {
             server_name: hop.name.clone().filter(|_| place.proto.is_secure()),
             fallback: Some((small.flow, small.bytes)),
             options: small.options,
+            next: small.next,
         }
     }
 
-    /// Where a next hop is, best first and at least one place (RFC 3263 section 4).
-    fn places<S: Slot>(&self, slot: &S, hop: &NextHop) -> Result<Vec<Target>, RouteError> {
-        if let Some(target) = hop.numeric() {
-            return Ok(vec![target]);
+    /// Where a next hop with a name is, best first and at least one place (RFC 3263
+    /// section 4); none for an address, which is a place itself.
+    fn places<S: Slot>(
+        &self,
+        slot: &S,
+        hop: &NextHop,
+        seed: Option<u64>,
+    ) -> Result<Vec<Target>, RouteError> {
+        if hop.addr.is_some() {
+            return Ok(Vec::new());
         }
         let found = self
             .dns
-            .locate(&hop.wanted(), self.dns_policy())
+            .locate(&hop.wanted(), self.dns_policy(), seed)
             .unwrap_or_else(|search| slot.blocking(|| self.dns.wait(search)));
         found.map_err(|why| RouteError::no_target(&hop.host, why))
     }
@@ -130,7 +163,7 @@ impl Core {
     pub fn forward_stateless<S: Slot>(&self, slot: &S, forced: Option<NextHop>) -> i32 {
         let (target, branch) =
             slot.with(|c| (forward::main_branch(&c.ctx), self.stateless_branch(c)));
-        match self.build(slot, &target, &branch, forced.as_ref()) {
+        match self.build(slot, &target, &branch, None, forced.as_ref()) {
             Ok(Some(out)) => {
                 let how = How {
                     server_name: out.server_name.as_deref(),

@@ -250,7 +250,7 @@ impl Core {
         forced: Option<&NextHop>,
     ) -> Result<Option<Ready>, RouteError> {
         let token = self.shard(tx).branch_token(tx, index);
-        let built = self.build(slot, &target, &token, forced)?;
+        let built = self.build(slot, &target, &token, Some(index), forced)?;
         Ok(built.map(|out| Ready { index, target, out }))
     }
 
@@ -274,6 +274,7 @@ impl Core {
                     uri: target.uri.into(),
                     on_reply: None,
                     on_failure: None,
+                    next: outgoing.next,
                 };
                 match shard.add_branch(now, tx, spec, out) {
                     Ok(_) => sent += 1,

@@ -44,7 +44,7 @@ impl Core {
             let tx = shard.create_local(self.now(), method, TxState::default());
             (tx, shard.branch_token(tx, 0))
         };
-        let built = self.build(slot, &target, &token, None);
+        let built = self.build(slot, &target, &token, Some(0), None);
         let (outgoing, result) = match built {
             Ok(outgoing) => (outgoing, Ok(())),
             Err(why) => (None, Err(why)),
@@ -61,6 +61,7 @@ impl Core {
                     uri: target.uri.into(),
                     on_reply: None,
                     on_failure: None,
+                    next: outgoing.next,
                 };
                 // A new transaction takes its first branch.
                 let _ = shard.add_branch(now, tx, spec, out);

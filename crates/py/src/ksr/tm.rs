@@ -197,4 +197,7 @@ ksr_table! { "tm";
     t_next_contacts() -> Int = |_| core_with(|core, c| core.t_next_contacts(c));
     /// In a branch failure route: makes another flow of the same user agent the destination; 1, -2 when there is none.
     t_next_contact_flow() -> Int = |_| core_with(|core, c| core.t_next_contact_flow(c));
+    /// Whether further targets of a domain are left alone when one fails (1) or tried (0).
+    t_set_disable_failover(on: Int) -> Int =
+        |c| core_with(|core, cur| core.t_set_disable_failover(cur, c.int(0) != 0));
 }

@@ -69,19 +69,38 @@ pub fn build_branch(
     via_branch: &str,
     branch: &BranchTarget,
 ) -> Vec<u8> {
-    let mut top = record_route_lines(ctx, ctx.recv_socket(), out_socket);
+    build_below(ctx, &head(ctx, out_socket, via_branch, branch), branch)
+}
+
+/// The header lines with CRLF that a request has first: all that depends on the socket it
+/// leaves by.
+#[must_use]
+pub fn head(
+    ctx: &Context,
+    out_socket: &SocketInfo,
+    via_branch: &str,
+    branch: &BranchTarget,
+) -> Vec<u8> {
+    let mut top = via_line(ctx, out_socket, via_branch);
+    top.extend_from_slice(&record_route_lines(ctx, ctx.recv_socket(), out_socket));
     if let Some(path) = branch.path.as_deref().filter(|p| !p.is_empty()) {
         top.extend_from_slice(b"Route: ");
         top.extend_from_slice(path);
         top.extend_from_slice(b"\r\n");
     }
+    top
+}
+
+/// The request below such a [`head`].
+#[must_use]
+pub fn build_below(ctx: &Context, head: &[u8], branch: &BranchTarget) -> Vec<u8> {
     build::forward_request(
         &ctx.msg,
         &Forward {
             uri: Some(&branch.uri),
-            via: &via_line(ctx, out_socket, via_branch),
+            via: head,
             via_fix: via_fix(ctx),
-            top: &top,
+            top: b"",
             max_forwards: ctx.max_forwards,
             edits: &final_edits(ctx),
         },

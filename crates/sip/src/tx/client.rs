@@ -34,7 +34,8 @@ impl<D> Work<'_, D> {
             || on_failure.is_some()
             || spec.server_name.is_some()
             || spec.fallback.is_some()
-            || spec.options != SendOptions::default();
+            || spec.options != SendOptions::default()
+            || spec.next.is_some();
         let extra = hooked.then(|| {
             Box::new(Extra {
                 on_reply: spec.on_reply,
@@ -42,6 +43,7 @@ impl<D> Work<'_, D> {
                 server_name: spec.server_name,
                 fallback: spec.fallback,
                 options: spec.options,
+                next: spec.next,
                 ..Extra::default()
             })
         });

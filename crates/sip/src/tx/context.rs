@@ -27,13 +27,15 @@ impl<D> Work<'_, D> {
     pub(super) fn branch_failed(&mut self, branch: usize, code: u16, reply: Option<Bytes>) {
         let undecided = self.tx.final_code == 0;
         let id = self.tx.id;
-        let this = &mut self.tx.branches[branch];
-        if this.outcome != Outcome::Pending {
+        let this = &self.tx.branches[branch];
+        if this.outcome != Outcome::Pending || self.fail_over(branch, code, reply.is_some()) {
             return;
         }
+        let this = &mut self.tx.branches[branch];
         this.code = code;
         this.reply = reply.filter(|_| undecided);
         this.outcome = Outcome::Done;
+        this.forget_targets();
         let route = this.extra.as_mut().and_then(|e| e.on_failure.take());
         if let Some(route) = route.filter(|_| undecided) {
             this.outcome = Outcome::Held;
@@ -121,6 +123,7 @@ impl<D> Work<'_, D> {
         this.code = code;
         this.reply = None;
         this.outcome = Outcome::Done;
+        this.forget_targets();
         if self.tx.is_local() {
             let first = self.tx.final_code == 0;
             if first || self.tx.method == Method::Invite {

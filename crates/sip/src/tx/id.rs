@@ -49,6 +49,19 @@ pub fn shard_of_response(msg: &Message) -> Option<u8> {
     Some(hex(&digits[..2])? as u8)
 }
 
+/// The shard that the beginning of a request of ours names, as [`shard_of_response`].
+#[must_use]
+pub fn shard_of_datagram(quoted: &[u8]) -> Option<u8> {
+    let digits = digits_of(token_in(quoted)?)?;
+    Some(hex(&digits[..2])? as u8)
+}
+
+/// The token in the top Via of a request of ours that may be cut.
+pub(super) fn token_in(quoted: &[u8]) -> Option<&[u8]> {
+    let at = memchr::memmem::find(quoted, b"z9hG4bKsw")?;
+    quoted.get(at..at + COOKIE.len() + MARK.len() + DIGITS)
+}
+
 /// Whether a branch parameter is unique by RFC 3261 (section 17.2.3).
 pub(super) fn has_cookie(branch: &[u8]) -> bool {
     match branch.split_at_checked(COOKIE.len()) {

@@ -25,6 +25,7 @@ pub struct TxLayer<D> {
     pub(super) dialogs: KeyMap,
     pub(super) deadlines: Deadlines,
     pub(super) trace: Option<Vec<Transition>>,
+    pub(super) failovers: u64,
 }
 
 /// Life, time and looking at transactions.
@@ -41,6 +42,7 @@ impl<D> TxLayer<D> {
             dialogs: KeyMap::default(),
             deadlines: Deadlines::new(),
             trace: None,
+            failovers: 0,
         }
     }
 
@@ -114,6 +116,12 @@ impl<D> TxLayer<D> {
         self.trace.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
+    /// How often a request went to the next target of its URI (RFC 3263 section 4.3).
+    #[must_use]
+    pub fn failovers(&self) -> u64 {
+        self.failovers
+    }
+
     /// Keeps a transaction alive until [`TxLayer::unpin`]. False if it is gone.
     pub fn pin(&mut self, tx: TxId) -> bool {
         let found = self.slab.get_mut(tx);
@@ -141,6 +149,8 @@ impl<D> TxLayer<D> {
             tx,
             out,
             trace: &mut self.trace,
+            tokens: &self.tokens,
+            failovers: &mut self.failovers,
         };
         let result = act(&mut work);
         if work.tx.is_forgotten() {

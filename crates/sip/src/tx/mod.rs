@@ -33,6 +33,7 @@ mod client;
 mod config;
 mod context;
 pub mod diagram;
+mod failover;
 mod hash;
 mod id;
 mod keys;
@@ -49,7 +50,8 @@ pub mod tables;
 mod transaction;
 
 pub use config::{CancelUnreplied, DropReplies, TxConfig};
-pub use id::{SERVER, TxId, shard_of_request, shard_of_response};
+pub use failover::{Alternate, Alternates};
+pub use id::{SERVER, TxId, shard_of_datagram, shard_of_request, shard_of_response};
 pub use layer::TxLayer;
 pub use machine::Machine;
 pub use output::{BranchError, ClientMatch, Output, ReplyError, ServerMatch};

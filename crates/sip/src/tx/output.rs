@@ -161,7 +161,7 @@ pub enum BranchError {
     Cancelled,
     /// [`super::TxConfig::max_branches`] are there.
     TooMany,
-    /// Another branch was added since the token was made.
+    /// The token was made for a number that is not the next one.
     Index,
 }
 

@@ -1,5 +1,6 @@
 //! The client side of the layer: branches, their responses, failure routes, CANCEL.
 
+use std::cmp::Ordering;
 use std::ops::Range;
 
 use bytes::Bytes;
@@ -223,9 +224,12 @@ impl<D> Work<'_, D> {
         if index >= self.cfg.max_branches {
             return Err(BranchError::TooMany);
         }
-        if spec.index != index {
-            return Err(BranchError::Index);
-        }
+        let spec = match spec.index.cmp(&index) {
+            Ordering::Equal => spec,
+            // A target that failed has given way to the next one meanwhile.
+            Ordering::Less => self.renumbered(spec).ok_or(BranchError::Index)?,
+            Ordering::Greater => return Err(BranchError::Index),
+        };
         self.start_branch(spec);
         Ok(index)
     }

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use bytes::Bytes;
 
 use super::config::TxConfig;
-use super::id::SERVER;
+use super::id::{SERVER, Tokens};
 use super::output::{Output, ReplyError};
 use super::table::{Action, Event, Kind, State, Then, Timer, Transition};
 use super::transaction::Transaction;
@@ -21,6 +21,8 @@ pub(super) struct Work<'a, D> {
     pub(super) tx: &'a mut Transaction<D>,
     pub(super) out: &'a mut Vec<Output<D>>,
     pub(super) trace: &'a mut Option<Vec<Transition>>,
+    pub(super) tokens: &'a Tokens,
+    pub(super) failovers: &'a mut u64,
 }
 
 impl<D> Work<'_, D> {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::config::DropReplies;
+use super::failover::Alternates;
 use super::id::{TxId, push_hex};
 use super::machine::Machine;
 use super::suspend::HeldReply;
@@ -50,6 +51,8 @@ pub struct BranchSpec {
     pub on_reply: Option<Arc<str>>,
     /// Route to run when this branch fails; the response context waits for it.
     pub on_failure: Option<Arc<str>>,
+    /// Where to try next when it fails (RFC 3263 section 4.3).
+    pub next: Option<Box<Alternates>>,
 }
 
 /// What became of a branch, as the response context sees it.
@@ -61,7 +64,8 @@ pub enum Outcome {
     Held,
     /// It has a final response, or the 408 or 503 that stands for one.
     Done,
-    /// As `Done`, but not to be considered any more (Kamailio's `t_drop_replies`).
+    /// As `Done`, but not to be considered any more: by Kamailio's `t_drop_replies`, or
+    /// because the next target is tried.
     Dropped,
 }
 
@@ -94,6 +98,8 @@ pub(super) struct Extra {
     pub(super) options: SendOptions,
     /// See [`BranchSpec::fallback`]; taken when it is used.
     pub(super) fallback: Option<(Flow, Bytes)>,
+    /// Targets that are left.
+    pub(super) next: Option<Box<Alternates>>,
     /// The ACK for its failure, for retransmissions.
     pub(super) ack: Option<Bytes>,
     /// Lines for the CANCEL that is to be sent once a provisional response came.
@@ -190,6 +196,13 @@ impl Branch {
         }
     }
 
+    /// It needs no further target any more.
+    pub(super) fn forget_targets(&mut self) {
+        if let Some(extra) = &mut self.extra {
+            extra.next = None;
+        }
+    }
+
     pub(super) fn extra(&mut self) -> &mut Extra {
         self.extra.get_or_insert_default()
     }
@@ -241,6 +254,7 @@ pub struct Transaction<D> {
     pub(super) accepted: bool,
     pub(super) cancelled: bool,
     pub(super) disable_6xx: bool,
+    pub(super) disable_failover: bool,
     pub(super) force_rport: bool,
     /// What is to become of the connection that its replies leave by.
     pub(super) reply_options: SendOptions,
@@ -411,6 +425,11 @@ impl<D> Transaction<D> {
         self.own().drop_replies = Some(which);
     }
 
+    /// Whether no further targets of a URI are tried (Kamailio's `t_set_disable_failover`).
+    pub fn set_disable_failover(&mut self, disable: bool) {
+        self.disable_failover = disable;
+    }
+
     /// Whether a 6xx does not cancel the other branches (Kamailio's `t_set_disable_6xx`).
     pub fn set_disable_6xx(&mut self, disable: bool) {
         self.disable_6xx = disable;
@@ -448,6 +467,7 @@ impl<D> Transaction<D> {
             accepted: false,
             cancelled: false,
             disable_6xx: false,
+            disable_failover: false,
             force_rport: false,
             reply_options: SendOptions::default(),
             repeats: false,

@@ -47,6 +47,8 @@ pub struct Ladder {
     pinned: BTreeSet<TxId>,
     /// Everything that was sent, with the name of the receiver.
     pub sent: Vec<(String, Bytes)>,
+    /// The names that a certificate must be valid for, of all requests.
+    pub names: Vec<Option<Arc<str>>>,
 }
 
 /// A request of the caller.
@@ -93,6 +95,7 @@ impl Ladder {
             log: Vec::new(),
             pinned: BTreeSet::new(),
             sent: Vec::new(),
+            names: Vec::new(),
         }
     }
 
@@ -236,6 +239,7 @@ impl Ladder {
             options: sipwright_sip::types::SendOptions::default(),
             on_reply: None,
             on_failure: None,
+            next: None,
         }
     }
 
@@ -420,6 +424,13 @@ impl Ladder {
         self.pump();
     }
 
+    /// ICMP sends the beginning of a datagram back.
+    pub fn unreachable(&mut self, remote: SocketAddr, quoted: &[u8]) {
+        self.layer
+            .unreachable(self.now, remote, quoted, &mut self.out);
+        self.pump();
+    }
+
     pub fn reply_failed(&mut self, tx: TxId) {
         self.send_failed(tx, SERVER);
     }
@@ -489,7 +500,15 @@ impl Ladder {
     fn pump(&mut self) {
         for output in std::mem::take(&mut self.out) {
             let words = match output {
-                Output::Send { flow, bytes, .. } => self.note_send(flow, bytes),
+                Output::Send {
+                    flow,
+                    bytes,
+                    server_name,
+                    ..
+                } => {
+                    self.names.push(server_name);
+                    self.note_send(flow, bytes)
+                }
                 Output::Failure {
                     branch,
                     code,

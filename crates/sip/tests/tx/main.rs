@@ -13,6 +13,7 @@ mod non_invite_client;
 mod non_invite_server;
 mod races;
 mod random;
+mod rfc3263_failover;
 mod settings;
 mod suspend;
 mod tables;

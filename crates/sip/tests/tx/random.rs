@@ -5,6 +5,7 @@ use sipwright_sip::tx::{ClientMatch, DropReplies, Output, SERVER, ServerMatch, T
 use sipwright_sip::types::Proto;
 
 use crate::ladder::{Ladder, request};
+use crate::rfc3263_failover::spec;
 
 #[derive(Clone, Copy, Debug)]
 enum Step {
@@ -13,6 +14,7 @@ enum Step {
     Cancel,
     CancelBranch(u16),
     Add,
+    AddTargets,
     Reply(u16),
     Done,
     Release,
@@ -43,6 +45,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::Cancel),
         1 => branch.clone().prop_map(Step::CancelBranch),
         3 => Just(Step::Add),
+        2 => Just(Step::AddTargets),
         1 => code().prop_map(Step::Reply),
         1 => Just(Step::Done),
         1 => Just(Step::Release),
@@ -93,6 +96,11 @@ impl World {
             Step::Cancel => l.cancel(tx),
             Step::CancelBranch(branch) => l.cancel_branch(tx, branch),
             Step::Add => drop(l.add(tx, "bob")),
+            Step::AddTargets => {
+                let index = l.tx(tx).branches().len() as u16;
+                let spec = spec(l, tx, index, &["bob", "carol", "bob"]);
+                let _ = l.add_spec(tx, spec);
+            }
             Step::Reply(code) => drop(l.reply(tx, code)),
             Step::Done => l.done(tx),
             Step::Release => l.release(tx),
