@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use sipwright_sip::script::BranchTarget;
 use sipwright_sip::script::serial::{self, Order};
-use sipwright_sip::tx::Hooks;
+use sipwright_sip::tx::{Branch, Hooks};
 
 use crate::core::Core;
 use crate::log::{self, level};
@@ -31,7 +31,7 @@ impl Core {
 
     /// `t_next_contact_flow`: another flow of the user agent that failed.
     pub fn t_next_contact_flow(&self, cur: &mut Current) -> i32 {
-        match failed_branch(cur, "t_next_contact_flow") {
+        match self.failed_branch(cur, "t_next_contact_flow") {
             Some(branch) => serial::next_contact_flow(&mut cur.ctx, branch),
             None => -1,
         }
@@ -39,10 +39,22 @@ impl Core {
 
     /// `t_reuse_branch`: the branch that failed is the destination once more.
     pub fn t_reuse_branch(&self, cur: &mut Current) -> i32 {
-        match failed_branch(cur, "t_reuse_branch") {
+        match self.failed_branch(cur, "t_reuse_branch") {
             Some(branch) => serial::reuse_branch(&mut cur.ctx, branch),
             None => -1,
         }
+    }
+
+    /// The branch that failed, by the number that its destination is kept under.
+    fn failed_branch(&self, cur: &Current, function: &str) -> Option<u16> {
+        let Kind::BranchFailure { branch } = cur.kind else {
+            let what = format!("{function}: only for a branch failure route");
+            log::log(level::ERR, &what);
+            return None;
+        };
+        let shard = self.shard(cur.tx?);
+        let failed = shard.get(cur.tx?)?.branch(branch);
+        failed.map(Branch::origin)
     }
 
     /// `t_save_lumps`: failure routes begin with the edits as they are now.
@@ -96,19 +108,6 @@ fn keep_request(cur: &mut Current, first: bool) {
         snapshot.edits_of(&old);
     }
     cur.ctx.tx_data.kept().request = Some(Arc::new(snapshot));
-}
-
-fn failed_branch(cur: &Current, function: &str) -> Option<u16> {
-    match cur.kind {
-        Kind::BranchFailure { branch } => Some(branch),
-        _ => {
-            log::log(
-                level::ERR,
-                &format!("{function}: only for a branch failure route"),
-            );
-            None
-        }
-    }
 }
 
 fn random_below(limit: u32) -> u32 {

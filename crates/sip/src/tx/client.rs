@@ -58,6 +58,7 @@ impl<D> Work<'_, D> {
             reply: None,
             extra,
             code: 0,
+            origin: spec.index,
             outcome: Outcome::Pending,
             replies: 0,
             timed_out: false,

@@ -224,6 +224,7 @@ impl<D> Work<'_, D> {
         if index >= self.cfg.max_branches {
             return Err(BranchError::TooMany);
         }
+        let origin = spec.index;
         let spec = match spec.index.cmp(&index) {
             Ordering::Equal => spec,
             // A target that failed has given way to the next one meanwhile.
@@ -231,6 +232,7 @@ impl<D> Work<'_, D> {
             Ordering::Greater => return Err(BranchError::Index),
         };
         self.start_branch(spec);
+        self.tx.branches[usize::from(index)].origin = origin;
         Ok(index)
     }
 

@@ -120,6 +120,8 @@ impl Branch {
             reply: None,
             extra: None,
             code: 0,
+            // Nobody asks for it: it has no destination.
+            origin: 0,
             outcome: Outcome::Pending,
             replies: 0,
             timed_out: false,

@@ -79,6 +79,7 @@ pub struct Branch {
     pub(super) reply: Option<Bytes>,
     pub(super) extra: Option<Box<Extra>>,
     pub(super) code: u16,
+    pub(super) origin: u16,
     pub(super) outcome: Outcome,
     /// How many responses came, up to 2.
     pub(super) replies: u8,
@@ -109,6 +110,13 @@ pub(super) struct Extra {
 }
 
 impl Branch {
+    /// Number that the user gave it, or the branch whose further target it goes to
+    /// (RFC 3263 section 4.3).
+    #[must_use]
+    pub fn origin(&self) -> u16 {
+        self.origin
+    }
+
     /// Request-URI.
     #[must_use]
     pub fn uri(&self) -> &Bytes {

@@ -49,6 +49,7 @@ fn silence_leads_to_the_next_target() {
     l.answer(tx, 2, 200);
     l.seen(&["180 > caller", "200 > caller"]);
     assert_eq!(l.tx(tx).branch(0).unwrap().outcome(), Outcome::Dropped);
+    assert_eq!(l.tx(tx).branch(2).unwrap().origin(), 0);
     assert_eq!(l.layer.failovers(), 2);
 }
 
@@ -408,6 +409,7 @@ fn a_branch_whose_number_is_taken_gets_the_next() {
     let late = l.spec(tx, 1, "dave");
     l.send_failed(tx, 0);
     assert_eq!(l.add_spec(tx, late), Ok(2));
+    assert_eq!(l.tx(tx).branch(2).unwrap().origin(), 1);
     l.done(tx);
     l.seen(&["INVITE > bob", "INVITE > carol", "INVITE > dave"]);
     assert_eq!(
