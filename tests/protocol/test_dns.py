@@ -186,9 +186,11 @@ def test_a_name_that_hangs_delays_nobody_else(start: Start, names: NameServer) -
             await eventually(lambda: names.count(f"slow.{DOMAIN}") > 0)
             for _ in range(20):
                 assert (await ask(caller, server, f"sip:bob@{DOMAIN}")).status == 200
-            with pytest.raises(TimeoutError):  # the two still wait, and the others did not
-                await stuck.receive(0.01)
-            answers = [(await stuck.receive(15))[0] for _ in sent]
+            assert time.monotonic() - begin < 4.9, "the others waited"
+            answers: list[Sip] = []
+            while len(answers) < len(sent):
+                answer, _ = await stuck.receive(15)
+                answers += [answer] if answer.status != 100 else []
             assert [(answer.status, answer["Call-ID"]) for answer in sorted(answers, key=calls)] == expected
             assert 4.9 < time.monotonic() - begin < 15
         assert names.count(f"slow.{DOMAIN}", "A") == 1, "asked once for both"
