@@ -162,7 +162,7 @@ impl Core {
 
     /// `t_set_disable_failover`.
     pub fn t_set_disable_failover(&self, cur: &mut Current, on: bool) -> i32 {
-        cur.wishes.disable_failover = on;
+        cur.wish().disable_failover = on;
         if let Some(tx) = cur.tx
             && let Some(t) = self.shard(tx).get_mut(tx)
         {

@@ -78,6 +78,15 @@ impl Alternates {
         self.targets.is_empty()
     }
 
+    /// Takes the request as it is about to leave: below its first header lines it may
+    /// have changed. False if these are not those that were told.
+    fn settle(&mut self, request: &Bytes) -> bool {
+        let below =
+            memchr(b'\n', request).and_then(|end| request[end + 1..].strip_prefix(&self.head[..]));
+        self.tail = below.map_or(0, |below| below.len() as u32);
+        below.is_some()
+    }
+
     /// The request for a target: `request` with other first header lines, in which the
     /// token `old` becomes `new`.
     fn rebuild(&self, request: &[u8], target: &Alternate, old: &str, new: &str) -> Option<Bytes> {
@@ -170,6 +179,21 @@ impl<D> Work<'_, D> {
         true
     }
 
+    /// Readies the further targets of a branch that is about to leave; it has none if
+    /// they do not fit its request.
+    pub(super) fn settled(mut spec: BranchSpec) -> BranchSpec {
+        if let Some(next) = &mut spec.next {
+            let request = spec
+                .fallback
+                .as_ref()
+                .map_or(&spec.bytes, |(_, bytes)| bytes);
+            if !next.settle(request) {
+                spec.next = None;
+            }
+        }
+        spec
+    }
+
     /// A branch for which another number is left than its token was made for.
     pub(super) fn renumbered(&self, spec: BranchSpec) -> Option<BranchSpec> {
         let (id, index) = (self.tx.id, self.tx.branches.len() as u16);
@@ -201,8 +225,8 @@ impl<D> Work<'_, D> {
             return false;
         };
         let failed = match code {
-            503 => answered || !this.replied,
-            408 => !answered && !this.replied,
+            503 => answered || this.replies == 0,
+            408 => !answered && this.replies == 0,
             _ => false,
         };
         let wanted = self.tx.final_code == 0

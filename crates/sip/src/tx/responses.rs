@@ -225,6 +225,7 @@ impl<D> Work<'_, D> {
             return Err(BranchError::TooMany);
         }
         let origin = spec.index;
+        let spec = Self::settled(spec);
         let spec = match spec.index.cmp(&index) {
             Ordering::Equal => spec,
             // A target that failed has given way to the next one meanwhile.

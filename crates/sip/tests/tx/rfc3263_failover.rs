@@ -276,6 +276,34 @@ fn the_other_way_to_a_target_comes_before_the_next_target() {
     );
 }
 
+/// What is below the header lines of the socket may change until the branch is added.
+#[test]
+fn the_next_target_gets_the_request_as_it_left() {
+    let mut l = Ladder::udp();
+    let tx = l.get("INVITE");
+    let mut made = spec(&l, tx, 0, &["bob", "carol"]);
+    let text = String::from_utf8(made.bytes.to_vec()).unwrap();
+    made.bytes = text
+        .replace("Call-ID:", "Max-Breadth: 30\r\nCall-ID:")
+        .into();
+    l.add_spec(tx, made).unwrap();
+    l.done(tx);
+    l.send_failed(tx, 0);
+    let text = |to| String::from_utf8(l.last_to(to).bytes().to_vec()).unwrap();
+    let (old, new) = (l.layer.branch_token(tx, 0), l.layer.branch_token(tx, 1));
+    assert_eq!(text("carol").replace(&new, &old), text("bob"));
+    // Targets whose header lines are not those of the request are none.
+    let tx = l.get("MESSAGE");
+    let mut made = spec(&l, tx, 0, &["bob", "carol"]);
+    let text = String::from_utf8(made.bytes.to_vec()).unwrap();
+    made.bytes = text.replace("proxy:5060", "elsewhere:5060").into();
+    l.add_spec(tx, made).unwrap();
+    l.done(tx);
+    l.forget();
+    l.send_failed(tx, 0);
+    l.seen(&["500 > caller"]);
+}
+
 /// RFC 5922: the name is verified wherever TLS is spoken, and asked for nowhere else.
 #[test]
 fn secure_targets_are_asked_for_their_name() {
