@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from load import interpreter, limits, loads
+from load import instructions, interpreter, limits, loads
 from load.figures import HEADINGS, Comparison, Figure, markdown, rows
 from support.servers import ROOT, Kamailio, Listen, Server
 from support.tools import MissingTool, tool
@@ -53,7 +53,7 @@ CASES = [
     ),
 ]
 CALLS = [case for case in CASES if case.unit == "call"]
-HIGHEST, MEMORY = "highest", "memory"
+HIGHEST, MEMORY, INSTRUCTIONS = "highest", "memory", "instructions"
 MEMORY_CALLS, MEMORY_RATE = 100_000, 1000
 
 
@@ -64,11 +64,12 @@ def main() -> int:
     try:
         comparisons = [compare(case, plan, rounds, options.server) for case in CASES if case.name in options.case]
         highest = find_limits(plan, options.server) if HIGHEST in options.case else []
+        counts = count_instructions(plan, options.server) if INSTRUCTIONS in options.case else []
         rested = [weigh(case, plan) for case in CALLS] if MEMORY in options.case else []
     except MissingTool as error:
         print(f"bench: {error}", file=sys.stderr)
         return 2
-    text = report(comparisons, plan, rounds) + limits_report(highest, rested)
+    text = report(comparisons, plan, rounds) + instructions_report(counts) + limits_report(highest, rested)
     print(text)
     if not options.no_write:
         RESULTS.mkdir(exist_ok=True)
@@ -79,7 +80,7 @@ def main() -> int:
 
 
 def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    names = [*(case.name for case in CASES), HIGHEST, MEMORY]
+    names = [*(case.name for case in CASES), INSTRUCTIONS, HIGHEST, MEMORY]
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--client", type=Path, required=True, help="the built udp_closed_loop")
     parser.add_argument("--quick", action="store_true", help="two short rounds")
@@ -114,6 +115,23 @@ def measure(kind: type[Server], case: Case, plan: loads.Plan) -> Figure:
         server = kind(case.script, Path(name), [Listen("udp")], workers=WORKERS)
         with server:
             return case.load(server, plan)
+
+
+def count_instructions(plan: loads.Plan, servers: Sequence[str]) -> list[instructions.Count]:
+    return [instructions.count(SERVERS[name], case.script, case.load, plan) for case in CALLS for name in servers]
+
+
+def instructions_report(counts: Sequence[instructions.Count]) -> str:
+    """Markdown of user instructions for each call; empty when nobody asked."""
+    if not counts:
+        return ""
+    base = {count.script: count.each for count in counts if count.server == "kamailio"}
+    cells = [
+        (c.script, c.server, f"{c.each:,.0f}", f"{c.each / base[c.script]:.2f}" if c.script in base else "-")
+        for c in counts
+    ]
+    table = markdown(("script", "server", "user instructions a call", "ratio"), cells)
+    return f"\n## Instructions\n\n{table}\n\nBy callgrind, one worker; without the kernel's work.\n"
 
 
 def find_limits(plan: loads.Plan, servers: Sequence[str]) -> list[limits.Limit]:

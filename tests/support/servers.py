@@ -78,6 +78,7 @@ class Server:
     child: Child | None = None
 
     name = "server"
+    start_timeout_s = START_TIMEOUT_S
 
     def __post_init__(self) -> None:
         self.directory.mkdir(parents=True, exist_ok=True)
@@ -136,7 +137,7 @@ class Server:
         env = {**os.environ, **self.env}
         self.child = Child(self.argv(), log, cwd=self.directory, env=env)
         try:
-            wait_until(self._ready, START_TIMEOUT_S, f"{self.name} listening")
+            wait_until(self._ready, self.start_timeout_s, f"{self.name} listening")
         except (TimeoutError, RuntimeError) as error:
             self.child.kill()
             raise RuntimeError(f"{error}\n{log.read_text(errors='replace')[-8000:]}") from None
@@ -256,4 +257,4 @@ class Kamailio(Server):
     def start(self) -> None:
         super().start()
         # It binds before it forks its workers.
-        wait_until(lambda: len(self.process.pids()) > self.workers, START_TIMEOUT_S, "kamailio's workers started")
+        wait_until(lambda: len(self.process.pids()) > self.workers, self.start_timeout_s, "kamailio's workers started")

@@ -1,0 +1,62 @@
+"""User instructions of both servers for each call, counted by callgrind: the same on a busy machine as on a quiet one.
+
+Each server runs twice with one worker, for few and for more calls; the difference leaves out start and stop. The kernel's
+work is not in it, nor what a transaction costs when it is forgotten half a minute later.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from load.figures import Figure
+from load.loads import Plan
+from support.servers import Listen, Server
+from support.tools import tool
+
+RATE = 10
+FEW, MORE = 20, 120
+
+
+@dataclass(frozen=True)
+class Count:
+    """User instructions of all processes of the server for one call."""
+
+    script: str
+    server: str
+    each: float
+
+
+def under_callgrind(kind: type[Server], out: Path) -> type[Server]:
+    """The same server, started by valgrind; one file for each process."""
+
+    def argv(self: Any) -> list[str]:
+        command = [tool("valgrind"), "--tool=callgrind", f"--callgrind-out-file={out}/callgrind.%p"]
+        return [*command, *kind.argv(self)]
+
+    return type(f"{kind.__name__}UnderCallgrind", (kind,), {"argv": argv, "start_timeout_s": 120.0})
+
+
+def count(kind: type[Server], script: Path, load: Callable[[Server, Plan], Figure], plan: Plan) -> Count:
+    few, more = (total(kind, script, load, plan, calls) for calls in (FEW, MORE))
+    found = Count(script.name, kind.name, (more - few) / (MORE - FEW))
+    print(f"{found.script} {found.server}: {found.each:,.0f} user instructions a call", file=sys.stderr, flush=True)
+    return found
+
+
+def total(kind: type[Server], script: Path, load: Callable[[Server, Plan], Figure], plan: Plan, calls: int) -> int:
+    """All instructions of a run with so many calls."""
+    with tempfile.TemporaryDirectory(prefix="sipwright-bench-") as name:
+        server = under_callgrind(kind, Path(name))(script, Path(name) / "server", [Listen("udp")], workers=1)
+        with server:
+            figure = load(server, replace(plan, calls_rate=RATE, calls_seconds=calls / RATE))
+        assert figure.done == calls, f"{figure.failed} calls failed"
+        files = list(Path(name).glob("callgrind.*"))
+        found = [re.search(r"^(?:totals|summary): (\d+)", file.read_text(), re.MULTILINE) for file in files]
+        assert found, "callgrind wrote nothing"
+        return sum(int(line[1]) for line in found if line)
