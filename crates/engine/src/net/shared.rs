@@ -90,7 +90,7 @@ impl Presence {
 /// How long jobs may wait for the worker that read them before another is called.
 pub const STUCK_AFTER_US: u64 = 1_000;
 /// The same while no worker has been stuck for [`EXACT_FOR_US`].
-const LAZY_US: u64 = 4_000;
+const LAZY_US: u64 = 10_000;
 /// How long the timer is exact after a worker was stuck.
 const EXACT_FOR_US: u64 = 10_000_000;
 
