@@ -55,7 +55,7 @@ def test_request_over_udp_and_ipv6(server: Server) -> None:
     async def run() -> None:
         async with UdpPeer.open("::1") as peer:
             host, port = server.address("udp")
-            sent = options(peer, (f"[{host}]", port))
+            sent = options(peer, (host, port))
             assert (await peer.ask(sent, (host, port))).status == 200
 
     asyncio.run(run())
