@@ -37,7 +37,7 @@ class Stage:
         host, port = self.callee.address
         extra = [("X-Do", do), *((name.replace("_", "-"), value) for name, value in headers.items())]
         uri = f"sip:callee@{host}:{port}"
-        sender = self.controller if do in ("where", "continue") else self.caller
+        sender = self.caller if do.startswith("suspend") or do == "relay" else self.controller
         return request(method, uri, sender.address, call_id=call_id, extra=tuple(extra))
 
     def send(self, message: Sip) -> Sip:
@@ -307,6 +307,52 @@ def test_response_that_nobody_resumes_goes_on(start: Start) -> None:
         await eventually(lambda: "nobody resumed a response in time" in steps.server.log())
 
     play(start, "sipwright", story, settings={"timers.fr_ms": 500})
+
+
+@in_both
+def test_answered_by_call_id(start: Start, kind: str) -> None:
+    async def story(steps: Stage) -> None:
+        sent = steps.send(steps.request("INVITE", "suspend"))
+        await steps.where(sent["Call-ID"])
+        assert (await steps.control("reply", X_Call=sent["Call-ID"]))["X-Result"] == "1"
+        assert await steps.at_caller(sent) == "480 By Call-ID"
+        assert (await steps.control("reply", X_Call="nobody"))["X-Result"] == "-1"
+
+    play(start, kind, story)
+
+
+@in_both
+@pytest.mark.parametrize(
+    ("code", "reason"), [(0, None), (200, 'SIP;cause=200;text="Call completed elsewhere"'), (404, "SIP;cause=404")]
+)
+def test_cancelled_by_call_id(start: Start, kind: str, code: int, reason: str | None) -> None:
+    """The failure route sees the flag."""
+
+    async def story(steps: Stage) -> None:
+        sent = steps.send(steps.request("INVITE", "relay", X_Failure="reply"))
+        seen = await steps.at_callee("INVITE")
+        steps.answer(seen, 180, "Ringing")
+        while (await steps.caller.receive())[0].status != 180:
+            pass
+        assert (await steps.control("cancel", X_Call=sent["Call-ID"], X_Code=str(code)))["X-Result"] == "1"
+        cancel = await steps.at_callee("CANCEL")
+        assert cancel.get("Reason") == reason
+        steps.answer(cancel, 200, "OK")
+        steps.answer(seen, 487, "Request Terminated")
+        assert await steps.at_caller(sent) == "480 Failure 487 flagged"
+        assert (await steps.control("cancel", X_Call="nobody", X_Code="0"))["X-Result"] == "-1"
+
+    play(start, kind, story)
+
+
+def test_suspended_call_is_cancelled_by_call_id(start: Start) -> None:
+    async def story(steps: Stage) -> None:
+        sent = steps.send(steps.request("INVITE", "suspend"))
+        await steps.where(sent["Call-ID"])
+        await steps.control("cancel", X_Call=sent["Call-ID"], X_Code="0")
+        assert await steps.at_caller(sent) == "487 Request Terminated"
+
+    play(start, "sipwright", story)
 
 
 @pytest.mark.parametrize("mode", [0, 1, 2])

@@ -141,7 +141,14 @@ impl Core {
     /// Passes a response that its routes are done with to its transaction.
     pub(crate) fn deliver(&self, (tx, branch): TxTag, msg: &Message, bytes: Vec<u8>) {
         self.transact(tx, |shard, now, out| {
-            shard.deliver(now, tx, branch, msg.status(), bytes.into(), out);
+            // What answers a request of our own stays whole: its only Via is ours.
+            let local = shard.get(tx).is_some_and(Transaction::is_local);
+            let bytes = if local {
+                msg.bytes().clone()
+            } else {
+                bytes.into()
+            };
+            shard.deliver(now, tx, branch, msg.status(), bytes, out);
         });
     }
 

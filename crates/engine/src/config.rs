@@ -232,6 +232,8 @@ impl Default for Timers {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct TmConfig {
+    /// Function of the script for `tm:local-request`; empty for none.
+    pub event_callback: String,
     /// Which failures a failure route leaves to be compared: 0 all, 1 none, 2 those
     /// before the last set of branches, 3 none if it adds a branch.
     pub failure_reply_mode: u8,
@@ -268,6 +270,7 @@ pub struct TmConfig {
 impl Default for TmConfig {
     fn default() -> Self {
         Self {
+            event_callback: String::new(),
             failure_reply_mode: 3,
             auto_inv_100: true,
             auto_inv_100_reason: "Trying".to_owned(),

@@ -29,12 +29,12 @@ use crate::log::{self, level};
 use crate::net::{How, Net, SendError, Sink, TxTag, sys};
 use crate::pending::{PendingKey, PendingTable};
 use crate::queue::JobQueue;
-use crate::reply::{SL_TAG_PREFIX, server_line, sl_tag_prefix};
+use crate::reply::{SL_TAG_PREFIX, hex16, server_line, sl_tag_prefix};
 use crate::route::{self, RouteError};
 use crate::shift::Shift;
 use crate::stats::Stats;
 use crate::sync::{OrderedGuard, OrderedMutex, rank};
-use crate::tm::TxState;
+use crate::tm::{LocalDone, Reported, TxState};
 
 /// What transactions want done.
 pub(crate) type Outputs = Vec<Output<TxState>>;
@@ -95,6 +95,8 @@ pub enum Job {
         /// The connection that was opened.
         flow: Flow,
     },
+    /// Tell a function of the script what became of a request of our own.
+    Local(Box<LocalDone>),
     /// Run the callback of `t_continue` with the message that was suspended.
     Resume {
         /// Transaction.
@@ -324,6 +326,19 @@ impl Core {
         self.onsend_route.store(onsend, Ordering::Relaxed);
     }
 
+    /// Name of the script's function for events of tm, if one is set.
+    pub(crate) fn tm_event_callback(&self) -> Option<Arc<str>> {
+        let name = self.config.tm.event_callback.as_str();
+        (!name.is_empty()).then(|| name.into())
+    }
+
+    /// A name that nothing else in the world has, for tags and Call-IDs.
+    pub(crate) fn unique_name(&self) -> String {
+        let number = self.messages.fetch_add(1, Ordering::Relaxed);
+        let random = RandomState::new().hash_one((number, self.now_us()));
+        format!("{}{number:x}", String::from_utf8_lossy(&hex16(random)))
+    }
+
     /// Whether the script has a `ksr_reply_route`.
     #[must_use]
     pub fn has_reply_route(&self) -> bool {
@@ -384,6 +399,8 @@ impl Core {
 
     /// Sends what was decided; to be called without a lock.
     pub(crate) fn flush(&self, outputs: &mut Outputs) {
+        // Few transactions are our own; what ends one may come with its last report.
+        let (mut local, mut gone) = (Vec::new(), Vec::new());
         for output in outputs.drain(..) {
             match output {
                 Output::Send {
@@ -426,8 +443,24 @@ impl Core {
                     });
                 }
                 Output::HeldReply { tx, .. } => self.release_reply(tx),
-                Output::Local { .. } | Output::Destroyed { .. } => {}
+                Output::Local {
+                    tx,
+                    branch,
+                    code,
+                    reply,
+                } => local.push(Reported {
+                    tx,
+                    branch,
+                    code,
+                    reply,
+                }),
+                Output::Destroyed { tx, data, .. } => {
+                    gone.extend(data.local.map(|sent| (tx, sent)));
+                }
             }
+        }
+        if !local.is_empty() {
+            self.local_responses(local, &gone);
         }
     }
 

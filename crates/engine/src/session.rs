@@ -3,13 +3,14 @@
 //! A worker has one [`Current`] at a time. It never outlives the callback: what
 //! has to last (AVPs, flags, hooks) moves into the transaction.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use sipwright_sip::message::Message;
 use sipwright_sip::method::Method;
-use sipwright_sip::script::{Context, RouteType, TxView, forward};
-use sipwright_sip::tx::{Hooks, Transaction, TxId, TxLayer};
+use sipwright_sip::script::{Context, RouteType, forward};
+use sipwright_sip::tx::{Hooks, ServerMatch, Transaction, TxId, TxLayer};
 use sipwright_sip::types::{Flow, Millis, Proto};
 
 use crate::core::{Core, Job, Outputs};
@@ -17,7 +18,7 @@ use crate::log::{self, level};
 use crate::net::TxTag;
 use crate::pending::PendingKey;
 use crate::reply::Reply;
-use crate::tm::{TxState, id_of};
+use crate::tm::{TxState, show_failure, show_reply};
 
 /// Which function of the script is to be called.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -35,7 +36,7 @@ pub enum Callback {
         /// Name of the function.
         name: Arc<str>,
         /// Name of the event.
-        event: &'static str,
+        event: Cow<'static, str>,
         /// Whether it is an error when the script has no such function.
         required: bool,
     },
@@ -55,7 +56,7 @@ impl Callback {
 
     /// Name of the event that the function is called for.
     #[must_use]
-    pub const fn event(&self) -> Option<&'static str> {
+    pub fn event(&self) -> Option<&str> {
         match self {
             Self::Event { event, .. } => Some(event),
             _ => None,
@@ -155,7 +156,7 @@ pub struct Current {
 }
 
 impl Current {
-    fn new(ctx: Context, kind: Kind, callback: Callback) -> Self {
+    pub(crate) fn new(ctx: Context, kind: Kind, callback: Callback) -> Self {
         Self {
             ctx: Box::new(ctx),
             kind,
@@ -222,7 +223,10 @@ impl Core {
                     self.pending.remove(key);
                     return None;
                 }
-                let ctx = self.context(msg, flow);
+                let mut ctx = self.context(msg, flow);
+                if ctx.msg.method() == Method::Cancel {
+                    ctx.original = self.invite_of(&ctx);
+                }
                 Some(Current::new(
                     ctx,
                     Kind::Request { key },
@@ -233,6 +237,7 @@ impl Core {
                 let ctx = self.context(msg, flow);
                 let mut cur = Current::new(ctx, Kind::Reply { target }, Callback::ReplyRoute);
                 if self.has_reply_route() {
+                    cur.ctx.original = target.and_then(|(tx, _)| self.request_of(tx));
                     return Some(cur);
                 }
                 match self.enter_tm_reply(&mut cur) {
@@ -267,6 +272,24 @@ impl Core {
             }
             Job::Resume { tx, callback } => self.begin_resumed(tx, callback),
             Job::TlsConnectionOut { flow } => Some(self.begin_connection_out(flow)),
+            Job::Local(done) => Some(self.begin_local(*done)),
+        }
+    }
+
+    fn request_of(&self, tx: TxId) -> Option<Arc<Message>> {
+        self.shard(tx).get(tx)?.request().cloned()
+    }
+
+    /// The INVITE that a CANCEL is for.
+    fn invite_of(&self, ctx: &Context) -> Option<Arc<Message>> {
+        let mut out = Outputs::new();
+        let found = self
+            .shard_of(&ctx.msg)
+            .lookup(self.now(), &ctx.msg, &ctx.flow, &mut out);
+        self.flush(&mut out);
+        match found {
+            ServerMatch::Cancel { invite } => self.request_of(invite),
+            _ => None,
         }
     }
 
@@ -279,7 +302,7 @@ impl Core {
         cur.kind = Kind::ConnectionOut;
         cur.callback = Callback::Event {
             name: self.config.tls.event_callback.as_str().into(),
-            event: "tls:connection-out",
+            event: "tls:connection-out".into(),
             required: true,
         };
         cur
@@ -296,7 +319,7 @@ impl Core {
         kind: Kind,
         route: RouteType,
     ) -> Option<Current> {
-        let (request, flow, data, view) = {
+        let ctx = {
             let mut shard = self.shard(tx);
             let t = shard.get_mut(tx)?;
             if !t.is_suspended() {
@@ -304,22 +327,20 @@ impl Core {
                 t.data.suspension = None;
             }
             let request = Arc::clone(t.request()?);
-            let mut view = view_of(tx, branch, code);
-            view.branch_uri = t.branch(branch).map(|b| b.uri().to_vec());
-            if matches!(kind, Kind::Failure { .. }) {
-                // As Kamailio has it: the number that the next branch would get.
-                view.branch_idx = u16::try_from(t.branches().len()).unwrap_or(u16::MAX);
-            }
-            view.request = Some(Arc::clone(&request));
-            (request, *t.flow(), t.data.script.clone(), view)
+            let data = t.data.script.clone();
+            let kept = data.kept.as_ref().and_then(|k| k.request.as_deref());
+            let mut ctx = kept.map_or_else(
+                || self.context(Arc::clone(&request), *t.flow()),
+                Context::clone,
+            );
+            ctx.now = self.wall_us();
+            ctx.uri_used = true;
+            ctx.route = route;
+            ctx.tx_data = data;
+            ctx.original = Some(request);
+            show_failure(t, branch, code, &mut ctx);
+            ctx
         };
-        let kept = data.kept.as_ref().and_then(|k| k.request.as_deref());
-        let mut ctx = kept.map_or_else(|| self.context(request, flow), Context::clone);
-        ctx.now = self.wall_us();
-        ctx.uri_used = true;
-        ctx.route = route;
-        ctx.tx_data = data;
-        ctx.tx = Some(Box::new(view));
         let mut cur = Current::new(ctx, kind, Callback::Named(callback));
         cur.tx = Some(tx);
         Some(cur)
@@ -342,9 +363,8 @@ impl Core {
         };
         cur.ctx.route = RouteType::TmReply;
         cur.ctx.tx_data = t.data.script.clone();
-        let mut view = view_of(tx, branch, cur.ctx.msg.status());
-        view.request = t.request().cloned();
-        cur.ctx.tx = Some(Box::new(view));
+        cur.ctx.original = t.request().cloned();
+        show_reply(t, branch, &mut cur.ctx);
         cur.tx = Some(tx);
         cur.callback = Callback::Named(name);
         true
@@ -511,13 +531,4 @@ pub(crate) fn reply_hook(t: &Transaction<TxState>, branch: u16) -> Option<Arc<st
     let own = t.branch(branch).and_then(|b| b.on_reply());
     own.or_else(|| t.hooks().and_then(|h| h.on_reply.as_ref()))
         .cloned()
-}
-
-fn view_of(tx: TxId, branch: u16, code: u16) -> TxView {
-    TxView {
-        branch_idx: branch,
-        reply_code: code,
-        id: id_of(tx),
-        ..TxView::default()
-    }
 }

@@ -4,12 +4,15 @@ use std::path::{Path, PathBuf};
 
 use pyo3::prelude::*;
 use sipwright_engine::log as sink;
+use sipwright_engine::session::Callback;
 use sipwright_engine::tls::dev_cert::{self, DevKey};
+use sipwright_engine::tm::LocalSpec;
 use sipwright_sip::script::{Binding, BranchTarget};
 
 use crate::ksr::{self, Param, Ret};
 use crate::message::{Message, refuse_line_breaks};
-use crate::{env, errors, scope};
+use crate::scope::{self, ThreadSlot};
+use crate::{env, errors};
 
 /// The message whose route runs in this thread; outside of any, Kamailio's made-up one.
 #[pyfunction]
@@ -173,6 +176,42 @@ pub fn set_strict(on: bool) {
 #[pyo3(signature = (cls, get, set, /))]
 pub fn register_pv(cls: &str, get: Py<PyAny>, set: Option<Py<PyAny>>) {
     env::register_pv(cls, get, set);
+}
+
+/// Sends a request of our own; ValueError says why it cannot be sent. `headers` are
+/// lines with CRLF, From and To among them. The method `callback` of the handler gets
+/// the final response, or the request when none came, and the name `event`.
+#[pyfunction]
+#[pyo3(signature = (method, uri, headers, body, /, *, next_hop="", socket="", callback="", event=""))]
+#[allow(clippy::too_many_arguments)]
+pub fn send_request(
+    py: Python<'_>,
+    method: &str,
+    uri: &str,
+    headers: &str,
+    body: &[u8],
+    next_hop: &str,
+    socket: &str,
+    callback: &str,
+    event: &str,
+) -> PyResult<()> {
+    let then = (!callback.is_empty()).then(|| Callback::Event {
+        name: callback.into(),
+        event: event.to_owned().into(),
+        required: true,
+    });
+    let spec = LocalSpec {
+        method,
+        uri,
+        next_hop,
+        socket,
+        headers,
+        body,
+        then,
+    };
+    scope::core()
+        .send_request(&ThreadSlot { py }, &spec)
+        .map_err(|why| pyo3::exceptions::PyValueError::new_err(why.to_string()))
 }
 
 /// A development authority and a server certificate for these hosts, in

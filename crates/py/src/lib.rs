@@ -37,8 +37,8 @@ mod _engine {
     #[pymodule_export]
     use super::functions::{
         append_branch, append_reply_header, begin_fake, current, end_fake, flush_log,
-        ksr_functions, log, make_dev_certificates, register_pv, set_binding, set_destination,
-        set_log_json, set_log_level, set_strict,
+        ksr_functions, log, make_dev_certificates, register_pv, send_request, set_binding,
+        set_destination, set_log_json, set_log_level, set_strict,
     };
     #[pymodule_export]
     use super::message::Message;

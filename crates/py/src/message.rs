@@ -80,7 +80,7 @@ impl Message {
 
     /// Name of the event, the second argument of event routes; None for others.
     #[getter]
-    const fn event(&self) -> Option<&'static str> {
+    fn event(&self) -> Option<&str> {
         self.callback.event()
     }
 

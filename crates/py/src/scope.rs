@@ -111,6 +111,19 @@ impl Slot for ThreadSlot<'_> {
         run_callback(self.py, callback)
     }
 
+    fn aside(&self, mut current: Current, f: impl FnOnce()) -> Current {
+        // `$var(..)` belongs to the worker, whatever it works on.
+        current.ctx.vars = with(|c| std::mem::take(&mut c.ctx.vars));
+        suspend();
+        enter(current);
+        f();
+        let done = leave();
+        resume();
+        let mut done = done.unwrap_or_else(|| Current::fake(&core()));
+        with(|c| c.ctx.vars = std::mem::take(&mut done.ctx.vars));
+        done
+    }
+
     fn blocking<R: Send>(&self, f: impl FnOnce() -> R + Send) -> R {
         self.py.detach(f)
     }
@@ -139,7 +152,14 @@ fn run_callback(py: Python<'_>, callback: &Callback) -> bool {
     let Ok(message) = Py::new(py, message) else {
         return false;
     };
-    match route.call1((message,)) {
+    let called = match callback.event() {
+        None => route.call1((message,)),
+        Some(event) => py
+            .import("sipwright.script.worker")
+            .and_then(|worker| worker.getattr("call_for_event"))
+            .and_then(|call| call.call1((route, message, event))),
+    };
+    match called {
         Ok(_) => true,
         Err(error) if error.is_instance_of::<pyo3::exceptions::PySystemExit>(py) => true,
         Err(error) => {

@@ -2,10 +2,12 @@
 
 mod forward;
 mod lines;
+mod local;
 mod text;
 mod via;
 
 pub use forward::{Forward, forward_request, forward_response};
+pub use local::{LocalError, LocalRequest, ack_for_2xx, local_request};
 pub use via::{ViaFix, ViaTarget, response_target};
 
 use crate::build::lines::Lines;

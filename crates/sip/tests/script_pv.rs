@@ -315,12 +315,12 @@ fn of_responses_and_transactions() {
         ],
     );
     c.route = RouteType::TmReply;
+    c.original = Some(Arc::new(parse(INVITE)));
     c.tx = Some(Box::new(TxView {
         branch_idx: 2,
         reply_code: 486,
-        reply_reason: b"Busy".to_vec(),
+        reply_reason: Some(b"Busy".to_vec()),
         reply_last: Some(180),
-        request: Some(Arc::new(parse(INVITE))),
         id: (7, 9),
         ..TxView::default()
     }));

@@ -63,7 +63,7 @@ class ScriptWorker(threading.Thread):
                 if message.event is None:
                     method(message)
                 else:
-                    _call_for_event(method, message, message.event)
+                    call_for_event(method, message, message.event)
             except SystemExit:
                 pass  # exit() and sys.exit() end the route, as in Kamailio
             except BaseException as error:
@@ -103,7 +103,7 @@ class ScriptWorker(threading.Thread):
         port.failed(self.runtime.answers_errors)
 
 
-def _call_for_event(method: Any, message: "Message", event: str) -> None:
+def call_for_event(method: Any, message: "Message", event: str) -> None:
     """Calls a route with the name of its event. One that takes the message alone gets no more: Kamailio's versions
     differ in whether routes that `t_continue` runs are told.
     """

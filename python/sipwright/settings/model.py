@@ -85,6 +85,10 @@ class TimerSettings(Section):
 class TmSettings(Section):
     """Transactions; names and numbers as in Kamailio's module tm."""
 
+    event_callback: str = Field(
+        "",
+        description="Method of the script for `tm:local-request`, called for each request that the server itself sends.",
+    )
     failure_reply_mode: Literal[0, 1, 2, 3] = Field(
         3,
         description="Which failures a failure route leaves to be compared with those of the branches it adds: 0 all, "

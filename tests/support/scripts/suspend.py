@@ -1,7 +1,7 @@
 """Suspends requests and responses, and resumes them as other requests or threads of the script ask.
 
 The header X-Do says what the request is for: `suspend` (options in X-How), `suspend-reply`, `where` for index and label
-of the call in X-Call, or `continue` with these in X-Index and X-Label and the route in X-Route. X-Then tells the resumed
+of the call in X-Call, `continue` with these in X-Index and X-Label and the route in X-Route, `reply` and `cancel`. X-Then tells the resumed
 route what to do.
 """
 
@@ -42,14 +42,25 @@ class Suspend:
             KSR.sl.send_reply(200, "OK")
         elif what == "continue":
             index, label = int(KSR.hdr.get("X-Index")), int(KSR.hdr.get("X-Label"))
-            result = KSR.tmx.t_continue(index, label, KSR.hdr.get("X-Route") or "resumed")
-            KSR.hdr.append_to_reply(f"X-Result: {result}\r\n")
-            KSR.sl.send_reply(200, "OK")
+            self.answer(KSR.tmx.t_continue(index, label, KSR.hdr.get("X-Route") or "resumed"))
+        elif what == "reply":
+            self.answer(KSR.tmx.t_reply_callid(KSR.hdr.get("X-Call"), "1", 480, "By Call-ID"))
+        elif what == "cancel":
+            code = int(KSR.hdr.get("X-Code"))
+            if code:
+                self.answer(KSR.tmx.t_cancel_callid_reason(KSR.hdr.get("X-Call"), "1", 9, code))
+            else:
+                self.answer(KSR.tmx.t_cancel_callid(KSR.hdr.get("X-Call"), "1", 9))
         else:
+            KSR.tm.t_on_failure("failure")
             if what == "suspend-reply":
                 KSR.tm.t_on_reply("suspend_reply")
             KSR.tm.t_relay()
         return 1
+
+    def answer(self, result):
+        KSR.hdr.append_to_reply(f"X-Result: {result}\r\n")
+        KSR.sl.sl_send_reply(200, "OK")
 
     def suspend(self, how):
         KSR.tm.t_on_failure("failure")
@@ -95,7 +106,8 @@ class Suspend:
 
     def failure(self, msg):
         if KSR.hdr.get("X-Failure") == "reply":
-            KSR.tm.t_reply(480, f"Failure {KSR.pv.get('$T_reply_code')}")
+            flagged = " flagged" if KSR.isflagset(9) else ""
+            KSR.tm.t_reply(480, f"Failure {KSR.pv.get('$T_reply_code')}{flagged}")
         return 1
 
     def suspend_reply(self, msg):

@@ -13,6 +13,8 @@ use crate::session::{Callback, Current};
 
 mod adjust;
 mod breadth;
+mod callid;
+mod local;
 mod outgoing;
 mod query;
 mod relay;
@@ -22,11 +24,15 @@ mod serial;
 mod server;
 mod state;
 mod suspend;
+mod view;
 
+pub(crate) use local::Reported;
+pub use local::{LocalDone, LocalSpec, SendRequestError};
 pub use query::HookKind;
 pub use relay::RelayFlags;
 pub use state::TxState;
 pub(crate) use suspend::id_of;
+pub(crate) use view::{show_failure, show_reply};
 
 /// A worker's message in work, as code sees it that must let the script run in
 /// between: nothing is borrowed while a callback runs.
@@ -36,6 +42,8 @@ pub trait Slot {
     /// Calls a function of the script with the message in work; false if it
     /// raised or does not exist.
     fn run(&self, callback: &Callback) -> bool;
+    /// Runs `f` with another message in work, in place of this one; gives it back.
+    fn aside(&self, current: Current, f: impl FnOnce()) -> Current;
     /// Runs something that may block, with the interpreter released.
     fn blocking<R: Send>(&self, f: impl FnOnce() -> R + Send) -> R;
 }

@@ -143,7 +143,7 @@ impl Core {
 
     /// Where a next hop with a name is, best first and at least one place (RFC 3263
     /// section 4); none for an address, which is a place itself.
-    fn places<S: Slot>(
+    pub(super) fn places<S: Slot>(
         &self,
         slot: &S,
         hop: &NextHop,
@@ -157,6 +157,18 @@ impl Core {
             .locate(&hop.wanted(), self.dns_policy(), seed)
             .unwrap_or_else(|search| slot.blocking(|| self.dns.wait(search)));
         found.map_err(|why| RouteError::no_target(&hop.host, why))
+    }
+
+    /// The best place of a next hop, if that needs no waiting.
+    pub(super) fn known_place(&self, hop: &NextHop) -> Option<Target> {
+        if let Some(target) = hop.numeric() {
+            return Some(target);
+        }
+        let found = self
+            .dns
+            .locate(&hop.wanted(), self.dns_policy(), None)
+            .ok()?;
+        found.ok()?.first().cloned()
     }
 
     /// `KSR.forward`: passes the message on without state (RFC 3261 section 16.11).
@@ -201,7 +213,7 @@ fn socket_for<'c>(
     route::out_socket(&cur.ctx.env, proto, ip, forced, cur.ctx.flow.socket)
 }
 
-const fn flow_to(place: &Target, socket: &SocketInfo) -> Flow {
+pub(super) const fn flow_to(place: &Target, socket: &SocketInfo) -> Flow {
     Flow {
         proto: place.proto,
         socket: socket.id,

@@ -10,6 +10,7 @@ use super::Slot;
 use super::breadth::{self, Breadth};
 use super::outgoing::{Outgoing, error_reply};
 use super::reply::take_reply_headers;
+use super::state::BranchNote;
 use crate::core::Core;
 use crate::log::{self, level};
 use crate::route::{NextHop, RouteError};
@@ -261,9 +262,10 @@ impl Core {
             for branch in ready {
                 let Ready {
                     index,
-                    target,
+                    mut target,
                     out: outgoing,
                 } = branch;
+                let note = BranchNote::of(&mut target);
                 let spec = BranchSpec {
                     index,
                     bytes: outgoing.bytes,
@@ -277,7 +279,12 @@ impl Core {
                     next: outgoing.next,
                 };
                 match shard.add_branch(now, tx, spec, out) {
-                    Ok(_) => sent += 1,
+                    Ok(index) => {
+                        sent += 1;
+                        if let (Some(note), Some(t)) = (note, shard.get_mut(tx)) {
+                            t.data.notes.push((index, note));
+                        }
+                    }
                     Err(error) => log::log(level::NOTICE, &format!("t_relay: {error}")),
                 }
             }
@@ -295,6 +302,11 @@ fn enter_branch(cur: &mut Current, target: BranchTarget, index: u16) -> Box<Cont
     ctx.drop = false;
     if let Some(view) = &mut ctx.tx {
         view.branch_idx = index;
+        let ruid = ctx.binding.as_ref().and_then(|b| b.ruid.clone());
+        view.reply_ruid = ruid.unwrap_or_default();
+        if ctx.msg.method() == Method::Invite && view.reply_code == 0 {
+            view.reply_code = 100;
+        }
     }
     aside
 }

@@ -49,6 +49,14 @@ impl Core {
         match result {
             Ok(()) => {
                 cur.handled = true;
+                if let Some(view) = cur
+                    .ctx
+                    .tx
+                    .as_mut()
+                    .filter(|_| cur.ctx.route == RouteType::Request)
+                {
+                    view.reply_code = code;
+                }
                 1
             }
             Err(error) => {

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use sipwright_sip::script::TxData;
+use sipwright_sip::script::{Binding, BranchTarget, TxData};
 
+use super::local::Sent;
 use crate::session::Current;
 
 /// The engine's part of a transaction; it goes away with it.
@@ -13,6 +14,10 @@ pub struct TxState {
     pub script: TxData,
     /// The message that a script suspended.
     pub(crate) suspension: Option<Box<Suspension>>,
+    /// What few branches have, with their numbers.
+    pub(crate) notes: Vec<(u16, BranchNote)>,
+    /// What a request of our own is for.
+    pub(crate) local: Option<Box<Sent>>,
 }
 
 impl TxState {
@@ -23,6 +28,35 @@ impl TxState {
             script,
             ..Self::default()
         }
+    }
+}
+
+/// What the routes of a branch see of how it was made.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct BranchNote {
+    /// Branch flags.
+    pub flags: u32,
+    /// The binding that it came from.
+    pub binding: Option<Box<Binding>>,
+}
+
+impl BranchNote {
+    /// The note of a target; `None` when there is nothing to note.
+    pub fn of(target: &mut BranchTarget) -> Option<Self> {
+        let (ruid, location_ua) = (target.ruid.take(), target.location_ua.take());
+        let known = ruid.is_some() || location_ua.is_some();
+        let note = Self {
+            flags: target.flags,
+            binding: known.then(|| {
+                Box::new(Binding {
+                    ruid,
+                    location_ua,
+                    instance: target.instance.take(),
+                    reg_id: target.reg_id,
+                })
+            }),
+        };
+        (note != Self::default()).then_some(note)
     }
 }
 

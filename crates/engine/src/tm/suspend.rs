@@ -194,7 +194,7 @@ impl Core {
         cur.error = None;
         cur.callback = Callback::Event {
             name: route,
-            event: EVENT,
+            event: EVENT.into(),
             required: true,
         };
         Some(cur)

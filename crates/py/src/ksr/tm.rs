@@ -5,7 +5,7 @@ use std::sync::Arc;
 use sipwright_engine::log::{self, level};
 use sipwright_engine::route::{self, NextHop};
 use sipwright_engine::session::Current;
-use sipwright_engine::tm::{HookKind, RelayFlags};
+use sipwright_engine::tm::{HookKind, LocalSpec, RelayFlags};
 use sipwright_sip::types::Proto;
 
 use super::sl::status;
@@ -79,6 +79,20 @@ fn over(call: &Call<'_, '_>) -> Result<NextHop, String> {
         proto: Some(proto),
         ..hop
     })
+}
+
+fn uac_send<'py>(call: &Call<'_, 'py>) -> Out<'py> {
+    let spec = LocalSpec {
+        method: call.str(0),
+        uri: call.str(1),
+        next_hop: call.str(2),
+        socket: call.str(3),
+        headers: call.str(4),
+        body: call.bytes(5),
+        then: None,
+    };
+    let slot = ThreadSlot { py: call.py };
+    scope::core().t_uac_send(&slot, &spec).into()
 }
 
 ksr_table! { "tm";
@@ -200,4 +214,6 @@ ksr_table! { "tm";
     /// Whether further targets of a domain are left alone when one fails (1) or tried (0).
     t_set_disable_failover(on: Int) -> Int =
         |c| core_with(|core, cur| core.t_set_disable_failover(cur, c.int(0) != 0));
+    /// Sends a request of our own: to the next hop, or where the Request-URI says (`""`), from that socket or any (`""`); the header lines end with CRLF and include From and To. 1, or -1 when it cannot be sent.
+    t_uac_send(method: Str, uri: Str, next_hop: Str, socket: Str, headers: Str, body: Str) -> Int = |c| uac_send(c);
 }

@@ -2,12 +2,23 @@
 
 use sipwright_sip::script::RouteType;
 
-use super::{Out, ksr_table};
+use super::sl::status;
+use super::{Call, Out, ksr_table};
 use crate::scope;
 
 fn in_route<'py>(kinds: &[RouteType]) -> Out<'py> {
     let yes = scope::with(|c| kinds.contains(&c.ctx.route));
     Out::Int(if yes { 1 } else { -1 })
+}
+
+fn reply_callid<'py>(call: &Call<'_, 'py>) -> Out<'py> {
+    let reason = call.str(3);
+    match status(call.int(2)) {
+        Some(code) if !reason.contains(['\r', '\n', '\0']) => scope::core()
+            .t_reply_callid(call.str(0), call.str(1), code, reason)
+            .into(),
+        _ => Out::Int(-1),
+    }
 }
 
 ksr_table! { "tmx";
@@ -37,6 +48,14 @@ ksr_table! { "tmx";
     /// Has this route run with the suspended message of that index and label; 1, or -1 when none is suspended.
     t_continue(index: Int, label: Int, route: Str) -> Int =
         |c| scope::core().t_continue(c.int(0), c.int(1), c.str(2)).into();
+    /// Cancels the INVITE with this Call-ID and sequence number; message flag `flag` (0 for none) is set for its failure route. 1 or -1.
+    t_cancel_callid(call_id: Str, cseq: Str, flag: Int) -> Int =
+        |c| scope::core().t_cancel_callid(c.str(0), c.str(1), c.int(2), 0).into();
+    /// As `t_cancel_callid`, with a cause for the Reason header of the CANCELs (RFC 3326); 200 means completed elsewhere.
+    t_cancel_callid_reason(call_id: Str, cseq: Str, flag: Int, code: Int) -> Int =
+        |c| scope::core().t_cancel_callid(c.str(0), c.str(1), c.int(2), c.int(3)).into();
+    /// Answers the INVITE with this Call-ID and sequence number, suspended or not; 1 or -1.
+    t_reply_callid(call_id: Str, cseq: Str, code: Int, reason: Str) -> Int = |c| reply_callid(c);
     /// Copies the message flags to the transaction.
     t_flush_flags() -> Int = |_| {
         let core = scope::core();

@@ -178,14 +178,14 @@ pub struct TxView {
     pub branch_idx: u16,
     /// `$T_reply_code`: code of the response, or the winning one in a failure route.
     pub reply_code: u16,
-    /// `$T_reply_reason`.
-    pub reply_reason: Vec<u8>,
+    /// `$T_reply_reason`, where there is a response to speak of.
+    pub reply_reason: Option<Vec<u8>>,
+    /// `$T(reply_type)`: nobody sent the response; its code stands for none.
+    pub reply_made_up: bool,
     /// `$T_reply_last`: code of the last response received.
     pub reply_last: Option<u16>,
     /// `$T_reply_ruid`.
     pub reply_ruid: Vec<u8>,
-    /// Request of the transaction, for `$T_req(..)`.
-    pub request: Option<Arc<Message>>,
     /// The winning response in a failure route, for `$T_rpl(..)`.
     pub reply: Option<Arc<Message>>,
     /// `$T_branch(uri)`: request-URI of the branch.
@@ -302,6 +302,9 @@ pub struct Context {
     /// `$var(..)`, `$vn(..)`, `$vz(..)`: Kamailio keeps these per process; move
     /// them from context to context of one worker to do the same.
     pub vars: Vars,
+    /// For a response the request that it answers (`$T_req(..)`), for a CANCEL the
+    /// INVITE (`$T_inv(..)`).
+    pub original: Option<Arc<Message>>,
     /// The transaction, in routes that tm runs and after `t_newtran`.
     pub tx: Option<Box<TxView>>,
     /// What `sanity_check` wants answered.
@@ -372,6 +375,7 @@ impl Context {
             route_params: None,
             tx_data: TxData::default(),
             vars: Vars::default(),
+            original: None,
             tx: None,
             sanity_reply: None,
             iterators: Iterators::default(),

@@ -31,10 +31,16 @@ pub struct TxId {
 /// the Call-ID alone, so that a CANCEL and an ACK find their INVITE.
 #[must_use]
 pub fn shard_of_request(msg: &Message, shards: u8) -> u8 {
+    shard_of_call_id(msg.call_id(), shards)
+}
+
+/// The same for a Call-ID alone.
+#[must_use]
+pub fn shard_of_call_id(call_id: &[u8], shards: u8) -> u8 {
     // No secret is needed to spread calls, and all shards must agree. The product of
     // a word brings every bit of it to the middle, the shift from there to the end.
     let mut hash = 0_u64;
-    scan::words(msg.call_id(), |word| {
+    scan::words(call_id, |word| {
         hash = (hash ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         hash ^= hash >> 32;
     });

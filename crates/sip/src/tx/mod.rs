@@ -51,7 +51,9 @@ mod transaction;
 
 pub use config::{CancelUnreplied, DropReplies, TxConfig};
 pub use failover::{Alternate, Alternates};
-pub use id::{SERVER, TxId, shard_of_datagram, shard_of_request, shard_of_response};
+pub use id::{
+    SERVER, TxId, shard_of_call_id, shard_of_datagram, shard_of_request, shard_of_response,
+};
 pub use layer::TxLayer;
 pub use machine::Machine;
 pub use output::{BranchError, ClientMatch, Output, ReplyError, ServerMatch};

@@ -191,7 +191,8 @@ classes! {
     TxReplyRuid = "T_reply_ruid";
     Tx = "T", inner;
     TxBranch = "T_branch", inner;
-    TxReq = "T_req" | "T_inv", inner;
+    TxReq = "T_req", inner;
+    TxInv = "T_inv", inner;
     TxRpl = "T_rpl", inner;
     HfItName = "hfitname", inner;
     HfItBody = "hfitbody", inner;

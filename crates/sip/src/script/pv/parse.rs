@@ -165,7 +165,9 @@ fn variable(name: &[u8], inner: Option<&[u8]>, index: Index) -> Result<Var, PvEr
 
 fn with_inner(class: Class, inner: &[u8]) -> Result<Var, PvError> {
     Ok(match class {
-        Class::TxReq | Class::TxRpl | Class::Count => Var::Nested(class, Box::new(whole(inner)?)),
+        Class::TxReq | Class::TxInv | Class::TxRpl | Class::Count => {
+            Var::Nested(class, Box::new(whole(inner)?))
+        }
         Class::Text => Var::Inner(class, Inner::Format(Format::parse(inner)?)),
         _ => Var::Inner(class, parse_inner(inner)?),
     })

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::super::context::{Context, TxView, Value};
+use crate::method::Method;
+
+use super::super::context::{Context, RouteType, TxView, Value};
 use super::names::Class;
 use super::read::int;
 use super::{Spec, Var, avps, get, header};
@@ -10,10 +12,19 @@ use super::{Spec, Var, avps, get, header};
 pub(super) fn plain(ctx: &Context, class: Class) -> Value<'_> {
     let tx = ctx.tx.as_deref();
     match class {
-        Class::TxBranchIdx => int(tx.map_or(0, |t| t.branch_idx)),
+        Class::TxBranchIdx => match tx {
+            Some(tx) => int(tx.branch_idx),
+            // A response that has not been taken to its transaction yet.
+            None if ctx.route == RouteType::Reply => Value::Int(-1),
+            None => Value::Int(0),
+        },
         Class::TxReplyCode => int(reply_code(ctx)),
         Class::TxReplyLast => tx.and_then(|t| t.reply_last).map_or(Value::Null, int),
-        Class::TxReplyReason => Value::borrowed(tx.map_or(&[], |t| &t.reply_reason)),
+        Class::TxReplyReason => match tx {
+            Some(tx) => Value::opt(tx.reply_reason.as_deref()),
+            None if ctx.msg.is_request() => Value::borrowed(b""),
+            None => Value::borrowed(ctx.msg.reason()),
+        },
         Class::TxReplyRuid => Value::borrowed(tx.map_or(&[], |t| &t.reply_ruid)),
         _ => Value::Null,
     }
@@ -32,10 +43,15 @@ pub(super) fn with_inner<'a>(ctx: &'a Context, class: Class, what: &[u8]) -> Val
     let known = |f: fn(&TxView) -> i64| tx.map_or(Value::Null, |t| Value::Int(f(t)));
     match (class, what) {
         (Class::TxBranch, b"uri") => Value::opt(tx.and_then(|t| t.branch_uri.as_deref())),
-        (Class::TxBranch, b"flags") => int(ctx.bflags),
+        (Class::TxBranch, b"flags") => match ctx.route {
+            RouteType::TmReply | RouteType::Failure | RouteType::BranchFailure => int(ctx.bflags),
+            _ => Value::Null,
+        },
         (_, b"id_label") => known(|t| i64::try_from(t.id.1).unwrap_or(0)),
         (_, b"id_index") => known(|t| i64::try_from(t.id.0).unwrap_or(0)),
+        (_, b"reply_type") => known(|t| i64::from(t.reply_made_up)),
         (_, b"reply_code") => int(reply_code(ctx)),
+        (_, b"reply_reason") => plain(ctx, Class::TxReplyReason),
         (_, b"reply_last") => plain(ctx, Class::TxReplyLast),
         (_, b"branch_index") => plain(ctx, Class::TxBranchIdx),
         (_, b"ruid") => plain(ctx, Class::TxReplyRuid),
@@ -43,11 +59,12 @@ pub(super) fn with_inner<'a>(ctx: &'a Context, class: Class, what: &[u8]) -> Val
     }
 }
 
-/// `$T_req(pv)`, `$T_rpl(pv)` and `$cnt(pv)`.
+/// `$T_req(pv)`, `$T_inv(pv)`, `$T_rpl(pv)` and `$cnt(pv)`.
 pub(super) fn nested(ctx: &Context, class: Class, spec: &Spec) -> Value<'static> {
     let tx = ctx.tx.as_deref();
     let msg = match class {
-        Class::TxReq => tx.and_then(|t| t.request.as_ref()),
+        Class::TxReq => ctx.original.as_ref().filter(|_| !is_cancel(ctx)),
+        Class::TxInv => ctx.original.as_ref().filter(|_| is_cancel(ctx)),
         Class::TxRpl => tx.and_then(|t| t.reply.as_ref()),
         _ => return count(ctx, spec),
     };
@@ -57,6 +74,10 @@ pub(super) fn nested(ctx: &Context, class: Class, spec: &Spec) -> Value<'static>
     let mut other = Context::new(Arc::clone(&ctx.env), Arc::clone(msg), ctx.flow, ctx.now);
     other.msg_id = ctx.msg_id;
     get(&other, spec).into_owned()
+}
+
+fn is_cancel(ctx: &Context) -> bool {
+    ctx.msg.is_request() && ctx.msg.method() == Method::Cancel
 }
 
 /// How many values `$avp(x)` or `$hdr(x)` has.
