@@ -378,6 +378,7 @@ def test_reload_while_suspended(start: Start) -> None:
     async def story(steps: Stage) -> None:
         sent = steps.send(steps.request("INVITE", "suspend", X_Then="reply"))
         name = await steps.where(sent["Call-ID"])
+        await eventually(lambda: "Stop with Ctrl-C" in steps.server.log())
         steps.server.process.popen.send_signal(signal.SIGHUP)
         await eventually(lambda: "reloaded, version 2" in steps.server.log())
         assert await steps.resume_at(*name) == 1

@@ -209,7 +209,7 @@ impl Current {
 #[derive(Debug)]
 pub enum Next {
     /// Call another callback for the same message.
-    Again(Current),
+    Again(Box<Current>),
     /// Take the next job.
     Done,
 }
@@ -437,7 +437,7 @@ impl Core {
                 return Next::Done;
             }
             if self.enter_tm_reply(&mut cur) {
-                return Next::Again(cur);
+                return Next::Again(Box::new(cur));
             }
         } else {
             self.save_data(&mut cur);

@@ -30,7 +30,7 @@ impl Worker {
         let mut current = scope::leave()?;
         self.inner.idle(&mut current);
         match self.core().finish(current) {
-            Next::Again(current) => Some(self.take_up(current)),
+            Next::Again(current) => Some(self.take_up(*current)),
             Next::Done => None,
         }
     }
