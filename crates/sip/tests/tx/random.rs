@@ -65,6 +65,10 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
+fn is_cancel(bytes: &bytes::Bytes) -> bool {
+    bytes.starts_with(b"CANCEL")
+}
+
 /// A ladder, the transaction that steps are about, and what is promised to the layer.
 struct World {
     ladder: Ladder,
@@ -116,7 +120,8 @@ impl World {
                 }
             }
             Step::AnswerCancel(code) => {
-                if l.sent.iter().any(|(_, bytes)| bytes.starts_with(b"CANCEL")) {
+                let to_bob = |(to, bytes): &(String, _)| to == "bob" && is_cancel(bytes);
+                if l.sent.iter().any(to_bob) {
                     l.answer_cancel("bob", code);
                 }
             }
