@@ -323,6 +323,7 @@ def test_preloaded_routes(start: Start, kind: str, case: tuple[list[str], list[s
 
 
 WORDED = [
+    ('KSR.rr.record_route_preset_one("1.2.3.4:99;x=1")', ["sip:1.2.3.4:99;x=1;"], None),
     ('KSR.rr.record_route_preset("1.2.3.4:99;x=1", "5.6.7.8")', ["sip:1.2.3.4:99;x=1;", "sip:5.6.7.8;"], None),
     ('KSR.rr.record_route_advertised_address("sip.example.org:5070")', ["sip:sip.example.org:5070;"], None),
     ('KSR.set_advertised_address("sip.example.org")', ["sip:127.0.0.1:{port};"], "sip.example.org:{port}"),

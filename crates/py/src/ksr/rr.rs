@@ -13,6 +13,10 @@ ksr_table! { "rr";
     record_route_preset(outer: Str, inner: Str) -> Int = |c| {
         on_context(c, |x| rr::record_route_preset(x, c.bytes(0), c.bytes(1)))
     };
+    /// As `record_route_preset` with one Record-Route.
+    record_route_preset_one(outer: Str) -> Int = |c| {
+        on_context(c, |x| rr::record_route_preset(x, c.bytes(0), b""))
+    };
     /// As `record_route`, with this `host[:port]` instead of that of the sockets.
     record_route_advertised_address(address: Str) -> Int = |c| {
         on_context(c, |x| rr::record_route_advertised_address(x, c.bytes(0)))
