@@ -28,6 +28,8 @@ from sipwright.settings.engine import to_engine_json
 from sipwright.settings.model import Settings
 
 WATCH_S: Final = 0.1
+# What the control loop may be late by anyhow, on a machine that is busy.
+SHORTEST_BEAT_MS: Final = 1000
 SWEEP_HTABLES_S: Final = 10.0
 # A worker that is blocked in the script gets that long to come back once the engine has stopped.
 WORKER_STOP_S: Final = 2.0
@@ -116,7 +118,7 @@ class Server:
             await control.start()
             self._handle_signals(loop)
             services = [
-                loop.create_task(_every(WATCH_S, self.watchdog.tick)),
+                loop.create_task(_every(WATCH_S, self._watch)),
                 loop.create_task(_every(self.settings.registrar.sweep_s, _sweep_locations)),
                 loop.create_task(_every(SWEEP_HTABLES_S, htable.sweep)),
             ]
@@ -127,10 +129,16 @@ class Server:
             log.notice("stopping: no new connections, waiting for work in progress")
             for service in services:
                 service.cancel()
+            self.engine.beat(0)
         finally:
             status = 0 if await in_thread(self._drain_and_stop) else 1
             await control.close()
         return status
+
+    def _watch(self) -> None:
+        # The engine notices when this does not come round: a script that keeps the GIL stops it too.
+        self.engine.beat(max(self.settings.script.stall_after_ms, SHORTEST_BEAT_MS))
+        self.watchdog.tick()
 
     def _watch_tls(self) -> None:
         self._in_background(self.tls.watch)

@@ -177,7 +177,7 @@ def test_a_failed_start_with_such_a_thread(tmp_path: Path, certs: Certificates, 
     [
         ("tls.certificate", "/nonexistent.pem"),
         ("tls.private_key", "/nonexistent.pem"),
-        ("tls.ca", "/nonexistent.pem"),
+        ("tls.ca_list", "/nonexistent.pem"),
     ],
 )
 def test_certificates_come_before_the_script(
@@ -187,7 +187,7 @@ def test_certificates_come_before_the_script(
     with trial.run() as child:
         code = child.wait(READY_S)
     row("certificates and ports", wrong=wrong, exit_code=code, script_steps=len(trial.steps()))
-    assert code in (1, 2)
+    assert code == RUNTIME_ERROR
     assert named in child.output()
     assert trial.steps() == []
 

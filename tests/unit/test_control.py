@@ -150,12 +150,14 @@ def test_the_thread_table_tells_kinds_and_python_state() -> None:
     release = threading.Event()
     script = threading.Thread(target=release.wait, name="script-1")
     script.start()
-    engine_thread = ("sw-net-1", "network", 2**22 + 1, 1)
+    engine_thread = ("sw-net-1", "network", 2**22 + 1, 1, 17, 3)
     try:
-        rows = {row["name"]: row for row in thread_table([engine_thread])}
+        rows = {row["name"]: row for row in thread_table([engine_thread], {"script-1": (4, 2)})}
     finally:
         release.set()
         script.join()
-    assert rows["sw-net-1"] == {"name": "sw-net-1", "kind": "network", "tid": 2**22 + 1, "python": False}
+    expected = {"name": "sw-net-1", "kind": "network", "tid": 2**22 + 1, "python": False, "turns": 17, "busy_ms": 3}
+    assert rows["sw-net-1"] == expected
+    assert (rows["script-1"]["turns"], rows["script-1"]["busy_ms"]) == (4, 2)
     assert (rows["script-1"]["kind"], rows["script-1"]["python"]) == ("script", True)
     assert rows[threading.main_thread().name]["kind"] == "main"

@@ -35,6 +35,7 @@ use crate::shift::Shift;
 use crate::stats::Stats;
 use crate::sync::{OrderedGuard, OrderedMutex, rank};
 use crate::tm::{LocalDone, Reported, TxState};
+use crate::watch::Watch;
 
 /// What transactions want done.
 pub(crate) type Outputs = Vec<Output<TxState>>;
@@ -135,6 +136,8 @@ pub struct Core {
     /// The Server header line of responses made here, empty for none.
     pub(crate) server_line: Vec<u8>,
     counters: Counters,
+    /// Whether interpreter and threads make progress.
+    pub watch: Watch,
 }
 
 macro_rules! counters {
@@ -182,6 +185,11 @@ counters! {
     script_errors,
     /// Requests whose route ended.
     routed,
+    /// Times that Python's control loop did not come round for longer than
+    /// `script.stall_after_ms`: a script kept the interpreter to itself.
+    interpreter_stalls,
+    /// Times that an engine thread took longer than a second for one turn.
+    thread_stalls,
 }
 
 impl Core {
@@ -220,6 +228,7 @@ impl Core {
             sl_tag: sl_tag_prefix(hasher.hash_one(instance)),
             server_line: server_line(&config.server_header),
             counters: Counters::default(),
+            watch: Watch::default(),
             config,
         })
     }

@@ -25,6 +25,7 @@ use crate::net::{Net, NetError, Sink, WorkerPort};
 use crate::session::{Callback, Current};
 use crate::shift::Shift;
 use crate::sync::{OrderedMutex, rank};
+use crate::watch::Finding;
 
 /// The timer thread sleeps no longer than this, so that a timer set meanwhile
 /// is late by no more.
@@ -48,6 +49,14 @@ pub struct Busy {
     pub msg: Arc<Message>,
 }
 
+impl Busy {
+    fn describe(&self) -> String {
+        let call_id = String::from_utf8_lossy(self.msg.call_id());
+        let (worker, route, ms) = (self.worker, &self.callback, self.for_ms);
+        format!("worker {worker} is in {route} for {ms} ms (Call-ID {call_id})")
+    }
+}
+
 #[derive(Debug)]
 struct Work {
     since: Millis,
@@ -65,7 +74,7 @@ struct WorkerState {
 /// Sockets, threads and transactions of one server.
 pub struct Engine {
     core: Arc<Core>,
-    workers: Vec<Arc<WorkerState>>,
+    workers: Arc<[WorkerState]>,
     timer: OrderedMutex<Option<JoinHandle<()>>>,
 }
 
@@ -77,7 +86,7 @@ impl Engine {
             work: OrderedMutex::new(rank::WORKER, None),
             done: AtomicU64::new(0),
         };
-        let workers = (0..config.workers).map(|_| Arc::new(idle())).collect();
+        let workers = (0..config.workers).map(|_| idle()).collect();
         Self {
             core: Core::new(config),
             workers,
@@ -128,8 +137,11 @@ impl Engine {
     /// A thread could not be started.
     pub fn start(&self) -> Result<(), NetError> {
         let core = Arc::clone(&self.core);
-        let handle = threads::spawn("sw-timer", ThreadKind::Timer, move || run_timers(&core))
-            .map_err(|e| NetError::new(format!("cannot start the timer thread: {e}")))?;
+        let workers = Arc::clone(&self.workers);
+        let handle = threads::spawn("sw-timer", ThreadKind::Timer, move || {
+            run_timers(&core, &workers);
+        })
+        .map_err(|e| NetError::new(format!("cannot start the timer thread: {e}")))?;
         *self.timer.lock() = Some(handle);
         self.core.dns.start()?;
         self.core.net().start()
@@ -140,15 +152,15 @@ impl Engine {
     /// # Errors
     /// No such worker, or its port is taken.
     pub fn worker(&self, index: usize) -> Result<Worker, NetError> {
-        let state = index
-            .checked_sub(1)
-            .and_then(|i| self.workers.get(i))
-            .ok_or_else(|| NetError::new(format!("there is no worker {index}")))?;
+        if !(1..=self.workers.len()).contains(&index) {
+            return Err(NetError::new(format!("there is no worker {index}")));
+        }
         let port = self.core.net().worker(index - 1)?;
         Ok(Worker {
             core: Arc::clone(&self.core),
             port,
-            state: Arc::clone(state),
+            states: Arc::clone(&self.workers),
+            index: index - 1,
             active: Cell::new(false),
             vars: Cell::default(),
         })
@@ -189,19 +201,7 @@ impl Engine {
     /// Workers that are in a route now.
     #[must_use]
     pub fn busy(&self) -> Vec<Busy> {
-        let now = self.core.now();
-        let states = self.workers.iter().enumerate();
-        states
-            .filter_map(|(i, state)| {
-                let work = state.work.lock();
-                work.as_ref().map(|w| Busy {
-                    worker: i + 1,
-                    for_ms: now.saturating_sub(w.since),
-                    callback: w.callback.name().to_owned(),
-                    msg: Arc::clone(&w.msg),
-                })
-            })
-            .collect()
+        busy(&self.workers, self.core.now())
     }
 
     /// Routes that each worker has run.
@@ -218,7 +218,8 @@ impl Engine {
 pub struct Worker {
     core: Arc<Core>,
     port: WorkerPort,
-    state: Arc<WorkerState>,
+    states: Arc<[WorkerState]>,
+    index: usize,
     /// Whether it counts as being at work.
     active: Cell<bool>,
     /// `$var(..)`: as with Kamailio, they outlive the message but belong to one worker.
@@ -235,13 +236,14 @@ impl Worker {
     /// Takes a job up if there is one, and sees to it that others do not wait
     /// for this worker while another is free.
     #[must_use]
-    pub fn try_next(&self) -> Option<Current> {
+    pub fn try_next(&mut self) -> Option<Current> {
         loop {
             let job = self.core.queue.pop()?;
             let now_us = self.core.now_us();
             self.core.shift.taken(now_us);
             if !self.active.replace(true) {
                 self.core.shift.begin();
+                self.port.leave();
             }
             if !self.core.queue.is_empty() {
                 self.core.net().nudge_worker();
@@ -250,6 +252,10 @@ impl Worker {
                 return Some(current);
             }
         }
+    }
+
+    fn state(&self) -> &WorkerState {
+        &self.states[self.index]
     }
 
     /// Waits until there is a job, or the engine ends. To be called without the GIL.
@@ -275,7 +281,7 @@ impl Worker {
     /// Notes for the watchdog what is being worked on, and lends the worker's variables.
     pub fn busy(&self, current: &mut Current) {
         current.ctx.vars = self.vars.take();
-        *self.state.work.lock() = Some(Work {
+        *self.state().work.lock() = Some(Work {
             since: self.core.now(),
             callback: current.callback.clone(),
             msg: Arc::clone(&current.ctx.msg),
@@ -285,8 +291,8 @@ impl Worker {
     /// Notes that the route has ended, and keeps the worker's variables.
     pub fn idle(&self, current: &mut Current) {
         self.vars.set(std::mem::take(&mut current.ctx.vars));
-        self.state.done.fetch_add(1, Ordering::Relaxed);
-        *self.state.work.lock() = None;
+        self.state().done.fetch_add(1, Ordering::Relaxed);
+        *self.state().work.lock() = None;
     }
 }
 
@@ -296,12 +302,56 @@ impl Drop for Worker {
     }
 }
 
-fn run_timers(core: &Core) {
+fn run_timers(core: &Core, workers: &[WorkerState]) {
     while !core.is_stopping() {
+        threads::works(core.now());
         let next = core.tick();
+        for finding in core.watch.look(core.now()) {
+            report(core, workers, &finding);
+        }
+        threads::rests();
         let rest = core.pending.is_empty() && core.transactions() == 0;
         let longest = if rest { TICK_IDLE_MS } else { TICK_BUSY_MS };
         let sleep = next.saturating_sub(core.now()).clamp(TICK_MS, longest);
         std::thread::park_timeout(Duration::from_millis(sleep));
     }
+}
+
+fn busy(workers: &[WorkerState], now: Millis) -> Vec<Busy> {
+    let states = workers.iter().enumerate();
+    states
+        .filter_map(|(i, state)| {
+            let work = state.work.lock();
+            work.as_ref().map(|w| Busy {
+                worker: i + 1,
+                for_ms: now.saturating_sub(w.since),
+                callback: w.callback.name().to_owned(),
+                msg: Arc::clone(&w.msg),
+            })
+        })
+        .collect()
+}
+
+/// Counts and logs what the watchdog has found.
+fn report(core: &Core, workers: &[WorkerState], finding: &Finding) {
+    let text = match finding {
+        Finding::Interpreter(ms) => {
+            core.counters().interpreter_stalls.inc();
+            let routes = busy(workers, core.now());
+            let routes: Vec<String> = routes.iter().map(Busy::describe).collect();
+            format!(
+                "Python has not come round for {ms} ms: some thread keeps the interpreter lock; {}",
+                if routes.is_empty() {
+                    "no worker is in a route".to_owned()
+                } else {
+                    routes.join("; ")
+                }
+            )
+        }
+        Finding::Thread(name, ms) => {
+            core.counters().thread_stalls.inc();
+            format!("the thread {name} has been in one turn for {ms} ms")
+        }
+    };
+    log::log(level::ERR, &text);
 }

@@ -20,3 +20,4 @@ pub mod stats;
 pub mod sync;
 pub mod tls;
 pub mod tm;
+pub mod watch;

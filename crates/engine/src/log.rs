@@ -12,6 +12,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use sipwright_sip::script::pv::strftime;
 
 use crate::net::threads::{self, ThreadKind};
+use crate::net::{monotonic_ms, sys};
 
 /// Kamailio's log levels (`L_ALERT` to `L_DBG`).
 pub mod level {
@@ -46,14 +47,20 @@ struct Buffer {
     writing: bool,
 }
 
-#[derive(Default)]
 struct Sink {
+    /// The process that has the writing thread.
+    generation: u32,
     buffer: Mutex<Buffer>,
     ready: Condvar,
     drained: Condvar,
 }
 
 impl Sink {
+    /// A forked child has no thread that writes, and the lock may be held for ever there.
+    fn is_another_process(&self) -> bool {
+        self.generation != sys::process_generation()
+    }
+
     fn lock(&self) -> MutexGuard<'_, Buffer> {
         self.buffer.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -93,6 +100,11 @@ pub fn log(level: i32, text: &str) {
         return;
     }
     let sink = SINK.get_or_init(start);
+    if sink.is_another_process() {
+        let mut line = Vec::new();
+        format_line(&mut line, level, text);
+        return sys::write_stderr(&line);
+    }
     let mut buffer = sink.lock();
     if buffer.bytes.len() + text.len() > BUFFER_LIMIT {
         buffer.lost += 1;
@@ -109,7 +121,9 @@ pub fn log(level: i32, text: &str) {
 
 /// Waits until everything queued so far is written, at most `limit`.
 pub fn flush(limit: Duration) {
-    let Some(sink) = SINK.get() else { return };
+    let Some(sink) = SINK.get().filter(|s| !s.is_another_process()) else {
+        return;
+    };
     let buffer = sink.lock();
     drop(
         sink.drained
@@ -126,7 +140,12 @@ fn start() -> Sink {
     if spawned.is_err() {
         DROPPED.fetch_add(1, Ordering::Relaxed);
     }
-    Sink::default()
+    Sink {
+        generation: sys::process_generation(),
+        buffer: Mutex::default(),
+        ready: Condvar::new(),
+        drained: Condvar::new(),
+    }
 }
 
 fn write_loop(sink: &Sink) -> ! {
@@ -152,7 +171,9 @@ fn write_loop(sink: &Sink) -> ! {
             );
         }
         // A closed stderr is no reason to stop a SIP server.
+        threads::works(monotonic_ms());
         let _ = std::io::stderr().write_all(&out);
+        threads::rests();
         let mut buffer = sink.lock();
         buffer.writing = false;
         drop(buffer);

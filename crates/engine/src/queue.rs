@@ -4,10 +4,9 @@
 //! while another is free. Jobs are taken only by a worker that already holds
 //! the GIL, so none is lost to a worker that waits for it.
 
-use std::collections::VecDeque;
-use std::sync::atomic::{AtomicUsize, Ordering};
-
+use crate::sync::atomic::{AtomicUsize, Ordering};
 use crate::sync::{OrderedMutex, rank};
+use std::collections::VecDeque;
 
 /// First in, first out, bounded.
 #[derive(Debug)]
@@ -73,25 +72,5 @@ impl<T> JobQueue<T> {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn keeps_order_and_refuses_over_the_bound() {
-        let queue = JobQueue::new(2);
-        assert_eq!(queue.push(1), Ok(()));
-        assert_eq!(queue.push(2), Ok(()));
-        assert_eq!(queue.push(3), Err(3));
-        queue.push_unbounded(4);
-        assert_eq!(queue.len(), 3);
-        assert_eq!(
-            [queue.pop(), queue.pop(), queue.pop(), queue.pop()],
-            [Some(1), Some(2), Some(4), None]
-        );
-        assert!(queue.is_empty());
     }
 }

@@ -4,6 +4,11 @@
 //! rank; debug builds assert it, release builds pay nothing. The ranks and what
 //! they guard are explained in `docs/explain/concurrency.md`.
 
+/// The atomics of code whose interleavings are searched: `tests/loom` compiles the same files with loom's.
+pub mod atomic {
+    pub use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering, fence};
+}
+
 use std::ops::{Deref, DerefMut};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -40,6 +45,9 @@ pub mod rank {
     /// The timer thread's and the DNS thread's handle.
     pub const TIMER: u8 = 5;
 }
+
+/// Whether locks check their order: in debug builds, as `cargo test` makes them.
+pub const CHECKED: bool = cfg!(debug_assertions);
 
 /// A mutex that knows its place in the lock order and survives a panic of a holder.
 #[derive(Debug, Default)]
@@ -146,6 +154,13 @@ mod held {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// All tests of the engine run with the checks on, or this one says that they do not.
+    #[test]
+    #[allow(clippy::assertions_on_constants)]
+    fn the_engines_tests_check_the_order_of_locks() {
+        assert!(CHECKED, "build the tests with debug assertions");
+    }
 
     #[test]
     fn locks_may_be_taken_upwards_and_given_back_in_any_order() {

@@ -9,6 +9,7 @@ use sipwright_engine::config::{EngineConfig, TlsConfig};
 use sipwright_engine::dns::{Key, Kind, Target};
 use sipwright_engine::engine::Engine as Inner;
 use sipwright_engine::net::ConnInfo;
+use sipwright_engine::net::threads::{self, ThreadInfo};
 use sipwright_engine::tls::{Verdict, vars};
 
 use crate::worker::Worker;
@@ -153,13 +154,22 @@ impl Engine {
         all.into_iter().collect()
     }
 
-    /// Engine threads as `(name, kind, tid, pthread id)`.
+    /// Engine threads as `(name, kind, tid, pthread id, turns, busy_ms)`.
     #[allow(clippy::unused_self)]
-    fn threads(&self) -> Vec<(String, &'static str, i32, u64)> {
-        sipwright_engine::net::threads::list()
-            .into_iter()
-            .map(|t| (t.name, t.kind.as_str(), t.tid, t.pthread))
-            .collect()
+    fn threads(&self) -> Vec<(String, &'static str, i32, u64, u64, u64)> {
+        let row = |t: ThreadInfo| {
+            let (turns, busy_ms) = (t.turns(), t.busy_ms());
+            (t.name, t.kind.as_str(), t.tid, t.pthread, turns, busy_ms)
+        };
+        threads::list().into_iter().map(row).collect()
+    }
+
+    /// Python's control loop has come round, and will again within `limit_ms`, or the
+    /// engine logs and counts that the interpreter stands still; 0 ends the watch.
+    #[pyo3(signature = (limit_ms, /))]
+    fn beat(&self, limit_ms: u64) {
+        let core = self.inner.core();
+        core.watch.beat(core.now(), limit_ms);
     }
 
     /// Open connections as `(id, proto, remote, local, outbound, state, thread, age_ms)`.

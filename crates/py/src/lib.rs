@@ -48,6 +48,7 @@ mod _engine {
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         module.add("VERSION", env!("CARGO_PKG_VERSION"))?;
+        module.add("LOCK_ORDER_CHECKED", sipwright_engine::sync::CHECKED)?;
         super::ksr::register(module)
     }
 }

@@ -7,15 +7,17 @@ use pyo3::prelude::*;
 use pyo3::types::PyString;
 use sipwright_engine::core::Core;
 use sipwright_engine::log::{self, level};
+use sipwright_engine::net::process_generation;
 use sipwright_engine::session::{Callback, Current};
 use sipwright_engine::tm::Slot;
 
 use crate::message::Message;
 
-/// The core that this process runs. A forked child, or a second engine in one
-/// process (tests), sees the one made last.
-static CORE: std::sync::RwLock<Option<Arc<Core>>> = std::sync::RwLock::new(None);
-/// Core for code that runs before any engine is made, as `sipwright check` does.
+/// The core that this process runs, and which process that is. A second engine in one
+/// process (tests) replaces the first.
+static CORE: std::sync::RwLock<Option<(u32, Arc<Core>)>> = std::sync::RwLock::new(None);
+/// Core for code that runs before any engine is made, as `sipwright check` does, and for
+/// forked children: in the parent's, locks may be held that nobody gives back there.
 static BARE: OnceLock<Arc<Core>> = OnceLock::new();
 
 thread_local! {
@@ -30,7 +32,8 @@ thread_local! {
 pub fn set_core(core: &Arc<Core>) {
     *CORE
         .write()
-        .unwrap_or_else(std::sync::PoisonError::into_inner) = Some(Arc::clone(core));
+        .unwrap_or_else(std::sync::PoisonError::into_inner) =
+        Some((process_generation(), Arc::clone(core)));
 }
 
 /// The core of this process.
@@ -39,7 +42,9 @@ pub fn core() -> Arc<Core> {
         .read()
         .unwrap_or_else(std::sync::PoisonError::into_inner)
         .clone();
-    made.unwrap_or_else(|| Arc::clone(BARE.get_or_init(|| Core::new(Default::default()))))
+    let own = made.filter(|(process, _)| *process == process_generation());
+    own.map(|(_, core)| core)
+        .unwrap_or_else(|| Arc::clone(BARE.get_or_init(|| Core::new(Default::default()))))
 }
 
 /// Puts a message into work; gives the serial that its Python object carries.

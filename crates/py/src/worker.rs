@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use sipwright_engine::core::Core;
 use sipwright_engine::engine::Worker as EngineWorker;
+use sipwright_engine::net::process_generation;
 use sipwright_engine::session::Next;
 
 use crate::message::Message;
@@ -14,11 +15,16 @@ use crate::scope;
 #[pyclass(unsendable, module = "sipwright._engine")]
 pub struct Worker {
     inner: EngineWorker,
+    /// The process it works for.
+    process: u32,
 }
 
 impl Worker {
     pub fn new(inner: EngineWorker) -> Self {
-        Self { inner }
+        Self {
+            inner,
+            process: process_generation(),
+        }
     }
 
     fn core(&self) -> &Arc<Core> {
@@ -55,6 +61,10 @@ impl Worker {
     /// Ends the previous message and waits for the next one with the GIL
     /// released; None when the engine stops.
     fn next(&mut self, py: Python<'_>) -> Option<Message> {
+        if self.process != process_generation() {
+            // A child that the script forked in a route: the message is the parent's.
+            return None;
+        }
         if let Some(again) = self.end_current() {
             return Some(again);
         }

@@ -50,14 +50,16 @@ def environment() -> dict[str, Any]:
         from sipwright import _engine
 
         engine = _engine.VERSION
+        checked = _engine.LOCK_ORDER_CHECKED
     except ImportError as error:
-        engine = f"cannot be loaded: {error}"
+        engine, checked = f"cannot be loaded: {error}", False
     free_threaded = not getattr(sys, "_is_gil_enabled", lambda: True)()
     return {
         "python": f"{platform.python_version()} ({sys.executable})",
         "free_threaded": free_threaded,
         "system": platform.platform(),
         "engine": engine,
+        "lock_order": "checked at every lock" if checked else "not checked: a release build; cargo test checks it",
         "cpus": os.cpu_count(),
     }
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def register(rpc: Rpc, server: "Server") -> None:
     """Adds all methods of `server`."""
     rpc.add("core.info", lambda: info(server))
-    rpc.add("core.threads", lambda: thread_table(server.engine.threads()))
+    rpc.add("core.threads", lambda: threads(server))
     rpc.add("core.stats", lambda: stats(server))
     rpc.add("core.connections", lambda: connections(server))
     rpc.add("core.workers", lambda: workers(server))
@@ -50,6 +50,14 @@ def info(server: "Server") -> dict[str, Any]:
         "data_dir": str(server.data_dir),
         "status": "degraded" if server.watchdog.is_stalled else "ok",
     }
+
+
+def threads(server: "Server") -> list[dict[str, Any]]:
+    """Every thread of the process, and its progress."""
+    busy = {call[0]: call[1] for call in server.engine.busy()}
+    done = enumerate(server.engine.done(), 1)
+    workers = {f"script-{rank}": (routes, busy.get(rank, 0)) for rank, routes in done}
+    return thread_table(server.engine.threads(), workers)
 
 
 def stats(server: "Server") -> dict[str, int]:

@@ -6,21 +6,28 @@ The rule that it shows: the engine's threads (network, TLS, timer) never hold on
 import os
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-# (name, kind, kernel thread id, pthread id)
-EngineThread = tuple[str, str, int, int]
+# (name, kind, kernel thread id, pthread id, turns, milliseconds in this turn)
+EngineThread = tuple[str, str, int, int, int, int]
+# By the name of a script worker's thread: routes run, and milliseconds in this one.
+Progress = Mapping[str, tuple[int, int]]
 
 
-def thread_table(engine_threads: Sequence[EngineThread]) -> list[dict[str, Any]]:
-    """All threads of the process as `{name, kind, tid, python}`, by kernel thread id."""
+def thread_table(engine_threads: Sequence[EngineThread], workers: Progress | None = None) -> list[dict[str, Any]]:
+    """All threads of the process as `{name, kind, tid, python}`, by kernel thread id.
+
+    Engine threads and script workers have `turns`, how often they have begun to work, and `busy_ms`, for how long they
+    have been at it now: a thread that is stuck has the same number of turns and a growing time.
+    """
     # Threads that run Python code now or have called out of it; keys are pthread ids.
     with_state = set(sys._current_frames())
     rows: dict[int, dict[str, Any]] = {}
-    for name, kind, tid, pthread in engine_threads:
-        rows[tid] = {"name": name, "kind": kind, "tid": tid, "python": pthread in with_state}
+    for name, kind, tid, pthread, turns, busy_ms in engine_threads:
+        row: dict[str, Any] = {"name": name, "kind": kind, "tid": tid, "python": pthread in with_state}
+        rows[tid] = {**row, "turns": turns, "busy_ms": busy_ms}
     for thread in threading.enumerate():
         if thread.native_id is not None and thread.native_id not in rows:
             rows[thread.native_id] = {
@@ -29,6 +36,9 @@ def thread_table(engine_threads: Sequence[EngineThread]) -> list[dict[str, Any]]
                 "tid": thread.native_id,
                 "python": thread.ident in with_state,
             }
+    for row in rows.values():
+        if workers and (progress := workers.get(row["name"])):
+            row["turns"], row["busy_ms"] = progress
     for tid in _kernel_threads():
         rows.setdefault(tid, {"name": _kernel_name(tid), "kind": "other", "tid": tid, "python": False})
     return [rows[tid] for tid in sorted(rows)]

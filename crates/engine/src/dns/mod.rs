@@ -36,6 +36,7 @@ use crate::log::{self, level};
 use crate::net::NetError;
 use crate::net::sys::{self, EventFd};
 use crate::net::threads::{self, ThreadKind};
+use crate::net::wake::Event;
 use crate::sync::{OrderedMutex, rank};
 
 pub use self::cache::CacheLimits;

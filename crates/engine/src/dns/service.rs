@@ -10,7 +10,9 @@ use sipwright_sip::types::Millis;
 use super::client::{Action, Client, QueryId};
 use super::record::{Answer, Key, Records};
 use super::{Shared, Task, View};
-use crate::net::sys::{self, Epoll, EventFd};
+use crate::net::sys::{self, Epoll};
+use crate::net::threads;
+use crate::net::wake::Event;
 
 /// Queries in flight at most, each with a socket; further ones wait for their turn.
 const MOST_QUERIES: usize = 512;
@@ -88,10 +90,11 @@ impl Service {
             if self.epoll.wait(timeout, &mut events).is_err() {
                 events.clear();
             }
+            threads::works(sys::monotonic_ms());
             let mut out = Vec::new();
             for (token, _) in std::mem::take(&mut events) {
                 match token {
-                    WAKE => self.shared.wake.get().into_iter().for_each(EventFd::clear),
+                    WAKE => self.shared.wake.get().into_iter().for_each(Event::clear),
                     query => self.serve(query, &mut out),
                 }
             }
@@ -100,6 +103,7 @@ impl Service {
             self.carry_out(out);
             self.end_overdue(now);
             self.shared.publish(&self.client.tally, self.client.len());
+            threads::rests();
         }
         let left: Vec<u64> = self.tasks.keys().copied().collect();
         for id in left {

@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpStream};
 
 use sipwright_sip::types::{Millis, Proto};
 
-use super::mailbox::Command;
+use super::command::Command;
 use super::reactor::{Reactor, Token};
 use super::shared::HandshakeSlot;
 use super::sys;

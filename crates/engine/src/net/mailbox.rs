@@ -1,92 +1,33 @@
-//! How other threads reach a reactor: commands under a short lock, one eventfd.
+//! How other threads reach a reactor: commands under a short lock, one wake-up.
+//! `tests/loom` searches its interleavings.
 
-use std::io;
-use std::net::TcpStream;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-
-use sipwright_sip::types::ConnId;
-
-use super::conn::Conn;
-use super::shared::HandshakeSlot;
-use super::sys::EventFd;
-use super::table::ConnHandle;
+use super::wake::{Event, Waker};
+use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::sync::{OrderedMutex, rank};
-
-/// Wakes one reactor; any number of calls between two of its turns cost one write.
-pub struct Waker {
-    event: EventFd,
-    raised: AtomicBool,
-}
-
-impl Waker {
-    fn new() -> io::Result<Self> {
-        Ok(Self {
-            event: EventFd::new()?,
-            raised: AtomicBool::new(false),
-        })
-    }
-
-    /// Makes the reactor return from its wait, or not enter the next one.
-    pub fn wake(&self) {
-        // AcqRel here and in `lower`: what was done before a wake-up that needs no
-        // write is visible after the one that was written before it is taken.
-        if !self.raised.swap(true, Ordering::AcqRel) {
-            self.event.signal();
-        }
-    }
-
-    /// Takes the wake-up; what it was for is to be looked at afterwards.
-    pub fn lower(&self) {
-        self.event.clear();
-        self.raised.swap(false, Ordering::AcqRel);
-    }
-
-    /// For epoll.
-    pub const fn event(&self) -> &EventFd {
-        &self.event
-    }
-}
-
-/// What a reactor is asked to do.
-pub enum Command {
-    /// Serve a connection that another thread accepted.
-    Accepted(TcpStream, Arc<ConnHandle>, Option<HandshakeSlot>),
-    /// Open an outgoing connection.
-    Open(Arc<ConnHandle>),
-    /// Serve a connection that another reactor has brought through its handshake.
-    Adopt(Box<Conn>),
-    /// Bytes wait in this connection.
-    Flush(ConnId),
-    /// Flush and close it.
-    Close(ConnId),
-    /// The script has decided whether it may be written to.
-    Release(ConnId, bool),
-}
 
 /// The address of a reactor. It outlives the reactor: a worker's is refilled when
 /// the next port is taken.
-pub struct Mailbox {
+pub struct Mailbox<C, E> {
     /// Shown as the thread of a connection.
     pub name: String,
     /// Connections it owns, or that are on their way to it.
     pub load: AtomicUsize,
-    waker: Waker,
+    waker: Waker<E>,
     /// `None` while no reactor reads it.
-    commands: OrderedMutex<Option<Vec<Command>>>,
+    commands: OrderedMutex<Option<Vec<C>>>,
     open: AtomicBool,
 }
 
-impl Mailbox {
+impl<C, E: Event> Mailbox<C, E> {
     /// Closed until a reactor opens it.
-    pub fn new(name: String) -> io::Result<Self> {
-        Ok(Self {
+    pub fn new(name: String, event: E) -> Self {
+        Self {
             name,
             load: AtomicUsize::new(0),
-            waker: Waker::new()?,
+            waker: Waker::new(event),
             commands: OrderedMutex::new(rank::MAILBOX, None),
             open: AtomicBool::new(false),
-        })
+        }
     }
 
     /// Takes commands from now on; false if another reactor reads it already.
@@ -101,7 +42,7 @@ impl Mailbox {
     }
 
     /// Takes no more commands; those that still wait are given back.
-    pub fn shut(&self) -> Vec<Command> {
+    pub fn shut(&self) -> Vec<C> {
         self.open.store(false, Ordering::Release);
         self.commands.lock().take().unwrap_or_default()
     }
@@ -112,7 +53,7 @@ impl Mailbox {
     }
 
     /// Leaves a command; gives it back if nobody reads here.
-    pub fn post(&self, command: Command) -> Result<(), Command> {
+    pub fn post(&self, command: C) -> Result<(), C> {
         {
             let mut commands = self.commands.lock();
             let Some(commands) = commands.as_mut() else {
@@ -125,7 +66,7 @@ impl Mailbox {
     }
 
     /// All commands that wait.
-    pub fn take(&self) -> Vec<Command> {
+    pub fn take(&self) -> Vec<C> {
         self.commands
             .lock()
             .as_mut()
@@ -134,7 +75,7 @@ impl Mailbox {
     }
 
     /// Wakes the reactor.
-    pub const fn waker(&self) -> &Waker {
+    pub const fn waker(&self) -> &Waker<E> {
         &self.waker
     }
 }

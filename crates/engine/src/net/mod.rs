@@ -13,18 +13,22 @@
 
 mod accept;
 mod bind;
+mod command;
 mod conn;
 mod icmp;
+mod lead;
 mod mailbox;
 mod pktinfo;
 mod reactor;
 mod send;
 mod service;
 mod shared;
+mod sleep;
 mod stream;
 pub(crate) mod sys;
 mod table;
 pub mod threads;
+pub(crate) mod wake;
 mod worker;
 
 use std::fmt;
@@ -38,11 +42,11 @@ use bytes::Bytes;
 use sipwright_sip::tx::TxId;
 use sipwright_sip::types::{ConnId, Flow, Proto, SendOptions, SocketId, SocketInfo};
 
-use self::mailbox::Command;
+use self::command::Command;
 pub use self::pktinfo::source_for;
 pub use self::send::SendError;
 use self::shared::{Phase, Shared};
-pub use self::sys::monotonic_ms;
+pub use self::sys::{monotonic_ms, process_generation};
 use self::table::ConnHandle;
 pub use self::table::TlsInfo;
 pub use self::worker::{WaitResult, WorkerPort};

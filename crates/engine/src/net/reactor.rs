@@ -15,11 +15,12 @@ use sipwright_sip::types::{ConnId, Flow, Millis, Proto};
 
 use super::NetError;
 use super::accept::Pause;
+use super::command::Command;
 use super::conn::{Conn, Cx, Fate};
 use super::icmp;
-use super::mailbox::{Command, Mailbox};
+use super::mailbox::Mailbox;
 use super::shared::{HandshakeSlot, Shared, Sockets};
-use super::sys::{self, Epoll, Event, RecvBatch};
+use super::sys::{self, Epoll, Event, EventFd, RecvBatch};
 use super::table::ConnHandle;
 use crate::sync::assert_no_lock_held;
 
@@ -31,7 +32,7 @@ const READ_BUFFER: usize = 65_536;
 pub enum Token {
     /// The mailbox.
     Wake,
-    /// Jobs have been waiting for a while; see [`Nudge`](super::shared::Nudge).
+    /// Jobs have been waiting for a while; see [`Nudge`](super::lead::Nudge).
     Nudge,
     /// A listener, by `SocketId`.
     Listener(usize),
@@ -122,7 +123,7 @@ impl Reactor {
         })
     }
 
-    fn mailbox(&self) -> &Mailbox {
+    fn mailbox(&self) -> &Mailbox<Command, EventFd> {
         &self.cx.shared.mailboxes[self.cx.index]
     }
 
@@ -191,7 +192,6 @@ impl Reactor {
                     self.run_commands();
                 }
                 Token::Nudge => {
-                    woken = true;
                     self.cx.shared.nudge.came();
                     self.nudged = true;
                 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use sipwright_sip::types::{Flow, Proto, SendOptions};
 
-use super::mailbox::Command;
+use super::command::Command;
 use super::shared::Phase;
 use super::table::{ConnHandle, ConnState, Found, Hop, NewConn, OutItem, PushError, Refused};
 use super::{How, Net, TxTag, icmp, monotonic_ms, pktinfo};

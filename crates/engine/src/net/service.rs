@@ -52,7 +52,9 @@ fn run(mut reactor: Reactor, mut relief: Option<Relief>) {
         let turn = AssertUnwindSafe(|| {
             let timeout = relief.as_mut().and_then(|r| r.watch(&mut reactor));
             reactor.poll(timeout);
+            threads::works(reactor.cx.now);
             reactor.process();
+            threads::rests();
         });
         if catch_unwind(turn).is_err() {
             // The panic hook has said what and where; other connections go on.

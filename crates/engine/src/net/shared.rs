@@ -3,13 +3,15 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering, fence};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 
 use sipwright_sip::types::{Proto, SocketId, SocketInfo};
 
+use super::command::Command;
+use super::lead::{Lead, Nudge};
 use super::mailbox::Mailbox;
-use super::sys::{self, TimerFd};
+use super::sleep::Sleepers;
+use super::sys::{self, EventFd, TimerFd};
 use super::table::ConnTable;
 use super::{NetError, Sink};
 use crate::config::{EngineConfig, TlsMode};
@@ -87,150 +89,6 @@ impl Presence {
     }
 }
 
-/// How long jobs may wait for the worker that read them before another is called.
-pub const STUCK_AFTER_US: u64 = 1_000;
-/// The same while no worker has been stuck for [`EXACT_FOR_US`].
-const LAZY_US: u64 = 10_000;
-/// How long the timer is exact after a worker was stuck.
-const EXACT_FOR_US: u64 = 10_000_000;
-
-/// Calls another worker for jobs that wait too long, because the one that read them is
-/// stuck in its script.
-///
-/// Setting a timer and setting it back for every batch costs more than the
-/// rest of the batch's system calls where the hardware's timer is behind a
-/// hypervisor. While scripts come back at once the timer is therefore left
-/// to run out, every [`LAZY_US`] at most; whoever it wakes looks whether anybody is
-/// stuck. Once somebody was, it is exact for a while.
-pub struct Nudge {
-    timer: TimerFd,
-    set: AtomicBool,
-    exact_until_us: AtomicU64,
-}
-
-impl Nudge {
-    fn new() -> io::Result<Self> {
-        Ok(Self {
-            timer: TimerFd::new()?,
-            set: AtomicBool::new(false),
-            exact_until_us: AtomicU64::new(0),
-        })
-    }
-
-    /// For epoll.
-    pub const fn timer(&self) -> &TimerFd {
-        &self.timer
-    }
-
-    /// Some worker is woken in a while unless called off.
-    pub fn call(&self, now_us: u64) {
-        if !self.set.swap(true, Ordering::SeqCst) {
-            let exact = self.is_exact(now_us);
-            let after = if exact { STUCK_AFTER_US } else { LAZY_US };
-            self.timer.set(Duration::from_micros(after));
-        }
-    }
-
-    /// No job waits any more.
-    pub fn call_off(&self, now_us: u64) {
-        if self.is_exact(now_us) && self.set.swap(false, Ordering::SeqCst) {
-            self.timer.set(Duration::ZERO);
-        }
-    }
-
-    /// The timer ran out.
-    pub fn came(&self) {
-        self.set.store(false, Ordering::SeqCst);
-        self.timer.set(Duration::ZERO);
-    }
-
-    /// It came too early: some worker is woken after this time.
-    pub fn put_off(&self, after_us: u64) {
-        self.set.store(true, Ordering::SeqCst);
-        self.timer.set(Duration::from_micros(after_us.max(1)));
-    }
-
-    /// A worker was stuck.
-    pub fn be_exact(&self, now_us: u64) {
-        self.exact_until_us
-            .store(now_us + EXACT_FOR_US, Ordering::Relaxed);
-    }
-
-    fn is_exact(&self, now_us: u64) -> bool {
-        now_us < self.exact_until_us.load(Ordering::Relaxed)
-    }
-}
-
-/// Which worker reads the UDP sockets. It keeps that part while it runs the script, since
-/// it mostly comes back at once; two that read would only pass the GIL to and fro. If
-/// it stays away the nudge calls another one, which takes the part over.
-#[derive(Default)]
-pub struct Lead {
-    /// Index of the worker plus one; 0 for none.
-    holder: AtomicUsize,
-    /// Since when it is away, in microseconds; 0 while it is not.
-    away_since_us: AtomicU64,
-}
-
-/// What the worker that the nudge woke finds.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Found {
-    /// The holder waits for messages, as it should.
-    Present,
-    /// It has been in the script for these microseconds, which is not yet long.
-    Away(u64),
-    /// It is stuck; its part has been taken over.
-    Stuck,
-}
-
-impl Lead {
-    /// Whether worker `index` has the part; it gets it when it is free.
-    pub fn holds(&self, index: usize) -> bool {
-        let mine = index + 1;
-        let free = self
-            .holder
-            .compare_exchange(0, mine, Ordering::SeqCst, Ordering::SeqCst);
-        free.is_ok() || free == Err(mine)
-    }
-
-    /// The holder leaves for the script.
-    pub fn leave(&self, now_us: u64) {
-        self.away_since_us.store(now_us.max(1), Ordering::SeqCst);
-    }
-
-    /// The holder is back.
-    pub fn back(&self) {
-        self.away_since_us.store(0, Ordering::SeqCst);
-    }
-
-    /// Gives worker `index` the part of a holder that stays away.
-    pub fn look_after(&self, index: usize, now_us: u64) -> Found {
-        let since = self.away_since_us.load(Ordering::SeqCst);
-        if since == 0 {
-            return Found::Present;
-        }
-        let away = now_us.saturating_sub(since);
-        if away < STUCK_AFTER_US {
-            return Found::Away(away);
-        }
-        let same =
-            self.away_since_us
-                .compare_exchange(since, 0, Ordering::SeqCst, Ordering::SeqCst);
-        if same.is_err() {
-            return Found::Present;
-        }
-        self.holder.store(index + 1, Ordering::SeqCst);
-        Found::Stuck
-    }
-
-    /// Worker `index` will not wait again.
-    pub fn release(&self, index: usize) {
-        let _ = self
-            .holder
-            .compare_exchange(index + 1, 0, Ordering::SeqCst, Ordering::SeqCst);
-    }
-}
-
 /// One instance for each [`super::Net`].
 pub struct Shared {
     /// Limits, timeouts and the rest.
@@ -242,11 +100,11 @@ pub struct Shared {
     /// Certificates and keys.
     pub tls: TlsStore,
     /// Network threads first, then workers.
-    pub mailboxes: Vec<Mailbox>,
+    pub mailboxes: Vec<Mailbox<Command, EventFd>>,
     /// How many of them are network threads.
     pub net_threads: usize,
-    /// Whether worker `i` sleeps and may be woken for a job.
-    pub asleep: Vec<AtomicBool>,
+    /// Which workers sleep and may be woken for a job.
+    pub sleepers: Sleepers,
     /// Who waits.
     pub presence: Presence,
     /// TLS handshakes of incoming connections in progress.
@@ -259,9 +117,8 @@ pub struct Shared {
     sink: OrderedMutex<Option<Arc<dyn Sink>>>,
     phase: AtomicU8,
     generation: u32,
-    next_wake: AtomicUsize,
     /// Calls a worker for jobs that wait too long.
-    pub nudge: Nudge,
+    pub nudge: Nudge<TimerFd>,
     /// Who reads UDP.
     pub lead: Lead,
 }
@@ -280,7 +137,9 @@ impl Shared {
         let role = if does_tls(cfg) { "sw-tls" } else { "sw-net" };
         let names = (0..net_threads).map(|i| format!("{role}-{i}"));
         let names = names.chain((0..workers).map(|i| format!("worker-{i}")));
-        let mailboxes: Result<Vec<_>, _> = names.map(Mailbox::new).collect();
+        let mailboxes: io::Result<Vec<_>> = names
+            .map(|name| Ok(Mailbox::new(name, EventFd::new()?)))
+            .collect();
         let limits = &cfg.limits;
         Ok(Self {
             cfg: cfg.clone(),
@@ -289,7 +148,7 @@ impl Shared {
             tls,
             mailboxes: mailboxes.map_err(|e| NetError::new(format!("eventfd: {e}")))?,
             net_threads,
-            asleep: (0..workers).map(|_| AtomicBool::new(false)).collect(),
+            sleepers: Sleepers::new(workers),
             presence: Presence::default(),
             handshakes: AtomicUsize::new(0),
             tls_failures: FailureLog::default(),
@@ -298,8 +157,7 @@ impl Shared {
             sink: OrderedMutex::new(rank::LIFECYCLE, Some(sink)),
             phase: AtomicU8::new(Phase::Bound as u8),
             generation: sys::process_generation(),
-            next_wake: AtomicUsize::new(0),
-            nudge: Nudge::new().map_err(|e| NetError::new(format!("timerfd: {e}")))?,
+            nudge: Nudge::new(TimerFd::new().map_err(|e| NetError::new(format!("timerfd: {e}")))?),
             lead: Lead::default(),
         })
     }
@@ -450,20 +308,8 @@ impl Shared {
 
     /// Wakes one sleeping worker; false if none sleeps.
     pub fn wake_worker(&self) -> bool {
-        // Pairs with the fence in WorkerPort::wait: either we see it asleep, or it
-        // sees the job that we were called for.
-        fence(Ordering::SeqCst);
-        let count = self.asleep.len();
-        let first = self.next_wake.fetch_add(1, Ordering::Relaxed);
-        for offset in 0..count {
-            let index = first.wrapping_add(offset) % count;
-            let asleep = &self.asleep[index];
-            if asleep.load(Ordering::SeqCst) && asleep.swap(false, Ordering::SeqCst) {
-                self.mailboxes[self.net_threads + index].waker().wake();
-                return true;
-            }
-        }
-        false
+        self.sleepers
+            .wake_one(|worker| self.mailboxes[self.net_threads + worker].waker().wake())
     }
 
     /// Wakes every reactor.

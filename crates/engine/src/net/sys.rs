@@ -141,9 +141,11 @@ impl EventFd {
         // SAFETY: no pointers.
         own(unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) }).map(Self)
     }
+}
 
-    /// Signals; cannot block, and a full counter is as good as a signal.
-    pub fn signal(&self) {
+impl super::wake::Event for EventFd {
+    /// Cannot block, and a full counter is as good as a signal.
+    fn signal(&self) {
         let one = 1_u64;
         // SAFETY: eight bytes are read from a live u64.
         unsafe {
@@ -155,8 +157,7 @@ impl EventFd {
         };
     }
 
-    /// Takes the signal, if there is one.
-    pub fn clear(&self) {
+    fn clear(&self) {
         let mut count = 0_u64;
         // SAFETY: eight bytes are written into a live u64.
         unsafe {
@@ -185,9 +186,10 @@ impl TimerFd {
         // SAFETY: no pointers.
         own(unsafe { libc::timerfd_create(libc::CLOCK_MONOTONIC, flags) }).map(Self)
     }
+}
 
-    /// Fires after `after`; zero sets it back, also when it has fired already.
-    pub fn set(&self, after: Duration) {
+impl super::lead::Alarm for TimerFd {
+    fn set(&self, after: Duration) {
         // SAFETY: all-zero is a valid itimerspec, it is plain numbers.
         let mut spec: libc::itimerspec = unsafe { mem::zeroed() };
         spec.it_value.tv_sec = after.as_secs() as libc::time_t;
@@ -514,6 +516,13 @@ pub fn process_generation() -> u32 {
         unsafe { libc::pthread_atfork(None, None, Some(after_fork_in_child)) };
     });
     FORKS.load(Ordering::SeqCst)
+}
+
+/// Writes to standard error without the lock that std has around it, which a thread
+/// that does not exist after a fork may hold. What does not fit is lost.
+pub fn write_stderr(bytes: &[u8]) {
+    // SAFETY: so many bytes are read from a live slice.
+    unsafe { libc::write(libc::STDERR_FILENO, bytes.as_ptr().cast(), bytes.len()) };
 }
 
 /// Kernel id and pthread id of the calling thread.

@@ -1,7 +1,12 @@
 //! The engine's own threads, as `sipwright doctor` lists them.
 
+use std::cell::OnceCell;
 use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::{Builder, JoinHandle};
+
+use sipwright_sip::types::Millis;
 
 use super::sys;
 use crate::sync::{OrderedMutex, rank};
@@ -46,7 +51,58 @@ pub struct ThreadInfo {
     pub tid: i32,
     /// pthread id, as Python's `threading.get_ident()` would give it.
     pub pthread: u64,
+    pulse: Arc<Pulse>,
     generation: u32,
+}
+
+impl ThreadInfo {
+    /// How often it has begun to work after a wait.
+    #[must_use]
+    pub fn turns(&self) -> u64 {
+        self.pulse.turns.load(Ordering::Relaxed)
+    }
+
+    /// Milliseconds since it last began to work, 0 while it waits.
+    #[must_use]
+    pub fn busy_ms(&self) -> Millis {
+        match self.pulse.since.load(Ordering::Relaxed) {
+            0 => 0,
+            since => sys::monotonic_ms().saturating_sub(since),
+        }
+    }
+}
+
+/// Shows that a thread makes progress; the thread itself writes it, others read.
+#[derive(Debug, Default)]
+struct Pulse {
+    turns: AtomicU64,
+    /// 0 while it waits.
+    since: AtomicU64,
+}
+
+thread_local! {
+    static PULSE: OnceCell<Arc<Pulse>> = const { OnceCell::new() };
+}
+
+/// An engine thread has something to do since `now`; nothing for other threads.
+pub fn works(now: Millis) {
+    PULSE.with(|pulse| {
+        if let Some(pulse) = pulse.get() {
+            // The only writer: no read-modify-write is needed.
+            let turns = pulse.turns.load(Ordering::Relaxed);
+            pulse.turns.store(turns + 1, Ordering::Relaxed);
+            pulse.since.store(now, Ordering::Relaxed);
+        }
+    });
+}
+
+/// It is done, and waits.
+pub fn rests() {
+    PULSE.with(|pulse| {
+        if let Some(pulse) = pulse.get() {
+            pulse.since.store(0, Ordering::Relaxed);
+        }
+    });
 }
 
 static THREADS: OrderedMutex<Vec<ThreadInfo>> = OrderedMutex::new(rank::THREADS, Vec::new());
@@ -87,11 +143,14 @@ impl Listed {
     fn new(name: String, kind: ThreadKind) -> Self {
         let (tid, pthread) = sys::thread_ids();
         let generation = sys::process_generation();
+        let pulse = Arc::<Pulse>::default();
+        PULSE.with(|own| own.set(Arc::clone(&pulse))).ok();
         THREADS.lock().push(ThreadInfo {
             name,
             kind,
             tid,
             pthread,
+            pulse,
             generation,
         });
         Self(tid)
@@ -113,6 +172,7 @@ mod tests {
         let (started, wait_started) = std::sync::mpsc::channel();
         let (end, wait_end) = std::sync::mpsc::channel::<()>();
         let thread = spawn("sw-test", ThreadKind::Other, move || {
+            works(sys::monotonic_ms());
             started.send(sys::thread_ids()).unwrap();
             let _ = wait_end.recv();
         })
@@ -120,6 +180,11 @@ mod tests {
         let (tid, pthread) = wait_started.recv().unwrap();
         let found = list().into_iter().find(|t| t.tid == tid).unwrap();
         assert_eq!((found.name.as_str(), found.pthread), ("sw-test", pthread));
+        // It is in one turn for as long as it is held up here.
+        assert_eq!(found.turns(), 1);
+        while found.busy_ms() < 5 {
+            std::thread::yield_now();
+        }
         drop(end);
         thread.join().unwrap();
         assert!(list().iter().all(|t| t.tid != tid));

@@ -1,11 +1,11 @@
 //! A script worker's share of the sockets.
 
 use std::sync::Arc;
-use std::sync::atomic::{Ordering, fence};
 use std::time::Duration;
 
+use super::lead::{Found, STUCK_AFTER_US};
 use super::reactor::Reactor;
-use super::shared::{Found, STUCK_AFTER_US, Shared};
+use super::shared::Shared;
 use super::{NetError, sys};
 
 /// Why [`WorkerPort::wait`] returned.
@@ -28,15 +28,17 @@ pub struct WorkerPort {
     index: usize,
     /// `None` once stopped.
     reactor: Option<Reactor>,
-    /// Whether it watches the UDP sockets; see [`Lead`](super::shared::Lead).
+    /// Whether the UDP sockets are its part; see [`Lead`](super::lead::Lead).
     leads: bool,
+    /// Whether it watches them.
+    watches: bool,
     /// Whether the jobs that wait are another worker's for now.
     stands_back: bool,
 }
 
 impl WorkerPort {
     pub(super) fn new(shared: &Arc<Shared>, index: usize) -> Result<Self, NetError> {
-        if index >= shared.asleep.len() {
+        if index >= shared.sleepers.len() {
             return Err(NetError::new(format!("there is no worker {index}")));
         }
         let mut reactor = Reactor::new(shared, shared.net_threads + index)?;
@@ -46,6 +48,7 @@ impl WorkerPort {
             index,
             reactor: Some(reactor),
             leads: false,
+            watches: false,
             stands_back: false,
         })
     }
@@ -67,44 +70,50 @@ impl WorkerPort {
             return stopped;
         };
         let shared = &self.shared;
-        let leads = shared.lead.holds(self.index);
-        if leads != self.leads {
-            reactor.watch_udp(leads, false);
-            self.leads = leads;
+        self.leads = shared.lead.back(self.index);
+        if self.leads != self.watches {
+            reactor.watch_udp(self.leads, false);
+            self.watches = self.leads;
         }
-        if leads {
-            shared.lead.back();
+        if self.leads {
             shared.nudge.call_off(sys::monotonic_us());
         }
         let _present = Present::enter(shared);
-        let asleep = &shared.asleep[self.index];
-        asleep.store(true, Ordering::SeqCst);
-        // Pairs with the fence in Shared::wake_worker.
-        fence(Ordering::SeqCst);
-        let jobs = !std::mem::take(&mut self.stands_back) && reactor.cx.sink.jobs_pending();
-        let timeout = if jobs {
-            Some(0)
-        } else {
-            timeout.map(sys::ceil_ms)
-        };
-        reactor.poll(timeout);
-        asleep.store(false, Ordering::SeqCst);
+        let stands_back = std::mem::take(&mut self.stands_back);
+        let jobs = shared.sleepers.sleep(self.index, || {
+            let jobs = !stands_back && reactor.cx.sink.jobs_pending();
+            reactor.poll(if jobs {
+                Some(0)
+            } else {
+                timeout.map(sys::ceil_ms)
+            });
+            jobs
+        });
         let woken = reactor.process() | jobs;
         let messages = reactor.cx.messages;
-        if std::mem::take(&mut reactor.nudged) {
-            self.stands_back = answer_nudge(shared, self.index) && !woken && messages == 0;
+        let nudged = std::mem::take(&mut reactor.nudged);
+        let pending = reactor.cx.sink.jobs_pending();
+        if nudged {
+            let found = answer_nudge(shared, self.index);
+            self.leads |= found == Found::Stuck;
+            self.stands_back = matches!(found, Found::Away(_)) && !woken && messages == 0;
         }
-        if self.leads && (woken || messages > 0) {
-            let now_us = sys::monotonic_us();
-            shared.lead.leave(now_us);
-            shared.nudge.call(now_us);
+        if pending || messages > 0 {
+            leave(shared, self.index, &mut self.leads);
         }
         WaitResult {
             messages,
             woken,
-            stopped: !shared.alive(),
+            stopped: !self.shared.alive(),
             stand_back: self.stands_back,
         }
+    }
+
+    /// Says that this worker goes to its script now: if it stays there, another one is
+    /// to read UDP. To be called again when a job is taken up, which may have come
+    /// after the wait.
+    pub fn leave(&mut self) {
+        leave(&self.shared, self.index, &mut self.leads);
     }
 
     fn wind_up(&mut self) {
@@ -121,22 +130,27 @@ impl WorkerPort {
     }
 }
 
-/// Looks whether the worker with the lead is stuck; true if it is at work and not stuck yet.
-fn answer_nudge(shared: &Shared, index: usize) -> bool {
-    let now_us = sys::monotonic_us();
-    match shared.lead.look_after(index, now_us) {
-        Found::Present => false,
-        Found::Stuck => {
-            shared.nudge.be_exact(now_us);
-            false
-        }
-        Found::Away(since_us) => {
-            shared
-                .nudge
-                .put_off(STUCK_AFTER_US.saturating_sub(since_us));
-            true
-        }
+fn leave(shared: &Shared, index: usize, leads: &mut bool) {
+    if std::mem::take(leads) {
+        let now_us = sys::monotonic_us();
+        shared.lead.leave(index, now_us);
+        shared.nudge.call(now_us);
     }
+}
+
+/// Looks whether the worker with the lead is stuck. If it is, worker `index` has the
+/// part now, and may go to its script at once without having watched anything.
+fn answer_nudge(shared: &Shared, index: usize) -> Found {
+    let now_us = sys::monotonic_us();
+    let found = shared.lead.look_after(index, now_us);
+    match found {
+        Found::Present => {}
+        Found::Stuck => shared.nudge.be_exact(now_us),
+        Found::Away(since_us) => shared
+            .nudge
+            .put_off(STUCK_AFTER_US.saturating_sub(since_us)),
+    }
+    found
 }
 
 impl Drop for WorkerPort {
