@@ -55,17 +55,17 @@ impl Watch {
         let last = self.looked_at.load(Ordering::Relaxed);
         if now.saturating_sub(last) >= EVERY_MS {
             self.looked_at.store(now, Ordering::Relaxed);
-            found.extend(threads_over_limit(now.saturating_sub(last)));
+            found.extend(threads_over_limit(now, now.saturating_sub(last)));
         }
         found
     }
 }
 
 /// Engine threads that came over the limit within the last `within` milliseconds.
-fn threads_over_limit(within: Millis) -> impl Iterator<Item = Finding> {
+fn threads_over_limit(now: Millis, within: Millis) -> impl Iterator<Item = Finding> {
     let stuck = move |busy: Millis| (TURN_LIMIT_MS..TURN_LIMIT_MS + within).contains(&busy);
     let all = threads::list().into_iter();
-    all.map(|t| (t.busy_ms(), t.name))
+    all.map(move |t| (t.busy_ms(now), t.name))
         .filter(move |(busy, _)| stuck(*busy))
         .map(|(busy, name)| Finding::Thread(name, busy))
 }
@@ -97,12 +97,12 @@ mod tests {
         let (begun, wait_begun) = mpsc::channel();
         let (end, wait_end) = mpsc::channel::<()>();
         let stuck = threads::spawn("sw-stuck", ThreadKind::Other, move || {
-            threads::works(monotonic_ms() - TURN_LIMIT_MS);
+            threads::works(monotonic_ms());
             begun.send(()).unwrap();
             let _ = wait_end.recv();
         });
         wait_begun.recv().unwrap();
-        let found = Watch::default().look(monotonic_ms() + EVERY_MS);
+        let found = Watch::default().look(monotonic_ms() + TURN_LIMIT_MS);
         let names = |f: &Finding| matches!(f, Finding::Thread(name, ms) if name == "sw-stuck" && *ms >= TURN_LIMIT_MS);
         assert!(found.iter().any(names), "{found:?}");
         drop(end);

@@ -155,10 +155,10 @@ impl Engine {
     }
 
     /// Engine threads as `(name, kind, tid, pthread id, turns, busy_ms)`.
-    #[allow(clippy::unused_self)]
     fn threads(&self) -> Vec<(String, &'static str, i32, u64, u64, u64)> {
+        let now = self.inner.core().now();
         let row = |t: ThreadInfo| {
-            let (turns, busy_ms) = (t.turns(), t.busy_ms());
+            let (turns, busy_ms) = (t.turns(), t.busy_ms(now));
             (t.name, t.kind.as_str(), t.tid, t.pthread, turns, busy_ms)
         };
         threads::list().into_iter().map(row).collect()

@@ -62,12 +62,12 @@ impl ThreadInfo {
         self.pulse.turns.load(Ordering::Relaxed)
     }
 
-    /// Milliseconds since it last began to work, 0 while it waits.
+    /// Milliseconds from when it last began to work until `now`, 0 while it waits.
     #[must_use]
-    pub fn busy_ms(&self) -> Millis {
+    pub fn busy_ms(&self, now: Millis) -> Millis {
         match self.pulse.since.load(Ordering::Relaxed) {
             0 => 0,
-            since => sys::monotonic_ms().saturating_sub(since),
+            since => now.saturating_sub(since),
         }
     }
 }
@@ -172,7 +172,7 @@ mod tests {
         let (started, wait_started) = std::sync::mpsc::channel();
         let (end, wait_end) = std::sync::mpsc::channel::<()>();
         let thread = spawn("sw-test", ThreadKind::Other, move || {
-            works(sys::monotonic_ms());
+            works(1_000);
             started.send(sys::thread_ids()).unwrap();
             let _ = wait_end.recv();
         })
@@ -181,10 +181,7 @@ mod tests {
         let found = list().into_iter().find(|t| t.tid == tid).unwrap();
         assert_eq!((found.name.as_str(), found.pthread), ("sw-test", pthread));
         // It is in one turn for as long as it is held up here.
-        assert_eq!(found.turns(), 1);
-        while found.busy_ms() < 5 {
-            std::thread::yield_now();
-        }
+        assert_eq!((found.turns(), found.busy_ms(1_250)), (1, 250));
         drop(end);
         thread.join().unwrap();
         assert!(list().iter().all(|t| t.tid != tid));
