@@ -103,7 +103,7 @@ impl WorkerPort {
         }
         WaitResult {
             messages,
-            woken,
+            woken: woken | nudged,
             stopped: !self.shared.alive(),
             stand_back: self.stands_back,
         }
