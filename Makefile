@@ -18,10 +18,11 @@ export PYTHONDONTWRITEBYTECODE := 1
 SCRIPT ?=
 ARGS ?=
 PYTEST ?=
-SOAK_SECONDS ?= 600
+SOAK_SECONDS ?= 1800
+SOAK_STARTS ?= 200
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test test-fast test-rust lint format bench soak docs lock clean check-cargo check-python
+.PHONY: help build run test test-fast test-rust lint format bench soak interference docs lock clean check-cargo check-python
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r name text; do \
@@ -61,8 +62,11 @@ format: $(DEPENDENCIES) check-cargo ## Format Python and Rust
 bench: $(ENGINE) $(LOAD_CLIENT) ## Measure against Debian's Kamailio (QUICK=1: a short form); writes bench/results/
 	PYTHONPATH=bench:tests $(BIN)/python -m load --client $(LOAD_CLIENT) $(if $(QUICK),--quick) $(ARGS)
 
-soak: $(ENGINE) ## Load, stop and start for SOAK_SECONDS (600)
-	SOAK_SECONDS=$(SOAK_SECONDS) $(BIN)/python -m pytest tests/soak --timeout $$(( $(SOAK_SECONDS) + 120 )) $(PYTEST)
+soak: $(ENGINE) ## Load, stop and start for SOAK_SECONDS (1800: ten minutes in each TLS mode) and SOAK_STARTS (200)
+	SOAK_SECONDS=$(SOAK_SECONDS) SOAK_STARTS=$(SOAK_STARTS) $(BIN)/python -m pytest tests/soak tests/shutdown $(PYTEST)
+
+interference: $(ENGINE) ## Measure what a script that blocks does to TLS and other calls, and the other way round
+	PYTHONPATH=bench:tests $(BIN)/python -m load.interference $(ARGS)
 
 docs: check-cargo $(DEPENDENCIES) ## Build the crates' API pages and check the guides in docs/
 	cargo doc --locked --workspace --no-deps
