@@ -16,6 +16,7 @@ use crate::core::{Core, Job, Outputs, SHARDS};
 use crate::dns::{Located, Target};
 use crate::log::{self, level};
 use crate::net::TxTag;
+use crate::onsend::{Upstream, is_failing};
 use crate::reply::Reply;
 use crate::route::{self, NextHop, RouteError};
 
@@ -107,17 +108,24 @@ impl Core {
             ClientMatch::Deliver { tx, branch } => Some((tx, branch)),
             ClientMatch::None => None,
         };
-        let scripted = self.has_reply_route() || hooked;
+        // A 100 goes nowhere, so that no onsend route would run for it.
+        let relayed = target.is_none() || msg.status() > 100;
+        let scripted = self.has_reply_route() || hooked || (relayed && self.has_onsend_route());
         match target {
             // The transaction bounds these: few responses for each branch.
             Some(_) if scripted => self.queue_event(Job::Reply { msg, flow, target }),
-            Some(tag) => self.deliver(tag, &msg, build::forward_response(&msg, &Edits::new())),
+            Some(tag) => {
+                let bytes = build::forward_response(&msg, &Edits::new());
+                self.deliver(tag, &msg, &flow, bytes);
+            }
             None if scripted => {
                 if self.queue_job(Job::Reply { msg, flow, target }).is_err() {
                     self.counters().overload_dropped.inc();
                 }
             }
-            None => self.forward_stray(&self.context(msg, flow)),
+            None => {
+                self.forward_stray(&self.context(msg, flow));
+            }
         }
     }
 
@@ -138,9 +146,18 @@ impl Core {
         (found, hooked)
     }
 
-    /// Passes a response that its routes are done with to its transaction.
-    pub(crate) fn deliver(&self, (tx, branch): TxTag, msg: &Message, bytes: Vec<u8>) {
+    /// Passes a response that its routes are done with to its transaction, and tells what
+    /// went upstream because of it.
+    pub(crate) fn deliver(
+        &self,
+        (tx, branch): TxTag,
+        msg: &Arc<Message>,
+        flow: &Flow,
+        bytes: Vec<u8>,
+    ) -> Option<Upstream> {
+        let wanted = self.has_onsend_route();
         self.transact(tx, |shard, now, out| {
+            let open = wanted && shard.get(tx).is_some_and(|t| t.final_code() == 0);
             // What answers a request of our own stays whole: its only Via is ours.
             let local = shard.get(tx).is_some_and(Transaction::is_local);
             let bytes = if local {
@@ -149,12 +166,18 @@ impl Core {
                 bytes.into()
             };
             shard.deliver(now, tx, branch, msg.status(), bytes, out);
-        });
+            let t = shard.get_mut(tx).filter(|_| open)?;
+            if is_failing(out) {
+                t.data.failed_by = Some(Box::new((Arc::clone(msg), *flow)));
+            }
+            Upstream::of(out, t, branch)
+        })
     }
 
     /// Forwards a response without a transaction by its next Via
-    /// (RFC 3261 section 16.7, last paragraphs; section 18.1.2).
-    pub(crate) fn forward_stray(&self, ctx: &Context) {
+    /// (RFC 3261 section 16.7, last paragraphs; section 18.1.2). Gives the way it went,
+    /// if that is known at once.
+    pub(crate) fn forward_stray(&self, ctx: &Context) -> Option<Flow> {
         self.counters().stray_responses.inc();
         let msg = &ctx.msg;
         let via = msg.via();
@@ -167,16 +190,19 @@ impl Core {
                 level::DBG,
                 "dropped a response whose top Via is not ours or that has no other",
             );
-            return;
+            return None;
         };
         match route::response_hop(&target) {
             Ok(hop) => self.send_stray(ctx, &hop),
-            Err(error) => Self::complain_of_stray(&error),
+            Err(error) => {
+                Self::complain_of_stray(&error);
+                None
+            }
         }
     }
 
     /// Sends a response to a host of its Via, once that is known: nobody waits for it.
-    fn send_stray(&self, ctx: &Context, hop: &NextHop) {
+    fn send_stray(&self, ctx: &Context, hop: &NextHop) -> Option<Flow> {
         let bytes: Bytes = forward::build_reply(ctx).into();
         let (env, received) = (Arc::clone(&ctx.env), ctx.flow.socket);
         if let Some(place) = hop.numeric() {
@@ -188,25 +214,40 @@ impl Core {
                 (Some(core), Ok(places)) => core.send_to_first(&env, &places, received, &bytes),
                 (Some(_), Err(why)) => {
                     Self::complain_of_stray(&RouteError::no_target(&host, why));
+                    None
                 }
-                (None, _) => {}
+                (None, _) => None,
             }
         };
         match self.dns.locate(&hop.wanted(), self.dns_policy(), None) {
             Ok(found) => act(found),
-            Err(search) => self.dns.then(search, act),
+            Err(search) => {
+                self.dns.then(search, move |found| {
+                    act(found);
+                });
+                None
+            }
         }
     }
 
     /// Sends a response to the first place that takes it (RFC 3263 section 5).
-    fn send_to_first(&self, env: &Env, places: &[Target], received: SocketId, bytes: &Bytes) {
+    fn send_to_first(
+        &self,
+        env: &Env,
+        places: &[Target],
+        received: SocketId,
+        bytes: &Bytes,
+    ) -> Option<Flow> {
         for place in places {
             match route::response_flow(env, place, received) {
-                Ok(flow) if self.net().send(&flow, bytes.clone(), None).is_ok() => return,
+                Ok(flow) if self.net().send(&flow, bytes.clone(), None).is_ok() => {
+                    return Some(flow);
+                }
                 Ok(_) => self.counters().send_errors.inc(),
                 Err(error) => Self::complain_of_stray(&error),
             }
         }
+        None
     }
 
     fn complain_of_stray(error: &RouteError) {

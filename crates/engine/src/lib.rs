@@ -9,6 +9,7 @@ pub mod dns;
 pub mod engine;
 pub mod log;
 pub mod net;
+mod onsend;
 pub mod pending;
 pub mod queue;
 pub mod reply;

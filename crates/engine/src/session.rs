@@ -16,6 +16,7 @@ use sipwright_sip::types::{Flow, Millis, Proto};
 use crate::core::{Core, Job, Outputs};
 use crate::log::{self, level};
 use crate::net::TxTag;
+use crate::onsend::{Upstream, is_failing};
 use crate::pending::PendingKey;
 use crate::reply::Reply;
 use crate::tm::{TxState, show_failure, show_reply};
@@ -242,10 +243,10 @@ impl Core {
                 }
                 match self.enter_tm_reply(&mut cur) {
                     true => Some(cur),
-                    false => {
-                        self.end_reply(cur);
-                        None
-                    }
+                    false => match self.end_reply(cur) {
+                        Next::Again(cur) => Some(*cur),
+                        Next::Done => None,
+                    },
                 }
             }
             Job::Failure {
@@ -424,13 +425,25 @@ impl Core {
         if cur.suspended {
             self.park(cur);
         }
-        if let Some(tx) = tx {
-            self.transact(tx, |shard, now, out| done(shard, now, tx, out));
-        }
-        Next::Done
+        let Some(tx) = tx else { return Next::Done };
+        let relayed = self.transact(tx, |shard, now, out| {
+            done(shard, now, tx, out);
+            let t = shard.get_mut(tx)?;
+            let by = t.data.failed_by.take()?;
+            if is_failing(out) {
+                t.data.failed_by = Some(by);
+                return None;
+            }
+            Some((by, Upstream::of(out, t, 0)?))
+        });
+        relayed.map_or(Next::Done, |(by, way)| self.onsend_after_failure(by, way))
     }
 
     fn finish_reply(&self, mut cur: Current) -> Next {
+        if cur.callback == Callback::OnsendRoute {
+            self.save_data(&mut cur);
+            return Next::Done;
+        }
         if cur.callback == Callback::ReplyRoute {
             if cur.ctx.drop {
                 self.drop_reply(&cur);
@@ -442,10 +455,10 @@ impl Core {
         } else {
             self.save_data(&mut cur);
             if cur.suspended {
-                if let Some(cur) = self.park(cur) {
-                    self.end_reply(cur);
-                }
-                return Next::Done;
+                return match self.park(cur) {
+                    Some(cur) => self.end_reply(cur),
+                    None => Next::Done,
+                };
             }
             // Only a provisional response can be dropped here; a final one ends the branch.
             if cur.ctx.drop && cur.ctx.msg.status() < 200 {
@@ -453,18 +466,20 @@ impl Core {
                 return Next::Done;
             }
         }
-        self.end_reply(cur);
-        Next::Done
+        self.end_reply(cur)
     }
 
-    pub(crate) fn end_reply(&self, cur: Current) {
+    /// Forwards a response that its routes are done with; its onsend route may follow.
+    pub(crate) fn end_reply(&self, cur: Current) -> Next {
         let Kind::Reply { target } = cur.kind else {
-            return;
+            return Next::Done;
         };
-        match target {
-            Some(tag) => self.deliver(tag, &cur.ctx.msg, forward::build_reply(&cur.ctx)),
-            None => self.forward_stray(&cur.ctx),
-        }
+        let ctx = &cur.ctx;
+        let way = match target {
+            Some(tag) => self.deliver(tag, &ctx.msg, &ctx.flow, forward::build_reply(ctx)),
+            None => self.forward_stray(ctx).map(Upstream::stray),
+        };
+        self.enter_onsend(cur, way)
     }
 
     /// `set_drop`: the response goes nowhere. The branch of a final one fails

@@ -329,7 +329,7 @@ fn of_responses_and_transactions() {
         &[
             ("$T_branch_idx", "2"),
             ("$T_reply_code", "486"),
-            ("$T_reply_reason", "'Busy'"),
+            ("$T_reply_reason", "'Ringing'"),
             ("$T_reply_last", "180"),
             (
                 "$T_req($ru)",
@@ -343,6 +343,23 @@ fn of_responses_and_transactions() {
             ("$T(branch_index)", "2"),
         ],
     );
+}
+
+// checked against Kamailio 5.6
+#[test]
+fn in_an_onsend_route() {
+    let mut c = ctx(INVITE);
+    c.route = RouteType::Onsend;
+    c.tx = Some(Box::new(TxView {
+        branch_idx: 2,
+        reply_code: 486,
+        ..TxView::default()
+    }));
+    check(&c, &[("$T_branch_idx", "-1"), ("$T_reply_code", "0")]);
+    c.msg = Arc::new(parse(RINGING));
+    check(&c, &[("$T_branch_idx", "2"), ("$T_reply_code", "0")]);
+    c.tx = None;
+    check(&c, &[("$T_branch_idx", "-1"), ("$T_reply_code", "0")]);
 }
 
 #[test]

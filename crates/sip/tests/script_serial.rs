@@ -203,7 +203,13 @@ fn what_makes_the_main_destination_one_again() {
     ))));
     assert!(!used(&|c| ignore(ruri::seturi(c, b"sip:b@example.com"))));
     assert!(!used(&|c| ignore(ruri::setuser(c, b"b"))));
-    assert!(!used(&|c| ignore(ruri::setdsturi(c, b"sip:192.0.2.1"))));
+    assert!(used(&|c| ignore(ruri::setdsturi(c, b"sip:192.0.2.1"))));
+    assert!(used(&|c| ignore(corex::append_branch(c))));
+    assert!(!used(&|c| {
+        ruri::seturi(c, b"sip:b@example.com");
+        corex::append_branch(c);
+    }));
+    assert!(!used(&|c| ignore(sets(c, "$du", "sip:192.0.2.1"))));
     assert!(!used(&|c| ignore(sets(c, "$rd", "example.org"))));
     assert!(!used(&|c| {
         c.new_uri = Some(b"sip:b@10.0.0.1;alias=192.0.2.1~5060~1".to_vec());
@@ -213,12 +219,12 @@ fn what_makes_the_main_destination_one_again() {
 
 // checked against Kamailio 5.6
 #[test]
-fn an_appended_main_destination_is_not_tried_twice() {
+fn an_appended_main_destination_stays_one() {
     let mut c = ctx(INVITE);
     ruri::setdsturi(&mut c, b"sip:192.0.2.1");
     ruri::seturi(&mut c, b"sip:a@example.com");
     assert_eq!(corex::append_branch(&mut c), 1);
-    assert_eq!(destinations(&c), ["sip:a@example.com"]);
+    assert_eq!(destinations(&c), ["sip:a@example.com", "sip:a@example.com"]);
     assert_eq!(corex::append_branch_uri(&mut c, b"sip:b@example.com"), 1);
     ruri::seturi(&mut c, b"sip:c@example.com");
     let all = forward::branches(&c);

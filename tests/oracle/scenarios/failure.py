@@ -314,3 +314,79 @@ async def what_a_failure_route_sees(alice: Peer, bob: Peer, carol: Peer) -> None
     carol.answer(to_carol, 486)
     await carol.expect("ACK")
     await alice.expect(486)
+
+
+REASONS = """
+def ksr_request_route(self, msg):
+    if KSR.is_INVITE():
+        KSR.corex.append_branch_uri("sip:carol@" + at("carol"))
+        KSR.tm.t_on_failure("failed")
+        KSR.tm.t_on_branch_failure("one")
+        KSR.tm.t_on_reply("answer")
+        pv("$T_reply_reason")
+        KSR.tm.t_newtran()
+        pv("$T_reply_code", "$T_reply_reason")
+    note("t_relay", KSR.tm.t_relay())
+
+def answer(self, msg):
+    pv("$T_reply_code", "$T_reply_reason")
+
+def one(self, msg):
+    pv("$T_reply_code", "$T_reply_reason")
+
+def failed(self, msg):
+    pv("$T_reply_code", "$T_reply_reason", "$T_rpl($rr)")
+"""
+
+
+@scenario(REASONS)
+async def reason_of_the_winning_response(alice: Peer, bob: Peer, carol: Peer) -> None:
+    alice.invite(bob)
+    to_bob, to_carol = await bob.expect("INVITE"), await carol.expect("INVITE")
+    bob.answer(to_bob, 180)
+    await alice.expect(180)
+    bob.answer(to_bob, 404)
+    await bob.expect("ACK")
+    carol.answer(to_carol, 486)
+    await carol.expect("ACK")
+    await alice.expect(404)
+
+
+@scenario(REASONS)
+async def reason_of_a_timeout(alice: Peer, bob: Peer, carol: Peer) -> None:
+    """A 408 that nobody sent."""
+    alice.invite(bob)
+    to_bob, to_carol = await bob.expect("INVITE"), await carol.expect("INVITE")
+    carol.answer(to_carol, 180)
+    await alice.expect(180)
+    carol.answer(to_carol, 480)
+    await carol.expect("ACK")
+    bob.answer(to_bob, 100)
+    await alice.expect(408)
+
+
+@scenario(
+    """
+def ksr_request_route(self, msg):
+    if KSR.is_INVITE():
+        KSR.tm.t_on_failure("failed")
+    note("t_relay", KSR.tm.t_relay())
+
+def failed(self, msg):
+    note("branch_replied", KSR.tm.t_branch_replied(), "any", KSR.tm.t_any_replied())
+    pv("$T_reply_reason", "$T_reply_code")
+"""
+)
+async def earlier_responses_of_a_branch(alice: Peer, bob: Peer) -> None:
+    """t_branch_replied does not count the response that ended the branch."""
+    alice.invite(bob)
+    bob.answer(await bob.expect("INVITE"), 486)
+    await bob.expect("ACK")
+    await alice.expect(486)
+    alice.invite(bob)
+    got = await bob.expect("INVITE")
+    bob.answer(got, 180)
+    await alice.expect(180)
+    bob.answer(got, 480)
+    await bob.expect("ACK")
+    await alice.expect(480)

@@ -276,3 +276,78 @@ async def appended_branch_by_the_next_hop(alice: Peer, bob: Peer, carol: Peer) -
     carol.answer(second, 480)
     await carol.expect("ACK")
     await alice.expect(lambda m: (m.status or 0) >= 400)
+
+
+@scenario(TO_TWO)
+async def equals_in_order(alice: Peer, bob: Peer, carol: Peer) -> None:
+    """Of equal failures that of the first branch goes back, whichever came first."""
+    alice.invite(bob)
+    to_bob, to_carol = await bob.expect("INVITE"), await carol.expect("INVITE")
+    bob.answer(to_bob, 486, ("X-Of", "bob"))
+    await bob.expect("ACK")
+    carol.answer(to_carol, 486, ("X-Of", "carol"))
+    await carol.expect("ACK")
+    await alice.expect(486)
+
+
+@scenario(TO_TWO)
+async def equals_the_other_way_round(alice: Peer, bob: Peer, carol: Peer) -> None:
+    alice.invite(bob)
+    to_bob, to_carol = await bob.expect("INVITE"), await carol.expect("INVITE")
+    carol.answer(to_carol, 486, ("X-Of", "carol"))
+    await carol.expect("ACK")
+    bob.answer(to_bob, 486, ("X-Of", "bob"))
+    await bob.expect("ACK")
+    await alice.expect(486)
+
+
+@scenario(TO_THREE)
+async def two_equals_of_three(alice: Peer, bob: Peer, carol: Peer, dave: Peer) -> None:
+    """Neither the worse one that is the first nor the one that came last."""
+    alice.invite(bob)
+    got = {peer: await peer.expect("INVITE") for peer in (bob, carol, dave)}
+    for peer, code in ((dave, 404), (bob, 486), (carol, 404)):
+        peer.answer(got[peer], code, ("X-Of", peer.name))
+        await peer.expect("ACK")
+    await alice.expect(404)
+
+
+@scenario(TO_THREE)
+async def three_equals(alice: Peer, bob: Peer, carol: Peer, dave: Peer) -> None:
+    alice.invite(bob)
+    got = {peer: await peer.expect("INVITE") for peer in (bob, carol, dave)}
+    for peer in (carol, dave, bob):
+        peer.answer(got[peer], 480, ("X-Of", peer.name))
+        await peer.expect("ACK")
+    await alice.expect(480)
+
+
+SECOND_SET = """
+def ksr_request_route(self, msg):
+    if KSR.is_INVITE():
+        KSR.tm.t_on_failure("failed")
+    note("t_relay", KSR.tm.t_relay())
+
+def failed(self, msg):
+    {wish}
+    KSR.seturi("sip:carol@" + at("carol"))
+    KSR.corex.append_branch_uri("sip:dave@" + at("dave"))
+    note("t_relay", KSR.tm.t_relay())
+"""
+
+
+async def equals_of_two_sets(alice: Peer, bob: Peer, carol: Peer, dave: Peer) -> None:
+    """Equals of two sets of branches."""
+    alice.invite(bob)
+    bob.answer(await bob.expect("INVITE"), 486, ("X-Of", "bob"))
+    await bob.expect("ACK")
+    to_carol, to_dave = await carol.expect("INVITE"), await dave.expect("INVITE")
+    dave.answer(to_dave, 486, ("X-Of", "dave"))
+    await dave.expect("ACK")
+    carol.answer(to_carol, 486, ("X-Of", "carol"))
+    await carol.expect("ACK")
+    await alice.expect(486)
+
+
+for which, wish in {"as_set": "pass", "all": 'KSR.tm.t_drop_replies("a")'}.items():
+    scenario(SECOND_SET.format(wish=wish), name=f"equals_of_two_sets_dropping_{which}")(equals_of_two_sets)

@@ -62,3 +62,40 @@ async def refuse_all(alice: Peer, bob: Peer, carol: Peer) -> None:
 for key, change in CHANGES.items():
     scenario(AFTER_FAILURE.format(change=change or "pass"), name=f"failure_route_after_{key}")(refuse_all)
     scenario(AT_ONCE.format(change=change or "pass"), name=f"request_route_after_{key}")(refuse_all)
+
+
+@scenario(
+    """
+def ksr_request_route(self, msg):
+    if KSR.is_INVITE():
+        KSR.tm.t_on_failure("failed")
+    note("t_relay", KSR.tm.t_relay())
+
+def failed(self, msg):
+    KSR.pv.sets("$ru", "sip:carol@" + at("carol"))
+    KSR.setbflag(3)
+    note("append_branch", KSR.corex.append_branch())
+    KSR.tm.t_on_branch("each")
+    pv("$ru", "$du", "$br")
+    note("t_relay", KSR.tm.t_relay())
+
+def each(self, msg):
+    pv("$T_branch_idx", "$ru", "$du")
+    note("flag", KSR.isbflagset(3))
+"""
+)
+async def voicemail_idiom(alice: Peer, bob: Peer, carol: Peer) -> None:
+    """$ru, append_branch, t_relay in a failure route: both branches leave, and one of them picks up."""
+    alice.invite(bob)
+    bob.answer(await bob.expect("INVITE"), 486)
+    await bob.expect("ACK")
+    first, second = await carol.expect("INVITE"), await carol.expect("INVITE")
+    carol.answer(first, 180)
+    await alice.expect(180)
+    carol.answer(second, 183)
+    await alice.expect(183)
+    carol.answer(first, 200)
+    ok = await alice.expect(200)
+    await carol.is_cancelled(second)
+    alice.within("ACK", ok)
+    await carol.expect("ACK")

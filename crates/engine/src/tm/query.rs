@@ -160,6 +160,7 @@ impl Core {
             RouteType::Failure | RouteType::BranchFailure => {
                 cur.ctx.tx.as_ref().map(|v| v.reply_code)
             }
+            RouteType::Onsend => None,
             _ => self.ask(cur, Transaction::last_code).filter(|c| *c != 0),
         }
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use sipwright_sip::script::{Binding, BranchTarget, TxData};
 
 use super::local::Sent;
+use crate::onsend::FailedBy;
 use crate::session::Current;
 
 /// The engine's part of a transaction; it goes away with it.
@@ -18,6 +19,8 @@ pub struct TxState {
     pub(crate) notes: Vec<(u16, BranchNote)>,
     /// What a request of our own is for.
     pub(crate) local: Option<Box<Sent>>,
+    /// What made the failure route run, if the script has an onsend route.
+    pub(crate) failed_by: Option<FailedBy>,
 }
 
 impl TxState {

@@ -230,7 +230,8 @@ impl Core {
                 level::ERR,
                 "t_suspend: nobody resumed a response in time; it goes on",
             );
-            self.end_reply(cur);
+            // No script can run here.
+            let _ = self.end_reply(cur);
         }
     }
 

@@ -207,7 +207,7 @@ ksr_table! { "core";
     setuser(text: Str) -> Bool = |c| change(c, |x| ruri::setuser(x, c.bytes(0)));
     /// Sets the host of the request-URI.
     sethost(text: Str) -> Bool = |c| change(c, |x| ruri::sethost(x, c.bytes(0)));
-    /// Sets the next hop.
+    /// Sets the next hop. What was tried is not tried again by that, as it is by `$du = ..`.
     setdsturi(text: Str) -> Bool = |c| change(c, |x| ruri::setdsturi(x, c.bytes(0)));
     /// Forgets the next hop.
     resetdsturi() -> Bool = |c| change(c, ruri::resetdsturi);
@@ -225,7 +225,7 @@ ksr_table! { "core";
     set_forward_close() -> Bool = |c| change(c, core::set_forward_close);
     /// Opens no connection to forward the request: without one the branch fails.
     set_forward_no_connect() -> Bool = |c| change(c, core::set_forward_no_connect);
-    /// Drops the message in reply, branch and onsend routes.
+    /// Drops the message in reply and branch routes, in the onsend route a request.
     set_drop() -> None = |c| change(c, core::set_drop);
     /// Sets the host of our Via for this message.
     set_advertised_address(host: Str) -> Int = |c| change(c, |x| core::set_advertised_address(x, c.bytes(0)));

@@ -11,7 +11,7 @@ ksr_table! { "corex";
     has_user_agent() -> Int = |_| read(|x| corex::has_user_agent(x).into());
     /// Whether the message is a made-up one, as in `mod_init` and `child_init`.
     is_faked_msg() -> Int = |_| read(|x| corex::is_faked_msg(x).into());
-    /// Adds the request-URI in force as a further destination.
+    /// Adds the request-URI in force as a further destination, which takes next hop, path and flags along.
     append_branch() -> Int = |c| on_context(c, corex::append_branch);
     /// Adds a further destination.
     append_branch_uri(uri: Str) -> Int = |c| on_context(c, |x| corex::append_branch_uri(x, c.bytes(0)));

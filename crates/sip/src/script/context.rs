@@ -256,8 +256,8 @@ pub struct Context {
     pub path_vec: Option<Vec<u8>>,
     /// Appended branches.
     pub branches: Vec<BranchTarget>,
-    /// The main destination is none any more: it was tried, or is among the appended
-    /// branches. Setting the request-URI or the next hop makes it one again.
+    /// The main destination is none any more: it was tried. Setting the request-URI makes
+    /// it one again, and so does `$du = ..`.
     pub uri_used: bool,
     /// Max-Forwards after `process_maxfwd`.
     pub max_forwards: Option<u32>,
@@ -396,7 +396,7 @@ impl Context {
         self.uri_used = false;
     }
 
-    /// Sets the next hop: the request-URI is to be tried there.
+    /// Sets the next hop, and the request-URI is to be tried there.
     pub fn set_dst_uri(&mut self, uri: Vec<u8>) {
         self.dst_uri = Some(uri);
         self.uri_used = false;

@@ -34,8 +34,9 @@ pub fn is_faked_msg(ctx: &Context) -> i32 {
     ))
 }
 
-/// `KSR.corex.append_branch`: the request-URI in force as a further destination. It is
-/// not the main one as well then, unless it is set anew.
+/// `KSR.corex.append_branch`: the request-URI in force as a further destination, with the
+/// next hop, path, flags and socket, which the main one loses. That it is a destination
+/// itself does not change, as in Kamailio 5.6.
 pub fn append_branch(ctx: &mut Context) -> i32 {
     let branch = BranchTarget {
         q: ctx.q,
@@ -43,8 +44,6 @@ pub fn append_branch(ctx: &mut Context) -> i32 {
     };
     let code = push_branch(ctx, branch);
     if code > 0 {
-        // The branch takes all of them along, as in Kamailio.
-        ctx.uri_used = true;
         ctx.dst_uri = None;
         ctx.path_vec = None;
         ctx.bflags = 0;

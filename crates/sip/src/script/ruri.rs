@@ -33,17 +33,15 @@ pub fn setport(ctx: &mut Context, port: Option<u16>) -> bool {
     rewrite(ctx, Part::Port(port))
 }
 
-/// `KSR.setdsturi`: sets the next hop. What is not a URI is found out when it is resolved.
+/// `KSR.setdsturi`: sets the next hop; empty for none. What is not a URI is found out when
+/// it is resolved. A destination that was used does not become one again by it, as in
+/// Kamailio; by `$du = ..` it does.
 pub fn setdsturi(ctx: &mut Context, uri: &[u8]) -> bool {
     if !is_token_text(uri) {
         ctx.complain("setdsturi: blank or control character in the URI");
         return false;
     }
-    if uri.is_empty() {
-        ctx.dst_uri = None;
-    } else {
-        ctx.set_dst_uri(uri.to_vec());
-    }
+    ctx.dst_uri = (!uri.is_empty()).then(|| uri.to_vec());
     true
 }
 

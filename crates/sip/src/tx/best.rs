@@ -9,13 +9,12 @@ use crate::message::Message;
 
 /// The branch whose failure goes upstream: of a 6xx if there is one, else of the
 /// lowest class; in class 4xx those first that tell the caller how to try again.
-/// Equals: the lower code, then the one that came last, if that is known, then the
-/// earlier branch.
-pub(super) fn choose(branches: &[Branch], newest: Option<usize>) -> Option<usize> {
+/// Equals: the lower code, then the earlier branch.
+pub(super) fn choose(branches: &[Branch]) -> Option<usize> {
     let done = (0..)
         .zip(branches)
         .filter(|(_, b)| b.outcome == Outcome::Done);
-    done.min_by_key(|&(index, b)| (rank(b.code), b.code, Some(index) != newest, index))
+    done.min_by_key(|&(index, b)| (rank(b.code), b.code, index))
         .map(|(index, _)| index)
 }
 

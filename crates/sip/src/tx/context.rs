@@ -51,7 +51,7 @@ impl<D> Work<'_, D> {
             let lines = self.cancel_reason(code);
             self.cancel_branches(Some(branch), &lines);
         }
-        self.evaluate(true, Some(branch));
+        self.evaluate(true);
     }
 
     /// Upstream cancelled the request (section 16.10), or the user did.
@@ -73,7 +73,7 @@ impl<D> Work<'_, D> {
         if before != 0 {
             let added = self.tx.branches.len() >= usize::from(before);
             self.drop_replies(before - 1, added);
-            self.evaluate(added, None);
+            self.evaluate(added);
         }
     }
 
@@ -99,7 +99,7 @@ impl<D> Work<'_, D> {
         let this = &mut self.tx.branches[branch];
         if this.outcome == Outcome::Held {
             this.outcome = Outcome::Done;
-            self.evaluate(true, Some(branch));
+            self.evaluate(true);
         }
     }
 
@@ -140,7 +140,7 @@ impl<D> Work<'_, D> {
 
     /// Step 6: once every branch has ended and nothing final went upstream, the
     /// best failure does, unless a failure route wants to see it first.
-    pub(super) fn evaluate(&mut self, may_route: bool, newest: Option<usize>) {
+    pub(super) fn evaluate(&mut self, may_route: bool) {
         let waiting = |o: Outcome| matches!(o, Outcome::Pending | Outcome::Held);
         let branches = &self.tx.branches;
         if self.tx.final_code != 0
@@ -150,7 +150,7 @@ impl<D> Work<'_, D> {
         {
             return;
         }
-        let best = best::choose(branches, newest);
+        let best = best::choose(branches);
         let (branch, code) = best.map_or((0, 500), |b| (b, branches[b].code));
         let route = self.tx.hooks.as_mut().filter(|_| may_route);
         if let Some(route) = route.and_then(|h| h.on_failure.take()) {

@@ -188,7 +188,7 @@ impl<D> Work<'_, D> {
             }
         }
         if self.tx.branches.iter().any(|b| !b.blind) {
-            self.evaluate(true, None);
+            self.evaluate(true);
         } else if !self.tx.is_suspended() && self.tx.final_code == 0 {
             self.finish(500, 0, None);
         }

@@ -1,6 +1,6 @@
 //! Forking and the response context: RFC 3261 sections 16.6 to 16.9.
 
-use sipwright_sip::tx::{BranchError, Outcome, State, TxConfig};
+use sipwright_sip::tx::{BranchError, DropReplies, Outcome, State, TxConfig};
 use sipwright_sip::types::Proto;
 use sipwright_sip::{HeaderId, Message};
 
@@ -317,17 +317,50 @@ fn what_a_branch_tells() {
     assert_eq!(l.tx(tx).branch(0).unwrap().reply(), None); // went upstream
 }
 
-/// Of equals the one that came last goes upstream, as with Kamailio.
+/// Of equals that of the first branch goes upstream, in whatever order they came.
+/// checked against Kamailio 5.6
 #[test]
-fn the_last_of_equals_is_the_best() {
-    for (order, winner) in [([0, 1], "callee1"), ([1, 0], "callee0")] {
+fn the_first_of_equals_is_the_best() {
+    for (answers, winner) in [
+        ([(0, 486), (1, 486), (2, 486)], "callee0"),
+        ([(2, 486), (1, 486), (0, 486)], "callee0"),
+        ([(1, 480), (2, 480), (0, 480)], "callee0"),
+        ([(2, 404), (0, 486), (1, 404)], "callee1"),
+    ] {
         let mut l = Ladder::udp();
-        let tx = l.invite(&["bob", "carol"]);
-        for branch in order {
-            l.answer(tx, branch, 486);
+        let tx = l.invite(&["bob", "carol", "dave"]);
+        for (branch, code) in answers {
+            l.answer(tx, branch, code);
         }
         let tag = l.last_to("caller").to_tag().map(<[u8]>::to_vec);
-        assert_eq!(tag.as_deref(), Some(winner.as_bytes()));
+        assert_eq!(tag.as_deref(), Some(winner.as_bytes()), "{answers:?}");
+    }
+}
+
+/// What a failure route adds takes the place of what failed before (checked against
+/// Kamailio 5.6), unless `t_drop_replies` says otherwise.
+#[test]
+fn equals_of_two_sets() {
+    for (wish, winner) in [
+        (None, "callee1"),
+        (Some(DropReplies::All), "callee1"),
+        (Some(DropReplies::Nothing), "callee0"),
+    ] {
+        let mut l = Ladder::udp();
+        let tx = l.get("INVITE");
+        l.arm_failure(tx);
+        l.relay(tx, &["bob"]);
+        l.answer(tx, 0, 486);
+        if let Some(wish) = wish {
+            l.drop_replies(tx, wish);
+        }
+        l.add(tx, "carol").unwrap();
+        l.add(tx, "dave").unwrap();
+        l.failure_done(tx);
+        l.answer(tx, 2, 486);
+        l.answer(tx, 1, 486);
+        let tag = l.last_to("caller").to_tag().map(<[u8]>::to_vec);
+        assert_eq!(tag.as_deref(), Some(winner.as_bytes()), "{wish:?}");
     }
 }
 

@@ -13,9 +13,11 @@ pub(super) fn plain(ctx: &Context, class: Class) -> Value<'_> {
     let tx = ctx.tx.as_deref();
     match class {
         Class::TxBranchIdx => match tx {
+            // As in Kamailio there is a branch only if it runs for a response.
+            _ if ctx.route == RouteType::Onsend && ctx.msg.is_request() => Value::Int(-1),
             Some(tx) => int(tx.branch_idx),
             // A response that has not been taken to its transaction yet.
-            None if ctx.route == RouteType::Reply => Value::Int(-1),
+            None if matches!(ctx.route, RouteType::Reply | RouteType::Onsend) => Value::Int(-1),
             None => Value::Int(0),
         },
         Class::TxReplyCode => int(reply_code(ctx)),
@@ -32,6 +34,7 @@ pub(super) fn plain(ctx: &Context, class: Class) -> Value<'_> {
 
 fn reply_code(ctx: &Context) -> u16 {
     match ctx.tx.as_deref() {
+        _ if ctx.route == RouteType::Onsend => 0,
         Some(tx) => tx.reply_code,
         None => ctx.msg.status(),
     }

@@ -27,7 +27,7 @@ pub(super) fn plain(ctx: &mut Context, class: Class, value: Value<'_>) -> bool {
         Class::RuriDomain => matches!(&value, Value::Str(host) if ruri::sethost(ctx, host)),
         Class::RuriPort => set_port(ctx, &value),
         Class::DstUri => match value {
-            Value::Str(uri) => ruri::setdsturi(ctx, &uri),
+            Value::Str(uri) => set_next_hop(ctx, &uri),
             Value::Null => ruri::resetdsturi(ctx),
             _ => false,
         },
@@ -83,6 +83,15 @@ pub(super) fn with_inner(
         Class::BranchFlag => set_flag(&mut ctx.bflags, inner, &value),
         _ => false,
     }
+}
+
+/// `$du = uri`: unlike `setdsturi` it makes the request-URI a destination to try again.
+fn set_next_hop(ctx: &mut Context, uri: &[u8]) -> bool {
+    let set = ruri::setdsturi(ctx, uri);
+    if set && !uri.is_empty() {
+        ctx.uri_used = false;
+    }
+    set
 }
 
 fn set_port(ctx: &mut Context, value: &Value<'_>) -> bool {
