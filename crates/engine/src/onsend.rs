@@ -25,7 +25,7 @@ pub(crate) struct Upstream {
 }
 
 /// A response that made a failure route run, and how it came.
-pub(crate) type FailedBy = Box<(Arc<Message>, Flow)>;
+pub(crate) type FailedBy = (Arc<Message>, Flow);
 
 impl Upstream {
     /// One that no transaction sends.
@@ -90,7 +90,7 @@ impl Core {
 
     /// The same once the failure route that the response made run is over.
     pub(crate) fn onsend_after_failure(&self, by: FailedBy, way: Upstream) -> Next {
-        let (msg, flow) = *by;
+        let (msg, flow) = by;
         let kind = Kind::Reply { target: way.of };
         let cur = Current::new(self.context(msg, flow), kind, Callback::OnsendRoute);
         self.enter_onsend(cur, Some(way))

@@ -436,7 +436,7 @@ impl Core {
             }
             Some((by, Upstream::of(out, t, 0)?))
         });
-        relayed.map_or(Next::Done, |(by, way)| self.onsend_after_failure(by, way))
+        relayed.map_or(Next::Done, |(by, way)| self.onsend_after_failure(*by, way))
     }
 
     fn finish_reply(&self, mut cur: Current) -> Next {

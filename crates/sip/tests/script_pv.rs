@@ -329,7 +329,7 @@ fn of_responses_and_transactions() {
         &[
             ("$T_branch_idx", "2"),
             ("$T_reply_code", "486"),
-            ("$T_reply_reason", "'Ringing'"),
+            ("$T_reply_reason", "'Busy'"),
             ("$T_reply_last", "180"),
             (
                 "$T_req($ru)",
@@ -358,8 +358,10 @@ fn in_an_onsend_route() {
     check(&c, &[("$T_branch_idx", "-1"), ("$T_reply_code", "0")]);
     c.msg = Arc::new(parse(RINGING));
     check(&c, &[("$T_branch_idx", "2"), ("$T_reply_code", "0")]);
+    check(&c, &[("$T_reply_reason", "None")]);
     c.tx = None;
     check(&c, &[("$T_branch_idx", "-1"), ("$T_reply_code", "0")]);
+    check(&c, &[("$T_reply_reason", "''")]);
 }
 
 #[test]

@@ -20,7 +20,7 @@ pub struct TxState {
     /// What a request of our own is for.
     pub(crate) local: Option<Box<Sent>>,
     /// What made the failure route run, if the script has an onsend route.
-    pub(crate) failed_by: Option<FailedBy>,
+    pub(crate) failed_by: Option<Box<FailedBy>>,
 }
 
 impl TxState {

@@ -24,7 +24,7 @@ pub(super) fn plain(ctx: &Context, class: Class) -> Value<'_> {
         Class::TxReplyLast => tx.and_then(|t| t.reply_last).map_or(Value::Null, int),
         Class::TxReplyReason => match tx {
             Some(tx) => Value::opt(tx.reply_reason.as_deref()),
-            None if ctx.msg.is_request() => Value::borrowed(b""),
+            None if ctx.msg.is_request() || ctx.route == RouteType::Onsend => Value::borrowed(b""),
             None => Value::borrowed(ctx.msg.reason()),
         },
         Class::TxReplyRuid => Value::borrowed(tx.map_or(&[], |t| &t.reply_ruid)),
