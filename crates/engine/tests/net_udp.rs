@@ -163,6 +163,9 @@ fn a_worker_is_woken_for_jobs_and_does_not_sleep_on_them() {
     sink.jobs.store(true, Ordering::SeqCst);
     assert!(port.wait(None).woken, "jobs wait");
     sink.jobs.store(false, Ordering::SeqCst);
+    until("the timer that was set for those jobs has run out", || {
+        port.wait(Some(Duration::from_millis(5))).woken
+    });
 
     let waker = net.clone();
     let thread = std::thread::spawn(move || {
