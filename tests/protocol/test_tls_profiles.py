@@ -12,7 +12,7 @@ import pytest
 
 from conftest import Start
 from support import tls
-from support.certificates import CLIENT, SIP_DOMAIN, Authority, Issued, Kind, key_pem, make_key
+from support.certificates import CLIENT, DAY, SIP_DOMAIN, Authority, Issued, Kind, key_pem, make_key, now
 from support.servers import SIPWRIGHT, Server
 
 
@@ -248,7 +248,9 @@ def test_versions_ciphers_and_curves(start: Start, authority: Authority) -> None
 
 
 def test_certificates_that_end_soon_are_named_at_the_start(start: Start, authority: Authority) -> None:
-    server = start("answer.py", "tls", settings=settings_for(authority.issue(days=3)))
+    # Half a day more: how long the start takes must not matter.
+    made = authority.issue(days=3, since=now() - DAY / 2)
+    server = start("answer.py", "tls", settings=settings_for(made))
     tls.wait_for_log(server, "is out of date in 3 days, on ")
     server = start("answer.py", "tls", settings=settings_for(authority.expired()))
     tls.wait_for_log(server, "is out of date since ")
