@@ -21,29 +21,38 @@ LIMIT_S: Final = 1.0
 FLUSH_MS: Final = 500
 
 
-def end_process(status: int) -> NoReturn:
-    """Ends the process: as Python does it if nothing is left running, else at once after LIMIT_S."""
-    deadline = time.monotonic() + LIMIT_S
-    for thread in _others():
-        if not thread.daemon:
-            thread.join(max(0.0, deadline - time.monotonic()))
-    if not _others() and not multiprocessing.active_children():
-        raise SystemExit(status)
-    for thread in _others():
-        if not thread.daemon:
-            log.warning(f"the script's thread {thread.name} does not end:\n{stack_of(thread.ident)}")
-    # An exit handler may wait for what never ends.
-    handlers = threading.Thread(target=atexit._run_exitfuncs, name="exit-handlers", daemon=True)
-    handlers.start()
-    handlers.join(LIMIT_S)
-    _flush_log()
-    for stream in (sys.stdout, sys.stderr):
-        stream.flush()
-    os._exit(status)
+class Ending:
+    """The end of a server's run; made before the run, since threads and children of before are none of its business.
 
+    Whoever runs the command inside a program of their own keeps that program, whatever threads it has.
+    """
 
-def _others() -> list[threading.Thread]:
-    return [thread for thread in threading.enumerate() if thread is not threading.current_thread()]
+    def __init__(self) -> None:
+        self._threads = {threading.current_thread(), *threading.enumerate()}
+        self._children = set(multiprocessing.active_children())
+
+    def end_process(self, status: int) -> NoReturn:
+        """Ends the process: as Python does it if the run has left nothing running, else at once after LIMIT_S."""
+        deadline = time.monotonic() + LIMIT_S
+        for thread in self._left():
+            if not thread.daemon:
+                thread.join(max(0.0, deadline - time.monotonic()))
+        if not self._left() and self._children.issuperset(multiprocessing.active_children()):
+            raise SystemExit(status)
+        for thread in self._left():
+            if not thread.daemon:
+                log.warning(f"the script's thread {thread.name} does not end:\n{stack_of(thread.ident)}")
+        # An exit handler may wait for what never ends.
+        handlers = threading.Thread(target=atexit._run_exitfuncs, name="exit-handlers", daemon=True)
+        handlers.start()
+        handlers.join(LIMIT_S)
+        _flush_log()
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+        os._exit(status)
+
+    def _left(self) -> list[threading.Thread]:
+        return [thread for thread in threading.enumerate() if thread not in self._threads]
 
 
 def _flush_log() -> None:

@@ -2,6 +2,7 @@
 
 import json
 import socket
+import threading
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,19 @@ def test_wrong_settings_end_with_status_2(arguments: list[str], expected: str) -
     assert expected in result.output
     assert result.output.startswith("sipwright: ")
     assert len(result.output.splitlines()) == 1
+
+
+def test_the_threads_of_a_caller_are_left_alone() -> None:
+    """The command, run inside a program that has threads of its own, does not end that program."""
+    go = threading.Event()
+    mine = threading.Thread(target=go.wait, daemon=True)
+    mine.start()
+    try:
+        assert run("run", "--workers", "none").exit_code == 2
+        assert mine.is_alive()
+    finally:
+        go.set()
+        mine.join()
 
 
 @pytest.mark.parametrize(

@@ -41,15 +41,16 @@ def command(
         tls__threads_mode=int(tls_mode) if tls_mode and tls_mode.isdigit() else tls_mode,
         data_dir=data_dir,
     )
-    from sipwright.ending import end_process
+    from sipwright.ending import Ending
 
+    ending = Ending()
     try:
         with reporting():
             status = serve(read)
     except Failure as failure:
         failure.show()
         status = failure.exit_code
-    end_process(status)
+    ending.end_process(status)
 
 
 def serve(read: Callable[[], Settings]) -> int:
