@@ -202,6 +202,8 @@ def test_a_peer_that_breaks_records_after_the_handshake(start: Start, certs: Cer
     with tls.connect(server.address("tls"), tls.context(certs.ca)) as peer:
         raw = socket.socket(fileno=os.dup(peer.fileno()))
         with raw:
+            # The descriptor does not block: its other owner has a timeout.
+            raw.settimeout(tls.TIMEOUT_S)
             raw.sendall(struct.pack("!BHH", 23, 0x0303, 100) + bytes(100))
             until_closed(raw)
     tls.wait_for_counter(server, "tls_errors", 1)
