@@ -30,9 +30,7 @@ impl Core {
         }
         let now = self.now();
         let msg = Arc::new(msg);
-        let mut out = Vec::new();
-        let found = self.shard_of(&msg).lookup(now, &msg, &flow, &mut out);
-        self.flush(&mut out);
+        let found = self.lookup(now, &msg, &flow);
         if let ServerMatch::Retransmission(_) = found {
             self.counters().retransmissions.inc();
             return;
@@ -259,11 +257,7 @@ impl Core {
 
     /// Does for a request what cannot wait for the script.
     pub(crate) fn relieve(&self, msg: &Message, flow: &Flow) {
-        let now = self.now();
-        let mut out = Vec::new();
-        let found = self.shard_of(msg).lookup(now, msg, flow, &mut out);
-        self.flush(&mut out);
-        match (msg.method(), found) {
+        match (msg.method(), self.lookup(self.now(), msg, flow)) {
             (Method::Invite, ServerMatch::None) => {
                 self.counters().relief_trying.inc();
                 self.reply_stateless(msg, flow, &Reply::new(100, b"Trying"));

@@ -283,12 +283,7 @@ impl Core {
 
     /// The INVITE that a CANCEL is for.
     fn invite_of(&self, ctx: &Context) -> Option<Arc<Message>> {
-        let mut out = Outputs::new();
-        let found = self
-            .shard_of(&ctx.msg)
-            .lookup(self.now(), &ctx.msg, &ctx.flow, &mut out);
-        self.flush(&mut out);
-        match found {
+        match self.lookup(self.now(), &ctx.msg, &ctx.flow) {
             ServerMatch::Cancel { invite } => self.request_of(invite),
             _ => None,
         }

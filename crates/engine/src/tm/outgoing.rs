@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use sipwright_sip::script::{BranchTarget, RouteType, forward};
-use sipwright_sip::tx::{Alternate, Alternates};
+use sipwright_sip::tx::{Alternate, Alternates, BranchSpec};
 use sipwright_sip::types::{Flow, Proto, SendOptions, SocketInfo};
 
 use super::Slot;
@@ -32,6 +32,24 @@ pub(super) struct Outgoing {
     pub options: SendOptions,
     /// Where to try next.
     pub next: Option<Box<Alternates>>,
+}
+
+impl Outgoing {
+    /// The branch of a transaction that sends it; `uri` is what it is for.
+    pub(super) fn into_branch(self, index: u16, uri: Vec<u8>) -> BranchSpec {
+        BranchSpec {
+            index,
+            bytes: self.bytes,
+            flow: self.flow,
+            server_name: self.server_name,
+            fallback: self.fallback,
+            options: self.options,
+            uri: uri.into(),
+            on_reply: None,
+            on_failure: None,
+            next: self.next,
+        }
+    }
 }
 
 /// Further targets of one URI that are kept while the first one is tried.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use sipwright_sip::method::Method;
 use sipwright_sip::script::{BranchTarget, Context, RouteType, forward, serial};
-use sipwright_sip::tx::{BranchSpec, ServerMatch, Transaction, TxId};
+use sipwright_sip::tx::{ServerMatch, Transaction, TxId};
 
 use super::Slot;
 use super::breadth::{self, Breadth};
@@ -96,8 +96,7 @@ impl Core {
             error = Some((440, "Max-Breadth Exceeded"));
         }
         slot.with(|c| {
-            let targets: Vec<_> = ready.iter().map(|r| (r.index, &r.target)).collect();
-            self.keep(c, &targets);
+            self.keep(c, ready.iter().map(|r| (r.index, &r.target)));
             self.keep_reply_options(c, tx);
         });
         if self.start_branches(tx, ready) > 0 {
@@ -266,18 +265,7 @@ impl Core {
                     out: outgoing,
                 } = branch;
                 let note = BranchNote::of(&mut target);
-                let spec = BranchSpec {
-                    index,
-                    bytes: outgoing.bytes,
-                    flow: outgoing.flow,
-                    server_name: outgoing.server_name,
-                    fallback: outgoing.fallback,
-                    options: outgoing.options,
-                    uri: target.uri.into(),
-                    on_reply: None,
-                    on_failure: None,
-                    next: outgoing.next,
-                };
+                let spec = outgoing.into_branch(index, target.uri);
                 match shard.add_branch(now, tx, spec, out) {
                     Ok(index) => {
                         sent += 1;

@@ -2,7 +2,7 @@
 
 use sipwright_sip::method::Method;
 use sipwright_sip::script::{BranchTarget, forward};
-use sipwright_sip::tx::{BranchSpec, shard_of_request};
+use sipwright_sip::tx::shard_of_request;
 
 use super::{Slot, TxState};
 use crate::core::{Core, SHARDS};
@@ -51,18 +51,7 @@ impl Core {
         };
         self.transact(tx, |shard, now, out| {
             if let Some(outgoing) = outgoing {
-                let spec = BranchSpec {
-                    index: 0,
-                    bytes: outgoing.bytes,
-                    flow: outgoing.flow,
-                    server_name: outgoing.server_name,
-                    fallback: outgoing.fallback,
-                    options: outgoing.options,
-                    uri: target.uri.into(),
-                    on_reply: None,
-                    on_failure: None,
-                    next: outgoing.next,
-                };
+                let spec = outgoing.into_branch(0, target.uri);
                 // A new transaction takes its first branch.
                 let _ = shard.add_branch(now, tx, spec, out);
             }

@@ -73,7 +73,11 @@ impl Core {
     /// Keeps of a request that is about to leave what its failure routes will begin
     /// with, if any is armed; and gives the transaction the AVPs and flags of now,
     /// because its routes may run before this one has ended.
-    pub(super) fn keep(&self, cur: &mut Current, branches: &[(u16, &BranchTarget)]) {
+    pub(super) fn keep<'b>(
+        &self,
+        cur: &mut Current,
+        branches: impl Iterator<Item = (u16, &'b BranchTarget)>,
+    ) {
         let Some(tx) = cur.tx else { return };
         let mut shard = self.shard(tx);
         let Some(t) = shard.get_mut(tx) else { return };
@@ -85,7 +89,7 @@ impl Core {
             keep_request(cur, t.branches().is_empty());
         }
         if one {
-            let branches = branches.iter().map(|(index, b)| (*index, (*b).clone()));
+            let branches = branches.map(|(index, b)| (index, b.clone()));
             cur.ctx.tx_data.kept().branches.extend(branches);
         }
         if t.data.script.revision == cur.ctx.tx_data.revision {

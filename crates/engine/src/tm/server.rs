@@ -2,26 +2,31 @@
 
 use std::sync::Arc;
 
+use sipwright_sip::message::Message;
 use sipwright_sip::method::Method;
 use sipwright_sip::script::TxView;
 use sipwright_sip::tx::{Hooks, ServerMatch, TxId};
+use sipwright_sip::types::{Flow, Millis};
 
 use super::{TxState, id_of};
 use crate::core::{Core, Outputs};
 use crate::session::{Current, Kind};
 
 impl Core {
+    /// What a request is to the transactions; copies of known ones are dealt with.
+    pub(crate) fn lookup(&self, now: Millis, msg: &Message, flow: &Flow) -> ServerMatch {
+        let mut out = Outputs::new();
+        let found = self.shard_of(msg).lookup(now, msg, flow, &mut out);
+        self.flush(&mut out);
+        found
+    }
+
     /// Finds the transaction of the message in work, if there is one.
     pub(crate) fn find_transaction(&self, cur: &mut Current) -> ServerMatch {
         if let Some(tx) = cur.tx {
             return ServerMatch::Retransmission(tx);
         }
-        let mut out = Outputs::new();
-        let msg = &cur.ctx.msg;
-        let found = self
-            .shard_of(msg)
-            .lookup(self.now(), msg, &cur.ctx.flow, &mut out);
-        self.flush(&mut out);
+        let found = self.lookup(self.now(), &cur.ctx.msg, &cur.ctx.flow);
         if let (ServerMatch::None, Method::Ack, Kind::Request { key }) =
             (found, cur.ctx.msg.method(), &cur.kind)
             && let Some(tx) = self.pending.ended(*key)
