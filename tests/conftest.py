@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import itertools
 import ssl
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -13,6 +14,8 @@ import pytest
 
 from support import certificates, tables
 from support.servers import ROOT, Kamailio, Listen, Server, Sipwright
+
+in_both = pytest.mark.parametrize("kind", ["sipwright", "kamailio"])
 
 _TABLES = pytest.StashKey[tables.Tables]()
 
@@ -37,6 +40,20 @@ class Start(Protocol):
         arguments: Sequence[str] = (),
         kamailio_config: str = "",
     ) -> Server: ...
+
+
+def run(
+    start: Start,
+    kind: str,
+    story: Callable[[Server], Coroutine[None, None, None]],
+    *,
+    settings: Mapping[str, object] | None = None,
+    config: str = "",
+) -> Server:
+    """Play the story of calls against a server of the kind that runs scripts/tm.py."""
+    server = start("tm.py", kind=kind, settings=settings, kamailio_config=config)
+    asyncio.run(story(server))
+    return server
 
 
 @pytest.fixture

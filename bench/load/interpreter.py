@@ -11,6 +11,7 @@ import subprocess
 import sys
 import sysconfig
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from support.servers import ROOT, Sipwright
@@ -18,6 +19,7 @@ from support.servers import ROOT, Sipwright
 MODULES = Path("/usr/lib")
 
 
+@cache
 def embedded() -> Path | None:
     """The interpreter that belongs to the libpython of Kamailio's app_python3, if it is of our version."""
     module = next(MODULES.glob("*/kamailio/modules/app_python3.so"), None)

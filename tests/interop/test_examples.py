@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import Start
+from conftest import Start, in_both
 from support.messages import Sip, request
 from support.peers import UdpPeer, register
 from support.ports import free_port
@@ -16,7 +16,6 @@ from support.sipp import Sipp
 
 CALLS = 20
 EXAMPLES = {"load_balancer.py", "redirect.py", "registrar_proxy.py"}
-in_both = pytest.mark.parametrize("kind", ["sipwright", "kamailio"])
 
 
 def test_every_example_has_its_test() -> None:

@@ -29,6 +29,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar, cast
 
 from support.messages import Sip
+from support.ports import free_port
 
 HOST = "127.0.0.1"
 PATIENCE_S = 4.0
@@ -187,7 +188,7 @@ class Peer(asyncio.DatagramProtocol):
     async def open(self) -> None:
         """Bind the socket."""
         loop = asyncio.get_running_loop()
-        await loop.create_datagram_endpoint(lambda: self, local_addr=(HOST, 0))
+        await loop.create_datagram_endpoint(lambda: self, local_addr=(HOST, free_port(HOST)))
 
     def close(self) -> None:
         self._transport.close()
@@ -370,12 +371,16 @@ class Peer(asyncio.DatagramProtocol):
         self.send(sent)
         return sent
 
+    async def refuse(self, invite: Sip, code: int, *extra: tuple[str, str], body: str = "", tag: bool = True) -> None:
+        """Answer an INVITE with a failure and expect the ACK that the server sends for it."""
+        self.answer(invite, code, *extra, body=body, tag=tag)
+        await self.expect("ACK")
+
     async def is_cancelled(self, invite: Sip) -> Sip:
         """Expect the CANCEL of an INVITE, answer both, and expect the ACK."""
         cancel = await self.expect("CANCEL")
         self.answer(cancel, 200)
-        self.answer(invite, 487)
-        await self.expect("ACK")
+        await self.refuse(invite, 487)
         return cancel
 
 
@@ -387,7 +392,7 @@ class TcpPeer(Peer):
     async def open(self) -> None:
         loop = asyncio.get_running_loop()
         self.streams: list[Stream] = []
-        self._listener = await loop.create_server(lambda: Stream(self), HOST, 0)
+        self._listener = await loop.create_server(lambda: Stream(self), HOST, free_port(HOST))
         self.address = self._listener.sockets[0].getsockname()[:2]
         _, self._own = await loop.create_connection(lambda: Stream(self), *self.net.server_tcp)
         self._last = self._own

@@ -9,12 +9,11 @@ import asyncio
 
 import pytest
 
-from conftest import Start
+from conftest import Start, in_both
 from support.messages import Sip, request, unique
 from support.peers import StreamListener, StreamPeer, UdpPeer
 from support.ports import free_port
 
-in_both = pytest.mark.parametrize("kind", ["sipwright", "kamailio"])
 Address = tuple[str, int]
 
 

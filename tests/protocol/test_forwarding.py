@@ -11,12 +11,11 @@ import re
 
 import pytest
 
-from conftest import Start
+from conftest import Start, in_both
 from support.messages import Sip, request, unique
 from support.peers import StreamListener, UdpPeer
 from support.servers import Server
 
-in_both = pytest.mark.parametrize("kind", ["sipwright", "kamailio"])
 RECORD = "KSR.rr.record_route()"
 PADDING = (("Subject", "x" * 1300),)
 Address = tuple[str, int]

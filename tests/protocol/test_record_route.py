@@ -12,11 +12,10 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from conftest import Start
-from support.messages import Sip, request, unique
+from conftest import Start, in_both
+from support.messages import Sip, bracketed, request, unique
 from support.peers import StreamListener, StreamPeer, UdpPeer
 
-in_both = pytest.mark.parametrize("kind", ["sipwright", "kamailio"])
 RECORD = "KSR.rr.record_route()"
 LOOSE = "KSR.rr.loose_route()"
 Address = tuple[str, int]
@@ -33,7 +32,7 @@ def to(address: Address, transport: str = "") -> str:
 
 
 def uri_of(address: Address, transport: str = "", user: str = "") -> str:
-    host = f"[{address[0]}]" if ":" in address[0] else address[0]
+    host = bracketed(address[0])
     parameter = f";transport={transport}" if transport else ""
     return f"sip:{user + '@' if user else ''}{host}:{address[1]}{parameter}"
 
@@ -51,7 +50,7 @@ def within(invite: Sip, answer: Sip, method: str, source: Address, target: str, 
     local, remote = answer["From"], answer["To"]
     if from_callee:
         local, remote = remote, local
-    host = f"[{source[0]}]" if ":" in source[0] else source[0]
+    host = bracketed(source[0])
     headers = [
         ("Via", f"SIP/2.0/UDP {host}:{source[1]};branch=z9hG4bK{unique()}"),
         ("Max-Forwards", "70"),

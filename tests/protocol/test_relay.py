@@ -9,12 +9,10 @@ from dataclasses import dataclass
 
 import pytest
 
-from conftest import Start
+from conftest import Start, in_both
 from support.messages import Sip, request
 from support.peers import UdpPeer
 from support.servers import Server
-
-in_both = pytest.mark.parametrize("kind", ["sipwright", "kamailio"])
 
 
 @dataclass

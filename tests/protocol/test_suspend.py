@@ -11,13 +11,11 @@ from dataclasses import dataclass
 
 import pytest
 
-from conftest import Start
+from conftest import Start, in_both
 from support.certificates import Certificates
 from support.messages import Sip, request, unique
 from support.peers import StreamPeer, UdpPeer, eventually
 from support.servers import Server
-
-in_both = pytest.mark.parametrize("kind", ["sipwright", "kamailio"])
 
 
 @dataclass

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
 
 import pytest
 
-from conftest import Start
+from conftest import Start, in_both, run
 from support.calls import Call, call
 from support.messages import request
 from support.peers import UdpPeer
@@ -18,19 +17,6 @@ SERIAL = """
 modparam("tm", "contacts_avp", "contacts")
 modparam("tm", "contact_flows_avp", "flows")
 """
-in_both = pytest.mark.parametrize("kind", ["sipwright", "kamailio"])
-
-
-def run(
-    start: Start,
-    kind: str,
-    story: Callable[[Server], Coroutine[None, None, None]],
-    *,
-    settings: Mapping[str, object] | None = None,
-    config: str = "",
-) -> None:
-    server = start("tm.py", kind=kind, settings=settings, kamailio_config=config)
-    asyncio.run(story(server))
 
 
 async def finished(steps: Call, code: int) -> None:

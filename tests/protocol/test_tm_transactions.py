@@ -4,31 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Coroutine, Mapping
 
 import pytest
 
-from conftest import Start
+from conftest import Start, in_both, run
 from support.calls import Call, call
 from support.messages import Sip, request, unique
 from support.peers import StreamPeer, UdpPeer, eventually
 from support.servers import Server
 
-in_both = pytest.mark.parametrize("kind", ["sipwright", "kamailio"])
 SILENT = (0,)
-
-
-def run(
-    start: Start,
-    kind: str,
-    story: Callable[[Server], Coroutine[None, None, None]],
-    *,
-    settings: Mapping[str, object] | None = None,
-    config: str = "",
-) -> Server:
-    server = start("tm.py", kind=kind, settings=settings, kamailio_config=config)
-    asyncio.run(story(server))
-    return server
 
 
 def trying(steps: Call) -> list[Sip]:

@@ -17,6 +17,11 @@ def unique(prefix: str = "") -> str:
     return f"{prefix}{next(_numbers)}-{uuid.uuid4().hex[:12]}"
 
 
+def bracketed(host: str) -> str:
+    """The host as it stands in a URI or a Via: an IPv6 address in brackets."""
+    return f"[{host}]" if ":" in host else host
+
+
 @dataclass(frozen=True)
 class Sip:
     """A SIP message: the first line, headers in their order, body."""
@@ -97,7 +102,7 @@ def request(
     body: bytes = b"",
 ) -> Sip:
     """A request outside a dialog as a user agent at `local` sends it."""
-    host = f"[{local[0]}]" if ":" in local[0] else local[0]
+    host = bracketed(local[0])
     headers = [
         ("Via", f"SIP/2.0/{proto.upper()} {host}:{local[1]};branch=z9hG4bK{unique('b')}"),
         ("Max-Forwards", "70"),

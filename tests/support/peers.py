@@ -9,7 +9,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import cast
 
-from support.messages import Sip, request
+from support.messages import Sip, bracketed, request
+from support.ports import free_port
 
 PING = b"\r\n\r\n"
 PONG = b"\r\n"
@@ -27,7 +28,7 @@ class UdpPeer(asyncio.DatagramProtocol):
     @asynccontextmanager
     async def open(cls, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[UdpPeer]:
         loop = asyncio.get_running_loop()
-        transport, peer = await loop.create_datagram_endpoint(cls, local_addr=(host, port))
+        transport, peer = await loop.create_datagram_endpoint(cls, local_addr=(host, port or free_port(host)))
         try:
             yield peer
         finally:
@@ -180,7 +181,7 @@ class StreamListener:
             peers.append(StreamPeer(reader, writer))
             listener._accepted.put_nowait(peers[-1])
 
-        listener._server = await asyncio.start_server(accepted, host, port)
+        listener._server = await asyncio.start_server(accepted, host, port or free_port(host))
         try:
             yield listener
         finally:
@@ -202,7 +203,7 @@ class StreamListener:
 
 def options(peer: UdpPeer | StreamPeer, server: tuple[str, int], proto: str = "UDP") -> Sip:
     """An OPTIONS for the server itself."""
-    host = f"[{server[0]}]" if ":" in server[0] else server[0]
+    host = bracketed(server[0])
     return request("OPTIONS", f"sip:{host}:{server[1]}", peer.address, proto=proto)
 
 

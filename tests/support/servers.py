@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
+from support.messages import bracketed
 from support.ports import free_port
 from support.process import Child, Stop, wait_until
 from support.tools import tool
@@ -61,7 +62,7 @@ class Listen:
         return self if self.port else Listen(self.proto, self.host, free_port(self.host))
 
     def __str__(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
+        host = bracketed(self.host)
         return f"{self.proto}:{host}:{self.port}"
 
 

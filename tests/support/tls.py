@@ -17,6 +17,7 @@ from sipwright.control.client import call
 from sipwright.control.server import SOCKET_NAME
 from support.certificates import Issued
 from support.messages import Sip, request
+from support.ports import free_port
 from support.process import wait_until
 from support.servers import Server
 from support.tools import tool
@@ -136,7 +137,7 @@ class Peer:
             self._tls.load_verify_locations(str(client_ca))
             self._tls.verify_mode = ssl.CERT_OPTIONAL
         self._tls.sni_callback = lambda _socket, name, _context: self.names.append(name)
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = socket.create_server(("127.0.0.1", free_port()))
         self.port = int(self._listener.getsockname()[1])
         self._open: list[socket.socket] = []
         threading.Thread(target=self._accept, daemon=True).start()

@@ -66,11 +66,11 @@ def serve(read: Callable[[], Settings]) -> int:
 def announce(server: "Server") -> None:
     """Says where the server can be reached, where its data is, and what to try next."""
     from sipwright import _engine
-    from sipwright.control.methods import join
+    from sipwright.settings.listen import join_host_port
 
     settings = server.settings
     lines = [f"Sipwright {_engine.VERSION} is ready."]
-    sockets = [f"{proto}:{join(host, port)}" for proto, host, port in server.engine.sockets()]
+    sockets = [f"{proto}:{join_host_port(host, port)}" for proto, host, port in server.engine.sockets()]
     lines += [f"  listening on  {socket}" for socket in sockets]
     lines += [
         f"  script        {settings.script.path} ({settings.script.workers} workers, {settings.script.isolation})",
@@ -79,7 +79,7 @@ def announce(server: "Server") -> None:
     ]
     if settings.script.path is not None and settings.script.path.name == "default_script.py":
         _, host, port = server.engine.sockets()[0]
-        domain = join(host, port)
+        domain = join_host_port(host, port)
         lines += [
             f"Try it: register two phones as sip:alice@{domain} and sip:bob@{domain} (any password), call one from",
             "the other, and look at `sipwright ctl ul.dump`. Then copy the script and make it yours:",

@@ -12,6 +12,7 @@ from sipwright.control.threads import thread_table
 from sipwright.kemi import htable, known, registrar
 from sipwright.script.errors import ScriptError
 from sipwright.script.watchdog import place_of
+from sipwright.settings.listen import join_host_port
 
 if TYPE_CHECKING:
     from sipwright.server import Server
@@ -46,7 +47,7 @@ def info(server: "Server") -> dict[str, Any]:
         "workers": settings.script.workers,
         "tls_threads_mode": settings.tls.threads_mode,
         "tls_provider": "rustls with aws-lc-rs, statically linked",
-        "sockets": [f"{proto}:{join(host, port)}" for proto, host, port in server.engine.sockets()],
+        "sockets": [f"{proto}:{join_host_port(host, port)}" for proto, host, port in server.engine.sockets()],
         "data_dir": str(server.data_dir),
         "status": "degraded" if server.watchdog.is_stalled else "ok",
     }
@@ -113,8 +114,3 @@ def api_list() -> dict[str, Any]:
             function = {"ret": signature.returns, "module": module, "name": name, "params": params}
             rows.append({"func": function})
     return {"msize": len(rows), "methods": rows}
-
-
-def join(host: str, port: int) -> str:
-    """`host:port`, with brackets around an IPv6 address."""
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -64,7 +64,7 @@ def _split_address(word: str) -> tuple[str | None, str, int | None]:
     head, colon, rest = word.partition(":")
     if colon and head.lower() in PROTOCOLS:
         return head.lower(), *_split_host_port(rest)
-    if colon and not rest.isdigit() and head.isalpha() and not _is_ipv6(word):
+    if colon and not rest.isdigit() and head.isalpha() and not is_ipv6(word):
         raise ValueError(f"{head!r} is not a protocol; one of: {', '.join(PROTOCOLS)}")
     return None, *_split_host_port(word)
 
@@ -72,10 +72,10 @@ def _split_address(word: str) -> tuple[str | None, str, int | None]:
 def _split_host_port(word: str) -> tuple[str, int | None]:
     if word.startswith("["):
         host, bracket, port = word[1:].partition("]")
-        if not bracket or not _is_ipv6(host) or (port and not port.startswith(":")):
+        if not bracket or not is_ipv6(host) or (port and not port.startswith(":")):
             raise ValueError(f"{word!r} is not an IPv6 address in brackets, such as [::1]:5060")
         port = port[1:]
-    elif _is_ipv6(word):
+    elif is_ipv6(word):
         host, port = word, ""
     else:
         host, _, port = word.partition(":")
@@ -88,7 +88,8 @@ def _split_host_port(word: str) -> tuple[str, int | None]:
     return host, int(port)
 
 
-def _is_ipv6(text: str) -> bool:
+def is_ipv6(text: str) -> bool:
+    """Whether it is an IPv6 address without brackets."""
     try:
         ipaddress.IPv6Address(text)
     except ValueError:

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from sipwright.settings.listen import join_host_port
+from sipwright.settings.listen import is_ipv6, join_host_port
 from sipwright.settings.section import Count, Positive, Section
 
 TlsVersion = Literal["1.2", "1.3"]
@@ -20,7 +20,7 @@ VerifyClient = Literal["none", "optional", "optional_no_ca", "require"]
 def endpoint(text: str) -> str:
     """`address:port` as the engine reads it; port 0, or none, stands for any. Raises ValueError."""
     host, colon, port = text.rpartition(":")
-    if not colon or text.endswith("]") or _is_ipv6(text):
+    if not colon or text.endswith("]") or is_ipv6(text):
         host, port = text, ""
     host = host.removeprefix("[").removesuffix("]")
     try:
@@ -30,14 +30,6 @@ def endpoint(text: str) -> str:
     if port and not (port.isascii() and port.isdigit() and int(port) <= 65535):
         raise ValueError(f"{port!r} is not a port; a number from 0 to 65535 (0: any)")
     return join_host_port(host, int(port or 0))
-
-
-def _is_ipv6(text: str) -> bool:
-    try:
-        ipaddress.IPv6Address(text)
-    except ValueError:
-        return False
-    return True
 
 
 Endpoint = Annotated[str, AfterValidator(endpoint)]

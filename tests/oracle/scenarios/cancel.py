@@ -133,14 +133,12 @@ async def cancel_of_three_branches(alice: Peer, bob: Peer, carol: Peer, dave: Pe
     to_bob, to_carol, to_dave = [await peer.expect("INVITE") for peer in (bob, carol, dave)]
     bob.answer(to_bob, 180)
     await alice.expect(180)
-    carol.answer(to_carol, 486)
-    await carol.expect("ACK")
+    await carol.refuse(to_carol, 486)
     alice.cancel(invite)
     await alice.expect(200)
     await bob.is_cancelled(to_bob)
     await dave.maybe("CANCEL", 0.2)
-    dave.answer(to_dave, 487)
-    await dave.expect("ACK")
+    await dave.refuse(to_dave, 487)
     await alice.expect(lambda m: (m.status or 0) >= 400)
 
 

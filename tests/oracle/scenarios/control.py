@@ -92,8 +92,7 @@ async def exceptions_in_tm_routes(alice: Peer, bob: Peer) -> None:
     """The message goes on as it is."""
     alice.invite(bob)
     got = await bob.expect("INVITE")
-    bob.answer(got, 486)
-    await bob.expect("ACK")
+    await bob.refuse(got, 486)
     await alice.expect(486)
 
 

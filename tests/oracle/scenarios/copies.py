@@ -16,8 +16,7 @@ async def invite_is_sent_again_until_an_answer(alice: Peer, bob: Peer) -> None:
     await bob.expect_copy(got)
     bob.answer(got, 180)
     await alice.expect(180)
-    bob.answer(got, 486)
-    await bob.expect("ACK")
+    await bob.refuse(got, 486)
     await alice.expect(486)
 
 
@@ -58,8 +57,7 @@ async def copies_of_an_invite_get_the_last_answer(alice: Peer, bob: Peer) -> Non
     ringing = await alice.expect(180)
     alice.send(invite)
     await alice.expect_copy(ringing)
-    bob.answer(got, 486)
-    await bob.expect("ACK")
+    await bob.refuse(got, 486)
     await alice.expect(486)
 
 
@@ -98,8 +96,7 @@ async def copies_of_a_180(alice: Peer, bob: Peer) -> None:
     ringing = await alice.expect(180)
     bob.answer(got, 180)
     await alice.expect_copy(ringing)
-    bob.answer(got, 486)
-    await bob.expect("ACK")
+    await bob.refuse(got, 486)
     await alice.expect(486)
 
 

@@ -189,10 +189,8 @@ def all_failed(self, msg):
 async def branch_failure_then_failure(alice: Peer, bob: Peer, carol: Peer) -> None:
     alice.invite(bob)
     to_bob, to_carol = await bob.expect("INVITE"), await carol.expect("INVITE")
-    bob.answer(to_bob, 404)
-    await bob.expect("ACK")
-    carol.answer(to_carol, 486)
-    await carol.expect("ACK")
+    await bob.refuse(to_bob, 404)
+    await carol.refuse(to_carol, 486)
     await alice.expect(lambda m: (m.status or 0) >= 300)
 
 
@@ -255,10 +253,8 @@ def failed(self, msg):
 async def codes_of_all_branches(alice: Peer, bob: Peer, carol: Peer) -> None:
     alice.invite(bob)
     to_bob, to_carol = await bob.expect("INVITE"), await carol.expect("INVITE")
-    bob.answer(to_bob, 404)
-    await bob.expect("ACK")
-    carol.answer(to_carol, 486)
-    await carol.expect("ACK")
+    await bob.refuse(to_bob, 404)
+    await carol.refuse(to_carol, 486)
     await alice.expect(lambda m: (m.status or 0) >= 300)
 
 
@@ -311,8 +307,7 @@ async def what_a_failure_route_sees(alice: Peer, bob: Peer, carol: Peer) -> None
     bob.answer(await bob.expect("INVITE"), 486)
     await bob.expect("ACK")
     to_carol = await carol.expect("INVITE")
-    carol.answer(to_carol, 486)
-    await carol.expect("ACK")
+    await carol.refuse(to_carol, 486)
     await alice.expect(486)
 
 
@@ -345,10 +340,8 @@ async def reason_of_the_winning_response(alice: Peer, bob: Peer, carol: Peer) ->
     to_bob, to_carol = await bob.expect("INVITE"), await carol.expect("INVITE")
     bob.answer(to_bob, 180)
     await alice.expect(180)
-    bob.answer(to_bob, 404)
-    await bob.expect("ACK")
-    carol.answer(to_carol, 486)
-    await carol.expect("ACK")
+    await bob.refuse(to_bob, 404)
+    await carol.refuse(to_carol, 486)
     await alice.expect(404)
 
 
@@ -359,8 +352,7 @@ async def reason_of_a_timeout(alice: Peer, bob: Peer, carol: Peer) -> None:
     to_bob, to_carol = await bob.expect("INVITE"), await carol.expect("INVITE")
     carol.answer(to_carol, 180)
     await alice.expect(180)
-    carol.answer(to_carol, 480)
-    await carol.expect("ACK")
+    await carol.refuse(to_carol, 480)
     bob.answer(to_bob, 100)
     await alice.expect(408)
 
@@ -387,6 +379,5 @@ async def earlier_responses_of_a_branch(alice: Peer, bob: Peer) -> None:
     got = await bob.expect("INVITE")
     bob.answer(got, 180)
     await alice.expect(180)
-    bob.answer(got, 480)
-    await bob.expect("ACK")
+    await bob.refuse(got, 480)
     await alice.expect(480)

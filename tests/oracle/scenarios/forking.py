@@ -58,8 +58,7 @@ async def late_200_after_a_failure_went_back(alice: Peer, bob: Peer, carol: Peer
     """A branch that was given up (fr_timer) picks up after all."""
     alice.invite(bob)
     to_bob, to_carol = await bob.expect("INVITE"), await carol.expect("INVITE")
-    carol.answer(to_carol, 486)
-    await carol.expect("ACK")
+    await carol.refuse(to_carol, 486)
     await alice.expect(lambda m: (m.status or 0) >= 300)
     bob.answer(to_bob, 200)
     await alice.expect(200)
@@ -69,10 +68,8 @@ async def late_200_after_a_failure_went_back(alice: Peer, bob: Peer, carol: Peer
 async def best_is_the_lowest_class(alice: Peer, bob: Peer, carol: Peer) -> None:
     alice.invite(bob)
     to_bob, to_carol = await bob.expect("INVITE"), await carol.expect("INVITE")
-    bob.answer(to_bob, 500)
-    await bob.expect("ACK")
-    carol.answer(to_carol, 404)
-    await carol.expect("ACK")
+    await bob.refuse(to_bob, 500)
+    await carol.refuse(to_carol, 404)
     await alice.expect(404)
 
 
@@ -81,10 +78,8 @@ async def best_of_one_class(alice: Peer, bob: Peer, carol: Peer) -> None:
     """486 before 480: the lower code."""
     alice.invite(bob)
     to_bob, to_carol = await bob.expect("INVITE"), await carol.expect("INVITE")
-    bob.answer(to_bob, 486)
-    await bob.expect("ACK")
-    carol.answer(to_carol, 480)
-    await carol.expect("ACK")
+    await bob.refuse(to_bob, 486)
+    await carol.refuse(to_carol, 480)
     await alice.expect(lambda m: (m.status or 0) >= 400)
 
 
@@ -92,8 +87,7 @@ async def best_of_one_class(alice: Peer, bob: Peer, carol: Peer) -> None:
 async def best_of_302_and_404(alice: Peer, bob: Peer, carol: Peer) -> None:
     alice.invite(bob)
     to_bob, to_carol = await bob.expect("INVITE"), await carol.expect("INVITE")
-    bob.answer(to_bob, 404)
-    await bob.expect("ACK")
+    await bob.refuse(to_bob, 404)
     carol.answer(to_carol, 302, ("Contact", "<sip:elsewhere@h.test>"))
     await carol.expect("ACK")
     await alice.expect(302)
@@ -105,8 +99,7 @@ async def best_of_408_by_timeout_and_480(alice: Peer, bob: Peer, carol: Peer) ->
     alice.invite(bob)
     await bob.expect("INVITE")
     to_carol = await carol.expect("INVITE")
-    carol.answer(to_carol, 480)
-    await carol.expect("ACK")
+    await carol.refuse(to_carol, 480)
     await alice.expect(lambda m: (m.status or 0) >= 400)
 
 
@@ -117,8 +110,7 @@ async def a_603_ends_the_others(alice: Peer, bob: Peer, carol: Peer) -> None:
     to_bob, to_carol = await bob.expect("INVITE"), await carol.expect("INVITE")
     bob.answer(to_bob, 180)
     await alice.expect(180)
-    carol.answer(to_carol, 603)
-    await carol.expect("ACK")
+    await carol.refuse(to_carol, 603)
     await bob.is_cancelled(to_bob)
     await alice.expect(603)
 
@@ -137,8 +129,7 @@ async def a_603_leaves_the_others_alone_if_told_so(alice: Peer, bob: Peer, carol
     to_bob, to_carol = await bob.expect("INVITE"), await carol.expect("INVITE")
     bob.answer(to_bob, 180)
     await alice.expect(180)
-    carol.answer(to_carol, 603)
-    await carol.expect("ACK")
+    await carol.refuse(to_carol, 603)
     bob.answer(to_bob, 200)
     await alice.expect(200)
 
@@ -147,10 +138,8 @@ async def a_603_leaves_the_others_alone_if_told_so(alice: Peer, bob: Peer, carol
 async def a_603_beats_a_486(alice: Peer, bob: Peer, carol: Peer) -> None:
     alice.invite(bob)
     to_bob, to_carol = await bob.expect("INVITE"), await carol.expect("INVITE")
-    bob.answer(to_bob, 486)
-    await bob.expect("ACK")
-    carol.answer(to_carol, 600)
-    await carol.expect("ACK")
+    await bob.refuse(to_bob, 486)
+    await carol.refuse(to_carol, 600)
     await alice.expect(600)
 
 
@@ -159,10 +148,8 @@ async def challenges_are_collected(alice: Peer, bob: Peer, carol: Peer) -> None:
     """The 407 takes the challenge of the other branch along (section 16.7 step 7)."""
     alice.invite(bob)
     to_bob, to_carol = await bob.expect("INVITE"), await carol.expect("INVITE")
-    bob.answer(to_bob, 401, CHALLENGE)
-    await bob.expect("ACK")
-    carol.answer(to_carol, 407, PROXY_CHALLENGE)
-    await carol.expect("ACK")
+    await bob.refuse(to_bob, 401, CHALLENGE)
+    await carol.refuse(to_carol, 407, PROXY_CHALLENGE)
     await alice.expect(lambda m: (m.status or 0) >= 400)
 
 
@@ -171,10 +158,8 @@ async def challenges_of_three_branches(alice: Peer, bob: Peer, carol: Peer, dave
     """A 401, a 407 and a 404, which is no challenge."""
     alice.invite(bob)
     to_bob, to_carol, to_dave = [await peer.expect("INVITE") for peer in (bob, carol, dave)]
-    dave.answer(to_dave, 404)
-    await dave.expect("ACK")
-    bob.answer(to_bob, 401, CHALLENGE)
-    await bob.expect("ACK")
+    await dave.refuse(to_dave, 404)
+    await bob.refuse(to_bob, 401, CHALLENGE)
     carol.answer(to_carol, 407, ("Proxy-Authenticate", 'Digest realm="three", nonce="3"'))
     await carol.expect("ACK")
     await alice.expect(401)
@@ -187,8 +172,7 @@ async def a_503_is_not_relayed_as_it_is(alice: Peer, bob: Peer, carol: Peer) -> 
     to_bob, to_carol = await bob.expect("INVITE"), await carol.expect("INVITE")
     bob.answer(to_bob, 503, ("Retry-After", "10"))
     await bob.expect("ACK")
-    carol.answer(to_carol, 503)
-    await carol.expect("ACK")
+    await carol.refuse(to_carol, 503)
     await alice.expect(lambda m: (m.status or 0) >= 500)
 
 
@@ -246,10 +230,8 @@ async def append_branch_keeps_the_first_uri(alice: Peer, bob: Peer, carol: Peer)
     """append_branch() puts the request-URI of now aside; the new one is the first branch."""
     alice.invite(bob)
     to_bob, to_carol = await bob.expect("INVITE"), await carol.expect("INVITE")
-    bob.answer(to_bob, 486)
-    await bob.expect("ACK")
-    carol.answer(to_carol, 404)
-    await carol.expect("ACK")
+    await bob.refuse(to_bob, 486)
+    await carol.refuse(to_carol, 404)
     await alice.expect(lambda m: (m.status or 0) >= 400)
 
 
@@ -271,10 +253,8 @@ async def appended_branch_by_the_next_hop(alice: Peer, bob: Peer, carol: Peer) -
     """An appended branch takes the next hop of the main one along."""
     alice.invite("sip:bob@far.test")
     first, second = await carol.expect("INVITE"), await carol.expect("INVITE")
-    carol.answer(first, 486)
-    await carol.expect("ACK")
-    carol.answer(second, 480)
-    await carol.expect("ACK")
+    await carol.refuse(first, 486)
+    await carol.refuse(second, 480)
     await alice.expect(lambda m: (m.status or 0) >= 400)
 
 

@@ -15,8 +15,7 @@ def edited(name: str, call: str, *extra: tuple[str, str], uri: str = "") -> None
         sent_to = uri.format(port=bob.address[1]) if uri else bob
         alice.request("INVITE", sent_to, *extra, ("Content-Type", "application/sdp"), body=SDP)
         got = await bob.expect("INVITE")
-        bob.answer(got, 486)
-        await bob.expect("ACK")
+        await bob.refuse(got, 486)
         await alice.expect(486)
 
     scenario(
@@ -101,8 +100,7 @@ async def registered_then_called(alice: Peer, bob: Peer) -> None:
     await bob.expect(200)
     alice.invite("sip:reg1@oracle.test")
     got = await bob.expect("INVITE")
-    bob.answer(got, 486)
-    await bob.expect("ACK")
+    await bob.refuse(got, 486)
     await alice.expect(486)
     bob.request("REGISTER", "sip:oracle.test", ("Contact", "*"), ("Expires", "0"), to_header=aor)
     await bob.expect(200)
@@ -131,10 +129,8 @@ async def registered_with_two_contacts(alice: Peer, bob: Peer, carol: Peer) -> N
     await carol.expect(200)
     alice.invite("sip:reg3@oracle.test")
     to_carol, to_bob = await carol.expect("INVITE"), await bob.expect("INVITE")
-    bob.answer(to_bob, 404)
-    await bob.expect("ACK")
-    carol.answer(to_carol, 486)
-    await carol.expect("ACK")
+    await bob.refuse(to_bob, 404)
+    await carol.refuse(to_carol, 486)
     await alice.expect(lambda m: (m.status or 0) >= 400)
 
 

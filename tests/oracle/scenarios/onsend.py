@@ -30,8 +30,7 @@ async def what_an_onsend_route_sees(alice: Peer, bob: Peer) -> None:
     got = await bob.expect("INVITE")
     bob.answer(got, 180)
     await alice.expect(180)
-    bob.answer(got, 486)
-    await bob.expect("ACK")
+    await bob.refuse(got, 486)
     await alice.expect(486)
 
 
@@ -77,10 +76,8 @@ async def onsend_route_of_the_best_failure(alice: Peer, bob: Peer, carol: Peer) 
     """The response that goes back is not the one that has come."""
     alice.invite(bob)
     to_bob, to_carol = await bob.expect("INVITE"), await carol.expect("INVITE")
-    bob.answer(to_bob, 404)
-    await bob.expect("ACK")
-    carol.answer(to_carol, 486)
-    await carol.expect("ACK")
+    await bob.refuse(to_bob, 404)
+    await carol.refuse(to_carol, 486)
     await alice.expect(404)
 
 
@@ -88,10 +85,8 @@ async def onsend_route_of_the_best_failure(alice: Peer, bob: Peer, carol: Peer) 
 async def onsend_route_after_a_failure_route(alice: Peer, bob: Peer, carol: Peer) -> None:
     alice.invite(bob)
     to_bob, to_carol = await bob.expect("INVITE"), await carol.expect("INVITE")
-    bob.answer(to_bob, 404)
-    await bob.expect("ACK")
-    carol.answer(to_carol, 486)
-    await carol.expect("ACK")
+    await bob.refuse(to_bob, 404)
+    await carol.refuse(to_carol, 486)
     await alice.expect(404)
 
 
@@ -100,8 +95,7 @@ async def onsend_route_of_a_timeout_beside_a_failure(alice: Peer, bob: Peer, car
     """The timeout of one branch ends the other's wait."""
     alice.invite(bob)
     to_bob, to_carol = await bob.expect("INVITE"), await carol.expect("INVITE")
-    bob.answer(to_bob, 404)
-    await bob.expect("ACK")
+    await bob.refuse(to_bob, 404)
     carol.answer(to_carol, 100)
     await alice.expect(404)
 
@@ -157,8 +151,7 @@ async def onsend_route_drops_a_180(net: Net, alice: Peer, bob: Peer) -> None:
     got = await bob.expect("INVITE")
     bob.answer(got, 180)
     await net.quiet(0.2)
-    bob.answer(got, 486)
-    await bob.expect("ACK")
+    await bob.refuse(got, 486)
     await alice.expect(486)
 
 

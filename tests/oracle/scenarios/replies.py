@@ -187,8 +187,7 @@ async def t_reply_in_a_reply_route(alice: Peer, bob: Peer) -> None:
     got = await bob.expect("INVITE")
     bob.answer(got, 180)
     await alice.expect(180)
-    bob.answer(got, 486)
-    await bob.expect("ACK")
+    await bob.refuse(got, 486)
     await alice.expect(486)
 
 
@@ -267,6 +266,5 @@ def branch(self, msg):
 async def t_reply_in_a_branch_route(alice: Peer, bob: Peer) -> None:
     alice.invite(bob)
     got = await bob.expect("INVITE")
-    bob.answer(got, 486)
-    await bob.expect("ACK")
+    await bob.refuse(got, 486)
     await alice.expect(486)

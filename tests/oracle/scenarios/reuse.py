@@ -54,8 +54,7 @@ async def refuse_all(alice: Peer, bob: Peer, carol: Peer) -> None:
         await alice.net.quiet(0.25)
         for peer in (bob, carol):
             while invite := await peer.maybe("INVITE", 0):
-                peer.answer(invite, 486 if peer is bob else 404)
-                await peer.expect("ACK")
+                await peer.refuse(invite, 486 if peer is bob else 404)
     await alice.expect(lambda m: (m.status or 0) >= 300)
 
 

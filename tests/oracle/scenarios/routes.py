@@ -160,8 +160,7 @@ def branch(self, msg):
 async def branch_route_drops_a_branch(alice: Peer, bob: Peer, carol: Peer) -> None:
     alice.invite(bob)
     to_carol = await carol.expect("INVITE")
-    carol.answer(to_carol, 486)
-    await carol.expect("ACK")
+    await carol.refuse(to_carol, 486)
     await alice.expect(486)
 
 
@@ -201,8 +200,7 @@ def branch(self, msg):
 async def branch_route_sets_the_next_hop(alice: Peer, bob: Peer, carol: Peer) -> None:
     alice.invite(bob)
     to_carol = await carol.expect("INVITE")
-    carol.answer(to_carol, 486)
-    await carol.expect("ACK")
+    await carol.refuse(to_carol, 486)
     await alice.expect(486)
 
 

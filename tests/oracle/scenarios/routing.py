@@ -146,8 +146,7 @@ def ksr_request_route(self, msg):
 async def record_route_twice(alice: Peer, bob: Peer) -> None:
     alice.invite(bob, ("Record-Route", "<sip:192.0.2.3;lr>"))
     got = await bob.expect("INVITE")
-    bob.answer(got, 486)
-    await bob.expect("ACK")
+    await bob.refuse(got, 486)
     await alice.expect(486)
 
 
@@ -188,10 +187,8 @@ async def record_route_in_a_branch_route(alice: Peer, bob: Peer, carol: Peer) ->
     """Each branch has its own."""
     alice.invite(bob)
     to_bob, to_carol = await bob.expect("INVITE"), await carol.expect("INVITE")
-    bob.answer(to_bob, 486)
-    await bob.expect("ACK")
-    carol.answer(to_carol, 404)
-    await carol.expect("ACK")
+    await bob.refuse(to_bob, 486)
+    await carol.refuse(to_carol, 404)
     await alice.expect(lambda m: (m.status or 0) >= 400)
 
 

@@ -32,8 +32,7 @@ async def contacts_by_q(alice: Peer, bob: Peer, carol: Peer, dave: Peer) -> None
         await alice.net.quiet(0.2)
         for peer in (bob, carol, dave):
             if got := await peer.maybe("INVITE", 0):
-                peer.answer(got, 480)
-                await peer.expect("ACK")
+                await peer.refuse(got, 480)
     await alice.expect(lambda m: (m.status or 0) >= 300)
 
 
@@ -66,10 +65,8 @@ def ksr_request_route(self, msg):
 async def contacts_without_q_are_one_group(alice: Peer, bob: Peer, carol: Peer) -> None:
     alice.invite(bob)
     to_bob, to_carol = await bob.expect("INVITE"), await carol.expect("INVITE")
-    bob.answer(to_bob, 480)
-    await bob.expect("ACK")
-    carol.answer(to_carol, 486)
-    await carol.expect("ACK")
+    await bob.refuse(to_bob, 480)
+    await carol.refuse(to_carol, 486)
     await alice.expect(lambda m: (m.status or 0) >= 300)
 
 
@@ -133,6 +130,5 @@ async def other_branches_are_cancelled_by_the_script(alice: Peer, bob: Peer, car
     bob.answer(to_bob, 183)
     await alice.expect(183)
     await carol.is_cancelled(to_carol)
-    bob.answer(to_bob, 486)
-    await bob.expect("ACK")
+    await bob.refuse(to_bob, 486)
     await alice.expect(lambda m: (m.status or 0) >= 300)

@@ -47,8 +47,7 @@ async def suspended_then_relayed(alice: Peer, bob: Peer, carol: Peer) -> None:
     got = await bob.expect("INVITE")
     bob.answer(got, 180)
     await alice.expect(180)
-    bob.answer(got, 486)
-    await bob.expect("ACK")
+    await bob.refuse(got, 486)
     await alice.expect(486)
 
 

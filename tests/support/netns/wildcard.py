@@ -11,7 +11,7 @@ import asyncio
 import pytest
 
 from conftest import Start
-from support.messages import request
+from support.messages import bracketed, request
 from support.peers import StreamListener, StreamPeer, UdpPeer, options
 
 ONE, TWO, SIX = "10.1.0.1", "10.2.0.1", "fd01::1"
@@ -23,7 +23,7 @@ def do(*steps: str) -> tuple[tuple[str, str], ...]:
 
 
 def to(host: str, port: int, transport: str = "") -> str:
-    shown = f"[{host}]" if ":" in host else host
+    shown = bracketed(host)
     return f'KSR.pv.sets("$du", "sip:{shown}:{port}{transport}")'
 
 
@@ -58,7 +58,7 @@ def test_via_shows_an_address_that_can_be_answered(
     """Via, Record-Route and the source of the datagram are the same; $Ri is the address that the request came to."""
     server = start("steps.py", f"udp:{wild}")
     port = server.port("udp")
-    shown = f"[{leaves}]" if ":" in leaves else leaves
+    shown = bracketed(leaves)
 
     async def run() -> None:
         async with UdpPeer.open(caller) as left, UdpPeer.open(callee) as right:
