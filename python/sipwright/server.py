@@ -17,10 +17,10 @@ from sipwright import _engine, log
 from sipwright.control import methods
 from sipwright.control.background import in_thread
 from sipwright.control.lock import DataDirLock
-from sipwright.control.rpc import Rpc
 from sipwright.control.server import SOCKET_NAME, ControlServer
 from sipwright.control.tls import TlsControl
-from sipwright.kemi import calls, htable, namespace, registrar, router
+from sipwright.host import Host, Timer
+from sipwright.kemi import calls, namespace, router
 from sipwright.script.errors import ScriptError
 from sipwright.script.runtime import Runtime
 from sipwright.script.watchdog import Watchdog, stack_of
@@ -30,7 +30,6 @@ from sipwright.settings.model import Settings
 WATCH_S: Final = 0.1
 # What the control loop may be late by anyhow, on a machine that is busy.
 SHORTEST_BEAT_MS: Final = 1000
-SWEEP_HTABLES_S: Final = 10.0
 # A worker that is blocked in the script gets that long to come back once the engine has stopped.
 WORKER_STOP_S: Final = 2.0
 # After this time a script that computes lets another worker have the interpreter. Python's default of 5 ms makes a
@@ -52,6 +51,7 @@ class Server:
         self.data_dir = settings.data_dir
         self.started_at = time.time()
         self.engine = _engine.Engine(to_engine_json(settings))
+        self.host = Host(settings, self.engine)
         self.runtime = Runtime(self.engine, settings.script)
         self.watchdog = Watchdog(
             self.engine.busy, self.runtime.workers, settings.script.slow_call_ms, settings.script.stall_after_ms
@@ -97,7 +97,7 @@ class Server:
         _engine.set_log_json(settings.log.format == "json")
         _engine.set_strict(settings.script.strict)
         calls.set_strict(settings.script.strict)
-        install_ksr(settings)
+        install_ksr(self.host)
         # The script may set its own.
         sys.setswitchinterval(SWITCH_INTERVAL_S)
         for text in self.tls.cfg.warnings:
@@ -115,20 +115,16 @@ class Server:
 
     async def _control(self, announce: Callable[["Server"], None]) -> int:
         loop = asyncio.get_running_loop()
-        rpc = Rpc()
-        methods.register(rpc, self)
-        control = ControlServer(rpc, self.data_dir / SOCKET_NAME)
+        methods.register(self.host.rpc, self)
+        control = ControlServer(self.host.rpc, self.data_dir / SOCKET_NAME)
         status = 0
         try:
             await control.start()
             self._handle_signals(loop)
-            services = [
-                loop.create_task(_every(WATCH_S, self._watch)),
-                loop.create_task(_every(self.settings.registrar.sweep_s, _sweep_locations)),
-                loop.create_task(_every(SWEEP_HTABLES_S, htable.sweep)),
-            ]
             if self.settings.tls.watch_s:
-                services.append(loop.create_task(_every(self.settings.tls.watch_s, self._watch_tls)))
+                self.host.every(self.settings.tls.watch_s, self.tls.watch, blocking=True)
+            timers = [Timer(WATCH_S, self._watch, blocking=False), *self.host.timers]
+            services = [loop.create_task(_run(timer)) for timer in timers]
             # The first round of the loop counts too: a script may be at work since its workers were released.
             self._watch()
             announce(self)
@@ -146,9 +142,6 @@ class Server:
         # The engine notices when this does not come round: a script that keeps the GIL stops it too.
         self.engine.beat(max(self.settings.script.stall_after_ms, SHORTEST_BEAT_MS))
         self.watchdog.tick()
-
-    def _watch_tls(self) -> None:
-        self._in_background(self.tls.watch)
 
     def _in_background(self, action: Callable[[], object]) -> None:
         task = asyncio.get_running_loop().create_task(in_thread(action))
@@ -200,7 +193,9 @@ class Server:
     def _stop_threads(self) -> bool:
         self.runtime.stopping = True
         self.engine.stop()
-        if self.runtime.stop(WORKER_STOP_S):
+        stopped = self.runtime.stop(WORKER_STOP_S)
+        self.host.close()
+        if stopped:
             return True
         # A thread that is stuck in the script would be met by the interpreter's end in the middle of a call.
         self._exit_now(1)
@@ -213,23 +208,20 @@ class Server:
         os._exit(status)
 
 
-def install_ksr(settings: Settings) -> None:
-    """Makes `import KSR` and `import Router.Logger` work, with the modules configured by the settings."""
-    registrar.configure(settings.registrar)
-    htable.configure(settings.htable)
-    htable.register_variables(_engine.register_pv)
+def install_ksr(host: Host) -> None:
+    """Makes `import KSR` and `import Router.Logger` work, with the modules that the host configures."""
+    host.configure()
     namespace.install(_engine)
     router.install()
 
 
-def _sweep_locations() -> None:
-    registrar.tables().sweep(time.monotonic())
-
-
-async def _every(seconds: float, action: Callable[[], object]) -> None:
+async def _run(timer: Timer) -> None:
     while True:
-        await asyncio.sleep(seconds)
+        await asyncio.sleep(timer.seconds)
         try:
-            action()
+            if timer.blocking:
+                await in_thread(timer.action)
+            else:
+                timer.action()
         except Exception as error:
-            log.error(f"{getattr(action, '__name__', action)}: {type(error).__name__}: {error}")
+            log.error(f"{getattr(timer.action, '__name__', timer.action)}: {type(error).__name__}: {error}")

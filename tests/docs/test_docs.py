@@ -12,8 +12,7 @@ import click
 import pytest
 
 from sipwright.cli import main
-from sipwright.control.methods import register
-from sipwright.control.rpc import Rpc
+from support.hosts import rpc_methods
 from support.servers import ROOT
 
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("bench/**/*.md")])
@@ -103,15 +102,9 @@ def mistake_in(words: list[str]) -> str | None:
             if found is None:
                 return f"{command.name} has no command {word}"
             command = found
-        elif command.name == "ctl" and re.fullmatch(r"[a-z_0-9]+\.[a-z_.]+", word) and word not in methods():
+        elif command.name == "ctl" and re.fullmatch(r"[a-z_0-9]+\.[a-z_.]+", word) and word not in rpc_methods():
             return f"the control socket has no method {word}"
     return None
-
-
-def methods() -> list[str]:
-    rpc = Rpc()
-    register(rpc, None)  # type: ignore[arg-type]
-    return rpc.names()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=ids)

@@ -14,10 +14,9 @@ from conftest import Start
 from sipwright import _engine
 from sipwright.cli import reference as cli_reference
 from sipwright.control.client import call
-from sipwright.control.methods import register
-from sipwright.control.rpc import Rpc
 from sipwright.control.server import SOCKET_NAME
 from sipwright.kemi import reference as ksr_reference
+from support.hosts import configured_host, rpc_methods
 from support.process import wait_until
 from support.servers import ROOT
 
@@ -61,12 +60,6 @@ def test_every_command_is_in_the_reference() -> None:
 PARAMETERS = {"dns.locate": ["sip:127.0.0.1"], "dns.lookup": ["A", "localhost"], "dns.delete": ["A", "localhost"]}
 
 
-def methods() -> list[str]:
-    rpc = Rpc()
-    register(rpc, None)  # type: ignore[arg-type]
-    return rpc.names()
-
-
 def section(method: str) -> str:
     found = re.search(rf"^### `{re.escape(method)}`\n(.*?)(?=^### |\Z)", page("rpc.md"), re.MULTILINE | re.DOTALL)
     assert found is not None, f"docs/reference/rpc.md does not describe {method}"
@@ -79,7 +72,7 @@ def example(method: str) -> Any:
     return json.loads(found[1])
 
 
-@pytest.mark.parametrize("method", methods())
+@pytest.mark.parametrize("method", rpc_methods())
 def test_rpc_methods_are_described(method: str) -> None:
     text = section(method)
     assert re.search(r"^Parameters: ", text, re.MULTILINE)
@@ -88,7 +81,7 @@ def test_rpc_methods_are_described(method: str) -> None:
 
 
 def test_no_rpc_method_is_invented() -> None:
-    assert set(re.findall(r"^### `(.*)`$", page("rpc.md"), re.MULTILINE)) == set(methods())
+    assert set(re.findall(r"^### `(.*)`$", page("rpc.md"), re.MULTILINE)) == set(rpc_methods())
 
 
 def test_rpc_examples_are_shaped_like_the_results(start: Start) -> None:
@@ -101,7 +94,7 @@ def test_rpc_examples_are_shaped_like_the_results(start: Start) -> None:
         phone.sendall(registration(f"{stream.host}:{stream.port}"))
         assert phone.recv(65_536).startswith(b"SIP/2.0 200")
         # It takes a connection; tests/protocol/test_tls_control.py calls it.
-        for method in set(methods()) - {"tls.kill"}:
+        for method in set(rpc_methods()) - {"tls.kill"}:
             assert_shape(example(method), call(data_dir, method, PARAMETERS.get(method, [])), method)
 
 
@@ -153,7 +146,7 @@ def counters_in_code() -> dict[str, str | None]:
     binding = (ROOT / "crates/py/src/engine.rs").read_text()
     control = (ROOT / "python/sipwright/control/methods.py").read_text()
     names = re.findall(r'all\s*\.push\(\(\s*"(\w+)"', binding) + re.findall(r'counters\["(\w+)"\] =', control)
-    return found | dict.fromkeys(names)
+    return found | dict.fromkeys(names) | dict.fromkeys(configured_host().counters())
 
 
 def test_counters_are_described() -> None:

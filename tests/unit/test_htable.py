@@ -6,16 +6,19 @@ from typing import Any
 
 import pytest
 
+from sipwright.host import Host
 from sipwright.kemi import htable as ksr
 from sipwright.modules.htable import HashTable, condition
+from sipwright.settings import Settings
 from sipwright.settings.model import HtableSettings, TableSettings
 
 
 @pytest.fixture(autouse=True)
 def tables() -> Iterator[None]:
-    ksr.configure(HtableSettings(tables={"a": TableSettings(), "b": TableSettings(initval=7)}))
+    settings = HtableSettings(tables={"a": TableSettings(), "b": TableSettings(initval=7)})
+    ksr.configure(Host(Settings(htable=settings)))
     yield
-    ksr.configure(HtableSettings())
+    ksr.configure(Host(Settings()))
 
 
 def test_text_and_numbers() -> None:

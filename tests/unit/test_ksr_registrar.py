@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from sipwright import _engine
+from sipwright.host import Host
 from sipwright.kemi import registrar
 from sipwright.modules.usrloc import Binding
 from sipwright.server import install_ksr
@@ -18,7 +19,7 @@ BOB = "sip:bob@example.com"
 
 
 def install(**settings: Any) -> Any:
-    install_ksr(Settings(registrar=RegistrarSettings(**settings)))
+    install_ksr(Host(Settings(registrar=RegistrarSettings(**settings))))
     return sys.modules["KSR"]
 
 
@@ -28,7 +29,7 @@ def ksr() -> Iterator[Any]:
     _engine.begin_fake()
     yield install()
     _engine.end_fake()
-    registrar.configure(RegistrarSettings())
+    registrar.configure(Host(Settings()))
     for name in [name for name in sys.modules if name.partition(".")[0] in ("KSR", "Router")]:
         del sys.modules[name]
     sys.modules.update(before)
@@ -131,7 +132,7 @@ def test_hash_tables_are_variables_too(ksr: Any) -> None:
     engine = _engine.Engine("{}")
     engine.bind()
     _engine.begin_fake()
-    install_ksr(Settings.model_validate({"htable": {"tables": {"a": {}}}}))
+    install_ksr(Host(Settings.model_validate({"htable": {"tables": {"a": {}}}})))
     ksr = sys.modules["KSR"]
     assert ksr.pv.sets("$sht(a=>k)", "v")
     assert ksr.htable.sht_get("a", "k") == "v"

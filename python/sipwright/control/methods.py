@@ -9,7 +9,7 @@ from sipwright import _engine
 from sipwright.control import names, tls
 from sipwright.control.rpc import FAILED, Rpc, RpcError
 from sipwright.control.threads import thread_table
-from sipwright.kemi import htable, known, registrar
+from sipwright.kemi import known
 from sipwright.script.errors import ScriptError
 from sipwright.script.watchdog import place_of
 from sipwright.settings.listen import join_host_port
@@ -28,7 +28,6 @@ def register(rpc: Rpc, server: "Server") -> None:
     rpc.add("app_python.reload", lambda: reload(server), blocking=True)
     rpc.add("app_python.api_list", api_list)
     names.register(rpc, server)
-    rpc.add("ul.dump", registrar.dump, blocking=True)
     tls.register(rpc, server)
     rpc.add("rpc.list", rpc.names)
 
@@ -64,8 +63,7 @@ def threads(server: "Server") -> list[dict[str, Any]]:
 def stats(server: "Server") -> dict[str, int]:
     """All counters by name."""
     counters = dict(server.engine.stats())
-    counters["location_bindings"] = sum(len(table) for table in registrar.tables().all())
-    counters["htable_items"] = sum(len(table) for table in htable.tables())
+    counters |= server.host.counters()
     counters["script_slow_calls"] = server.watchdog.slow_calls
     counters["script_stalls"] = server.watchdog.stalls
     return counters

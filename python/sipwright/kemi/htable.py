@@ -3,11 +3,14 @@
 import threading
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
 
 from sipwright import log
 from sipwright.kemi.calls import ksr
 from sipwright.modules.htable import HashTable, Value, condition
-from sipwright.settings.model import HtableSettings
+
+if TYPE_CHECKING:
+    from sipwright.host import Host
 
 __all__ = [
     "sht_dec",
@@ -41,16 +44,20 @@ __all__ = [
 ]
 
 NOT_A_NUMBER = -255
+SWEEP_S: Final = 10.0
 
 _tables: dict[str, HashTable] = {}
 _iterators = threading.local()
 
 
-def configure(settings: HtableSettings) -> None:
-    """Makes the tables of the settings, empty."""
+def configure(host: "Host") -> None:
+    """Makes the tables of the host's settings, empty, and registers `$sht(table=>key)` and its kin."""
     _tables.clear()
-    for name, table in settings.tables.items():
+    for name, table in host.settings.htable.tables.items():
         _tables[name] = HashTable(name, table)
+    register_variables(host.variable)
+    host.every(SWEEP_S, sweep)
+    host.count(lambda: {"htable_items": sum(len(table) for table in tables())})
 
 
 def tables() -> list[HashTable]:

@@ -14,6 +14,7 @@ from sipwright.settings.model import RegistrarSettings
 
 if TYPE_CHECKING:
     from sipwright._engine import Message
+    from sipwright.host import Host
 
 __all__ = [
     "add_sock_hdr",
@@ -42,10 +43,14 @@ class _State:
 _state = _State()
 
 
-def configure(settings: RegistrarSettings) -> None:
-    """Uses these settings from now on, with empty tables."""
+def configure(host: "Host") -> None:
+    """Uses the host's settings from now on, with empty tables."""
+    settings = host.settings.registrar
     _state.settings = settings
     _state.tables = Tables(settings.max_bindings)
+    host.every(settings.sweep_s, lambda: _state.tables.sweep(time.monotonic()))
+    host.rpc.add("ul.dump", dump, blocking=True)
+    host.count(lambda: {"location_bindings": sum(len(table) for table in _state.tables.all())})
 
 
 def tables() -> Tables:

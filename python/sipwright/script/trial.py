@@ -10,13 +10,14 @@ from pathlib import Path
 def main() -> int:
     """Tries the script named by the first argument; the process's exit status."""
     from sipwright import _engine
+    from sipwright.host import Host
     from sipwright.script.errors import ScriptError
     from sipwright.script.instance import Instance
     from sipwright.server import install_ksr
     from sipwright.settings.model import ScriptSettings, Settings
 
     settings = Settings(script=ScriptSettings(path=Path(sys.argv[1]).absolute()))
-    install_ksr(settings)
+    install_ksr(Host(settings))
     # Without sockets; what KSR functions of mod_init work on.
     engine = _engine.Engine("{}")
     engine.bind()

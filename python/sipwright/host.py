@@ -1,0 +1,86 @@
+"""What the server gives its modules, so that a module is one file that names everything it adds.
+
+A module is a file of `sipwright.kemi` with the name that Kamailio gives it. Beside the KSR functions of its `__all__`
+it may have `configure(host)`, which is called once before the script is loaded: it takes its settings, registers its
+variables, timers, control methods and counters, and opens what it needs. It may be called again in one process, with
+another host, and starts afresh then.
+"""
+
+import importlib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sipwright import _engine, log
+from sipwright.control.rpc import Rpc
+from sipwright.kemi.namespace import PYTHON_MODULES
+from sipwright.settings.model import Settings
+
+if TYPE_CHECKING:
+    from sipwright._engine import Engine
+
+Getter = Callable[[str, int | None], str | int | None]
+Setter = Callable[[str, str | int | None], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Timer:
+    """Something to do every so many seconds; a `blocking` one runs in a thread, and never twice at a time."""
+
+    seconds: float
+    action: Callable[[], object]
+    blocking: bool
+
+
+class Host:
+    """The server as its modules see it.
+
+    `engine` is None where no server runs: in `sipwright check` and in tests of a module alone.
+    """
+
+    def __init__(self, settings: Settings, engine: "Engine | None" = None) -> None:
+        self.settings = settings
+        self.engine = engine
+        self.rpc = Rpc()
+        self.timers: list[Timer] = []
+        self._counters: list[Callable[[], Mapping[str, int]]] = []
+        self._ends: list[Callable[[], object]] = []
+
+    def every(self, seconds: float, action: Callable[[], object], *, blocking: bool = False) -> None:
+        """Has the control loop call `action` every `seconds` from the end of the start on.
+
+        What may wait for a disk, a database or a network is `blocking`.
+        """
+        self.timers.append(Timer(seconds, action, blocking))
+
+    def at_stop(self, action: Callable[[], object]) -> None:
+        """Has `action` called once after the workers have ended, the last one registered first."""
+        self._ends.append(action)
+
+    def count(self, source: Callable[[], Mapping[str, int]]) -> None:
+        """Adds the counters that `source` returns, by name, to those of `core.stats`."""
+        self._counters.append(source)
+
+    def variable(self, name: str, get: Getter, set: Setter | None = None) -> None:
+        """Registers the pseudo-variable `$name`: `get(inner name, index or None)`, `set(inner name, value)`."""
+        _engine.register_pv(name, get, set)
+
+    def counters(self) -> dict[str, int]:
+        """All counters that modules have."""
+        return {name: value for source in self._counters for name, value in source().items()}
+
+    def configure(self, modules: Iterable[str] = PYTHON_MODULES) -> None:
+        """Calls `configure` of each module that has one."""
+        for name in modules:
+            configure = getattr(importlib.import_module(f"sipwright.kemi.{name}"), "configure", None)
+            if configure is not None:
+                configure(self)
+
+    def close(self) -> None:
+        """Ends the modules; an error of one does not keep the others from ending."""
+        while self._ends:
+            action = self._ends.pop()
+            try:
+                action()
+            except Exception as error:
+                log.error(f"stop: {getattr(action, '__qualname__', action)}: {type(error).__name__}: {error}")
