@@ -12,7 +12,7 @@ from typing import Protocol
 
 import pytest
 
-from support import certificates, tables
+from support import certificates, databases, tables
 from support.servers import ROOT, Kamailio, Listen, Server, Sipwright
 
 in_both = pytest.mark.parametrize("kind", ["sipwright", "kamailio"])
@@ -103,6 +103,20 @@ def client_tls(certs: certificates.Certificates) -> ssl.SSLContext:
 @pytest.fixture(scope="session")
 def examples() -> Path:
     return ROOT / "examples"
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[databases.DatabaseServer]:
+    """A PostgreSQL server of the test session's own."""
+    with databases.postgresql() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def mariadb() -> Iterator[databases.DatabaseServer]:
+    """A MariaDB server of the test session's own."""
+    with databases.mariadb() as server:
+        yield server
 
 
 @pytest.fixture

@@ -7,17 +7,35 @@ another host, and starts afresh then.
 """
 
 import importlib
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from sipwright import _engine, log
 from sipwright.control.rpc import Rpc
 from sipwright.kemi.namespace import PYTHON_MODULES
+from sipwright.settings.effective import default_data_dir
 from sipwright.settings.model import Settings
 
 if TYPE_CHECKING:
     from sipwright._engine import Engine
+    from sipwright.storage.database import Database
+
+# The database of modules that name none; it lies in the data directory.
+DATABASE_FILE: Final = "sipwright.db"
+DATABASE_COUNTERS: Final = (
+    "db_queries",
+    "db_failures",
+    "db_away",
+    "db_written",
+    "db_coalesced",
+    "db_waiting",
+    "db_spooled",
+    "db_spool_bytes",
+    "db_refused",
+    "db_lost",
+)
 
 Getter = Callable[[str, int | None], str | int | None]
 Setter = Callable[[str, str | int | None], bool]
@@ -45,6 +63,8 @@ class Host:
         self.timers: list[Timer] = []
         self._counters: list[Callable[[], Mapping[str, int]]] = []
         self._ends: list[Callable[[], object]] = []
+        self._databases: dict[str, Database] = {}
+        self.count(self._count_databases)
 
     def every(self, seconds: float, action: Callable[[], object], *, blocking: bool = False) -> None:
         """Has the control loop call `action` every `seconds` from the end of the start on.
@@ -65,6 +85,26 @@ class Host:
         """Registers the pseudo-variable `$name`: `get(inner name, index or None)`, `set(inner name, value)`."""
         _engine.register_pv(name, get, set)
 
+    def database(self, url: str = "") -> "Database":
+        """The database of a URL, one object for each; without one that of `database.url`, by default an SQLite file of ours.
+
+        It connects when it is first used, and ends after the modules, whose last writes it does. Raises DatabaseError
+        for a URL that is not understood or whose driver is not installed.
+        """
+        from sipwright.storage.database import Database
+        from sipwright.storage.urls import read_url
+
+        settings = self.settings.database
+        text = url or settings.url
+        found = self._databases.get(text)
+        if found is None:
+            data_dir = self.settings.data_dir or default_data_dir()
+            target = read_url(text or f"sqlite://{(data_dir / DATABASE_FILE).absolute()}")
+            found = self._databases[text] = Database(target, data_dir, settings, make_tables=not text)
+            if self.engine is not None:
+                found.start()
+        return found
+
     def counters(self) -> dict[str, int]:
         """All counters that modules have."""
         return {name: value for source in self._counters for name, value in source().items()}
@@ -84,3 +124,11 @@ class Host:
                 action()
             except Exception as error:
                 log.error(f"stop: {getattr(action, '__qualname__', action)}: {type(error).__name__}: {error}")
+        while self._databases:
+            self._databases.popitem()[1].close()
+
+    def _count_databases(self) -> dict[str, int]:
+        total = Counter(dict.fromkeys(DATABASE_COUNTERS, 0))
+        for database in self._databases.values():
+            total.update(database.counters())
+        return dict(total)

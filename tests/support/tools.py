@@ -6,8 +6,13 @@ import shutil
 
 PACKAGES = {
     "baresip": "baresip",
-    "kamailio": "kamailio kamailio-python3-modules kamailio-tls-modules",
+    "initdb": "postgresql",
+    "kamailio": "kamailio kamailio-python3-modules kamailio-sqlite-modules kamailio-tls-modules",
+    "mariadb": "mariadb-client",
+    "mariadb-install-db": "mariadb-server",
+    "mariadbd": "mariadb-server",
     "openssl": "openssl",
+    "setpriv": "util-linux",
     "sipp": "sip-tester",
     "stunnel4": "stunnel4",
     "valgrind": "valgrind",

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, PlainSerializer, field_validator
 
 from sipwright.settings.addresses import name_server
+from sipwright.settings.database import DatabaseSettings
 from sipwright.settings.listen import Listen
 from sipwright.settings.section import Count, Positive, Section
 from sipwright.settings.tls import TlsSettings
@@ -337,3 +338,4 @@ class Settings(Section):
     log: LogSettings = LogSettings()
     registrar: RegistrarSettings = RegistrarSettings()
     htable: HtableSettings = HtableSettings()
+    database: DatabaseSettings = DatabaseSettings()
