@@ -19,7 +19,7 @@ from sipwright.settings.effective import default_data_dir
 from sipwright.settings.model import Settings
 
 if TYPE_CHECKING:
-    from sipwright._engine import Engine
+    from sipwright._engine import Engine, Message
     from sipwright.storage.database import Database
 
 # The database of modules that name none; it lies in the data directory.
@@ -39,6 +39,7 @@ DATABASE_COUNTERS: Final = (
 
 Getter = Callable[[str, int | None], str | int | None]
 Setter = Callable[[str, str | int | None], bool]
+Route = Callable[["Message", str], object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,7 @@ class Host:
         self.engine = engine
         self.rpc = Rpc()
         self.timers: list[Timer] = []
+        self.routes: dict[str, Route] = {}
         self._counters: list[Callable[[], Mapping[str, int]]] = []
         self._ends: list[Callable[[], object]] = []
         self._databases: dict[str, Database] = {}
@@ -76,6 +78,14 @@ class Host:
     def at_stop(self, action: Callable[[], object]) -> None:
         """Has `action` called once after the workers have ended, the last one registered first."""
         self._ends.append(action)
+
+    def route(self, name: str, function: Route) -> None:
+        """Gives the module a route of its own: a script worker calls `function(message, event)` where the engine is told
+        to call `name`, for instance as `callback` of `_engine.send_request`.
+
+        A method of the script's handler with that name goes first, so a colon in the name keeps them apart.
+        """
+        self.routes[name] = function
 
     def count(self, source: Callable[[], Mapping[str, int]]) -> None:
         """Adds the counters that `source` returns, by name, to those of `core.stats`."""

@@ -32,6 +32,7 @@ _MODULES: Final = {
     "`KSR.info(...)`.",
     "app_python3": "Calls between the methods of the handler.",
     "corex": "More of the core: branches, sockets, extended flags.",
+    "dispatcher": "Load balancing with failover and probing ([how to](../howto/load-balancing.md)).",
     "hdr": "Header fields by name.",
     "htable": "Hash tables that all workers share; the settings are those of `[htable]` in [settings](settings.md).",
     "kx": "Parts of the message without pseudo-variables (Kamailio's module kemix).",

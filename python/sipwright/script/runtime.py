@@ -12,6 +12,7 @@ from sipwright.settings.model import ScriptSettings
 
 if TYPE_CHECKING:
     from sipwright._engine import Engine
+    from sipwright.host import Route
 
 
 class Runtime:
@@ -26,6 +27,8 @@ class Runtime:
         self.settings = settings
         self.is_shared = settings.isolation == "shared"
         self.answers_errors = settings.on_error == "500"
+        # Routes of modules, by name.
+        self.routes: dict[str, Route] = {}
         self.generation = 1
         self.go = threading.Event()
         self.stopping = False

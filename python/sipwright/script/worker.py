@@ -55,7 +55,7 @@ class ScriptWorker(threading.Thread):
         while (message := take()) is not None:
             if self.generation != runtime.generation:
                 self._adopt(port)
-            method = getattr(self.handler, message.callback, None)
+            method: Any = getattr(self.handler, message.callback, None) or runtime.routes.get(message.callback)
             if method is None:
                 self._missing(port, message)
                 continue

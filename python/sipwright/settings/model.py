@@ -12,6 +12,7 @@ from pydantic import BeforeValidator, Field, PlainSerializer, field_validator
 
 from sipwright.settings.addresses import name_server
 from sipwright.settings.database import DatabaseSettings
+from sipwright.settings.dispatcher import DispatcherSettings
 from sipwright.settings.listen import Listen
 from sipwright.settings.section import Count, Positive, Section
 from sipwright.settings.tls import TlsSettings
@@ -339,3 +340,4 @@ class Settings(Section):
     registrar: RegistrarSettings = RegistrarSettings()
     htable: HtableSettings = HtableSettings()
     database: DatabaseSettings = DatabaseSettings()
+    dispatcher: DispatcherSettings = DispatcherSettings()
