@@ -57,7 +57,18 @@ def test_every_command_is_in_the_reference() -> None:
 
 
 # What the examples of methods with parameters were made with.
-PARAMETERS = {"dns.locate": ["sip:127.0.0.1"], "dns.lookup": ["A", "localhost"], "dns.delete": ["A", "localhost"]}
+PARAMETERS: dict[str, list[object]] = {
+    "dns.locate": ["sip:127.0.0.1"],
+    "dns.lookup": ["A", "localhost"],
+    "dns.delete": ["A", "localhost"],
+    "dispatcher.add": [5, "sip:127.0.0.1:5"],
+    "dispatcher.remove": [5, "sip:127.0.0.1:5"],
+    "dispatcher.set_state": ["a", 1, "all"],
+    "dispatcher.set_duid_state": ["a", 1, "a"],
+    "dispatcher.hash": [4, "bob", "example.com"],
+}
+SETTINGS: dict[str, object] = {"dispatcher.reload_delta_s": 0}
+DESTINATIONS = "1 sip:127.0.0.1:6004 0 5 weight=50;duid=a\n"
 
 
 def section(method: str) -> str:
@@ -84,8 +95,10 @@ def test_no_rpc_method_is_invented() -> None:
     assert set(re.findall(r"^### `(.*)`$", page("rpc.md"), re.MULTILINE)) == set(rpc_methods())
 
 
-def test_rpc_examples_are_shaped_like_the_results(start: Start) -> None:
-    server = start(None, "udp", "tcp", "tls")
+def test_rpc_examples_are_shaped_like_the_results(start: Start, tmp_path: Path) -> None:
+    destinations = tmp_path / "dispatcher.list"
+    destinations.write_text(DESTINATIONS)
+    server = start(None, "udp", "tcp", "tls", settings={**SETTINGS, "dispatcher.list_file": destinations})
     stream = next(listen for listen in server.listen if listen.proto == "tcp")
     with socket.create_connection((stream.host, stream.port), timeout=5) as phone:
         data_dir = server.directory / "data"
@@ -94,7 +107,7 @@ def test_rpc_examples_are_shaped_like_the_results(start: Start) -> None:
         phone.sendall(registration(f"{stream.host}:{stream.port}"))
         assert phone.recv(65_536).startswith(b"SIP/2.0 200")
         # It takes a connection; tests/protocol/test_tls_control.py calls it.
-        for method in set(rpc_methods()) - {"tls.kill"}:
+        for method in sorted(set(rpc_methods()) - {"tls.kill"}):
             assert_shape(example(method), call(data_dir, method, PARAMETERS.get(method, [])), method)
 
 

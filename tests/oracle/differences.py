@@ -312,6 +312,22 @@ DIFFERENCES: tuple[Difference, ...] = (
         ("routes_are_armed_and_disarmed",),
         (Replace(KAMAILIO, "script", "is_set 1$", "is_set -1"),),
     ),
+    Difference(
+        "Weights where the first destination has none",
+        "sends everything to the first destination of a set if that has no `weight`",
+        "follows the weights of the others",
+        "The documentation says that a destination without a weight gets no share, not that the others' are ignored.",
+        ("weight_but_not_on_the_first",),
+        both(Replace, "script", r"chosen sip:127.0.0.1:614[12]", "chosen"),
+    ),
+    Difference(
+        "Marking a destination as inactive again",
+        "counts it towards `ds_inactive_threshold`, as a success",
+        "begins to count successes anew",
+        "A failure is no sign that the destination is back.",
+        ("inactive_twice",),
+        both(Replace, "script", r"(inactive twice, active once:) -?1", r"\1"),
+    ),
 )
 
 

@@ -6,10 +6,11 @@ import asyncio
 import itertools
 import json
 import shutil
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 from pathlib import Path
 
+from oracle import routing
+from oracle.profile import HERE, Profile
 from oracle.scenario import Net, Scenario, play
 from oracle.transcript import Transcript, transcript
 from support.servers import Kamailio, Listen, Server, Sipwright
@@ -20,14 +21,6 @@ AT_ONCE = 24
 FR_MS = 800
 FR_INV_MS = 1600
 T1_MS = 250
-
-
-@dataclass(frozen=True)
-class Profile:
-    """One configuration, in the words of either server."""
-
-    kamailio: str = ""
-    sipwright: Mapping[str, object] = field(default_factory=dict)
 
 
 # What every profile has: lines of kamailio.cfg and the settings that say the same.
@@ -57,7 +50,7 @@ modparam("htable", "htable", "t=>size=4")
     },
 )
 
-PROFILES: dict[str, Profile] = {"default": Profile()}
+PROFILES: dict[str, Profile] = {"default": Profile(), **routing.PROFILES}
 
 
 def run_all(kind: str, profile: str, scenarios: Iterable[Scenario], directory: Path) -> dict[str, Transcript]:
@@ -66,6 +59,8 @@ def run_all(kind: str, profile: str, scenarios: Iterable[Scenario], directory: P
     directory.mkdir(parents=True)
     script = directory / "oracle_dispatch.py"
     shutil.copy(DISPATCH, script)
+    for name, text in PROFILES[profile].files.items():
+        (directory / name).write_text(text)
     (directory / "routes.json").write_text(json.dumps({one.name: one.script for one in chosen}))
     (directory / "peers").mkdir()
     with server(kind, profile, script, directory) as running:
@@ -79,8 +74,10 @@ def server(kind: str, profile: str, script: Path, directory: Path) -> Server:
     """One worker each: what comes first is dealt with first, in both."""
     extra, listen = PROFILES[profile], (Listen("udp"), Listen("tcp"))
     if kind == "kamailio":
-        return Kamailio(script, directory, listen, workers=1, extra_config=COMMON.kamailio + extra.kamailio)
+        config = (COMMON.kamailio + extra.kamailio).replace(HERE, str(directory))
+        return Kamailio(script, directory, listen, workers=1, extra_config=config)
     settings = {**COMMON.sipwright, **extra.sipwright}
+    settings = {name: str(value).replace(HERE, str(directory)) for name, value in settings.items()}
     return Sipwright(script, directory, listen, workers=1, settings=settings)
 
 

@@ -73,9 +73,10 @@ class Scenario:
 
     @property
     def routes(self) -> set[str]:
-        """The routes of its script that are to run."""
-        functions = (node.name for node in ast.parse(self.script).body if isinstance(node, ast.FunctionDef))
-        return set(functions) - set(self.idle)
+        """The routes of its script that are to run: its functions of `self`."""
+        functions = (node for node in ast.parse(self.script).body if isinstance(node, ast.FunctionDef))
+        routes = {node.name for node in functions if node.args.args and node.args.args[0].arg == "self"}
+        return routes - set(self.idle)
 
     @property
     def peers(self) -> list[str]:

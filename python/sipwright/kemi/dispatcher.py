@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from sipwright import _engine, log
@@ -22,6 +23,7 @@ from sipwright.modules.dispatcher_select import (
     Selection,
     hash_of,
 )
+from sipwright.modules.dispatcher_table import table_rows
 from sipwright.modules.names import addresses_of
 from sipwright.settings.dispatcher import DispatcherSettings
 from sipwright.settings.listen import join_host_port
@@ -83,7 +85,8 @@ def configure(host: "Host") -> None:
     """
     global _pool
     settings = host.settings.dispatcher
-    _pool = Pool(settings, lambda one: _resolve(host, one), lambda event, one: None)
+    rows = partial(table_rows, host.database(settings.db_url), settings) if settings.db_url else None
+    _pool = Pool(settings, lambda one: _resolve(host, one), lambda event, one: None, rows)
     _pool.load(time.monotonic())
     _sent.clear()
     _sockets.clear()
@@ -290,7 +293,7 @@ def ds_load_update() -> int:
 @ksr("dispatcher.ds_load_unset")
 def ds_load_unset() -> int:
     """Takes the call off the load of the destination that it was sent to: 0, or -1 when it was not counted."""
-    if _engine.pv_is_null(_field("uri")):
+    if _engine.core_is_INVITE() and _engine.current().Type == "SIP_REQUEST" and _engine.pv_is_null(_field("dstid")):
         return 0
     return 0 if _pool.loads.remove(_engine.current().call_id) else -1
 
@@ -464,6 +467,8 @@ def _put(place: int, uri: str, socket: str) -> None:
     if place == _REQUEST_URI:
         _engine.core_seturi(_with_destination(str(_engine.pv_get("$ru")), uri))
     else:
+        # A failure route forwards to the main destination only if the request-URI was written anew.
+        _engine.core_seturi(str(_engine.pv_get("$ru")))
         _engine.core_setdsturi(uri)
     if socket:
         # A name has no colon.

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from sipwright.modules.latency import Latency
+from sipwright.settings.errors import SettingsError
 
 INACTIVE: Final = 1
 TRYING: Final = 2
@@ -26,7 +27,7 @@ URI: Final = re.compile(
 TRANSPORT: Final = re.compile(r";transport=([A-Za-z]+)", re.IGNORECASE)
 
 
-class ListError(ValueError):
+class ListError(SettingsError):
     """A list of destinations that cannot be used; says where and why."""
 
 
@@ -217,6 +218,7 @@ def update_state(destination: Destination, state: int, probing_threshold: int, i
             destination.flags = destination.flags & ~TRYING | INACTIVE
             destination.failures = 0
     elif not wanted & (TRYING | INACTIVE | DISABLED) and old & INACTIVE:
+        # Unlike in Kamailio, marking it as inactive again does not count as a success.
         destination.failures += 1
         if destination.failures < inactive_threshold:
             destination.flags |= INACTIVE

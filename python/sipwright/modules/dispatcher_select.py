@@ -85,7 +85,7 @@ class Selection:
             group.weight_at = (group.weight_at + 1) % len(group.weights)
             return group.weights[group.weight_at] % count
         if algorithm == RELATIVE_WEIGHT:
-            if not group.relative or any(one.attributes.congestion for one in group.destinations):
+            if not group.relative:
                 group.relative = self._shuffled(relative_weights_of(group))
             group.relative_at = (group.relative_at + 1) % len(group.relative)
             return group.relative[group.relative_at] % count
@@ -126,13 +126,11 @@ class Selection:
         return count - 1 if self.use_default and count > 1 else count
 
     def _bounded(self, group: Group, order: list[Destination]) -> list[Destination]:
-        """Adds the default destination at the end, and keeps to the limit: it and the chosen one count first."""
-        last = group.destinations[-1]
-        order = [one for one in order if one is not last] if self.use_default else order
-        ending = [last] if self.use_default and last.is_usable else []
-        if not self.limit:
-            return order + ending
-        return order[: max(self.limit - len(ending), 1)] + ending[: self.limit if not order else self.limit - 1]
+        """Adds the default destination at the end, and keeps to the limit."""
+        if self.use_default:
+            last = group.destinations[-1]
+            order = [one for one in order if one is not last] + ([last] if last.is_usable else [])
+        return order[: self.limit] if self.limit else order
 
     def _shuffled(self, wheel: list[int]) -> list[int]:
         self._draw.shuffle(wheel)

@@ -1,0 +1,19 @@
+"""Configurations in which the two servers are compared."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+# In a profile, the directory of the script.
+HERE = "@HERE@"
+
+
+@dataclass(frozen=True)
+class Profile:
+    """One configuration, in the words of either server."""
+
+    kamailio: str = ""
+    sipwright: Mapping[str, object] = field(default_factory=dict)
+    # Files beside the script, by name.
+    files: Mapping[str, str] = field(default_factory=dict)

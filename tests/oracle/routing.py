@@ -1,0 +1,93 @@
+"""Profiles of the modules that choose where requests go and how many may come."""
+
+from __future__ import annotations
+
+from oracle.profile import Profile
+
+DESTINATIONS = """\
+# Each scenario that changes states has a set of its own.
+1 sip:127.0.0.1:6001
+1 sip:127.0.0.1:6002
+1 sip:127.0.0.1:6003;transport=tcp 0 0 class=4
+1 sip:127.0.0.1:6004 0 5 duid=d;my=x
+2 sip:127.0.0.1:6011;transport=tcp 0 0 class=4;my=x
+2 sip:127.0.0.2
+2 sips:127.0.0.4
+2 sip:127.0.0.5;transport=TLS
+3 sip:127.0.0.1:6021 9
+3 sip:127.0.0.1:6022
+3 sip:127.0.0.1:6023
+4 sip:127.0.0.1:6031 0 0 duid=a;maxload=1
+4 sip:127.0.0.1:6032 0 0 duid=b;maxload=2
+5 sip:127.0.0.1:6041
+5 sip:127.0.0.1:6042
+5 sip:127.0.0.1:6043
+6 sip:127.0.0.1:6051
+6 sip:127.0.0.1:6052
+7 sip:127.0.0.1:6061 0 2
+7 sip:127.0.0.1:6062 0 9
+7 sip:127.0.0.1:6063 0 9
+8 sip:127.0.0.1:6071
+8 sip:127.0.0.1:6072 0 0 weight=100
+9 sip:127.0.0.1:6081
+9 sip:127.0.0.1:6082 0 0 rweight=100
+14 sip:127.0.0.1:6141 0 0 weight=100
+14 sip:127.0.0.1:6142
+10 sip:127.0.0.1:6091
+10 sip:127.0.0.1:6092 0 0 rweight=50;weight=7
+11 sip:127.0.0.1:6101 0 0 duid=k;maxload=5
+12 sip:127.0.0.1
+13 sip:127.0.0.1:6121
+13 sip:127.0.0.1:6122
+"""
+
+DISPATCHER = """
+loadmodule "dispatcher.so"
+modparam("dispatcher", "list_file", "@HERE@/dispatcher.list")
+modparam("dispatcher", "hash_pvar", "$avp(hash)")
+modparam("dispatcher", "setid_pvname", "$avp(set)")
+modparam("dispatcher", "attrs_pvname", "$avp(attrs)")
+modparam("dispatcher", "xavp_dst_mode", 6)
+"""
+DISPATCHER_SETTINGS = {
+    "dispatcher.list_file": "@HERE@/dispatcher.list",
+    "dispatcher.hash_pvar": "$avp(hash)",
+    "dispatcher.setid_pvname": "$avp(set)",
+    "dispatcher.attrs_pvname": "$avp(attrs)",
+    "dispatcher.xavp_dst_mode": 6,
+}
+
+PROFILES = {
+    "dispatcher": Profile(
+        DISPATCHER
+        + """
+modparam("dispatcher", "flags", 2)
+modparam("dispatcher", "ds_hash_size", 4)
+""",
+        {**DISPATCHER_SETTINGS, "dispatcher.flags": 2, "dispatcher.ds_hash_size": 4},
+        {"dispatcher.list": DESTINATIONS},
+    ),
+    "dispatcher_default": Profile(
+        DISPATCHER
+        + """
+modparam("dispatcher", "flags", 3)
+modparam("dispatcher", "use_default", 1)
+modparam("dispatcher", "force_dst", 0)
+modparam("dispatcher", "ds_probing_threshold", 2)
+modparam("dispatcher", "ds_inactive_threshold", 2)
+modparam("dispatcher", "ds_attrs_none", 1)
+modparam("dispatcher", "xavp_dst_mode", 1)
+""",
+        {
+            **DISPATCHER_SETTINGS,
+            "dispatcher.flags": 3,
+            "dispatcher.use_default": "true",
+            "dispatcher.force_dst": "false",
+            "dispatcher.ds_probing_threshold": 2,
+            "dispatcher.ds_inactive_threshold": 2,
+            "dispatcher.ds_attrs_none": "true",
+            "dispatcher.xavp_dst_mode": 1,
+        },
+        {"dispatcher.list": DESTINATIONS},
+    ),
+}
