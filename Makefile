@@ -22,7 +22,7 @@ SOAK_SECONDS ?= 1800
 SOAK_STARTS ?= 200
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test test-fast test-rust lint format bench soak interference docs lock clean check-cargo check-python
+.PHONY: help build run test test-fast test-rust lint format interop bench soak interference docs lock clean check-cargo check-python
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r name text; do \
@@ -58,6 +58,9 @@ format: $(DEPENDENCIES) check-cargo ## Format Python and Rust
 	$(BIN)/ruff format .
 	cargo fmt --all
 	rustfmt --edition 2024 bench/load/*.rs
+
+interop: $(ENGINE) ## Calls and handshakes with foreign clients and judges: sipp, pjsua2, baresip, openssl, testssl
+	$(BIN)/python -m pytest tests/interop $(PYTEST)
 
 bench: $(ENGINE) $(LOAD_CLIENT) ## Measure against Debian's Kamailio (QUICK=1: a short form); writes bench/results/
 	PYTHONPATH=bench:tests $(BIN)/python -m load --client $(LOAD_CLIENT) $(if $(QUICK),--quick) $(ARGS)

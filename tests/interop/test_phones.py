@@ -1,14 +1,16 @@
-"""Two pjsua2 phones, one over TLS and one over UDP, register with the example registrar and call each other."""
+"""Two pjsua2 phones, one over TLS and one over UDP, register with the example registrar and call each other; baresip calls too."""
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
 from conftest import Start
 from support.certificates import Certificates
-from support.phones import Phone
+from support.peers import UdpPeer, register
+from support.phones import Phone, baresip
 
 
 @pytest.mark.timeout(120)
@@ -61,3 +63,31 @@ def test_call_from_udp_to_tls(start: Start, tmp_path: Path, certs: Certificates,
 
         assert server.route_calls("INVITE", call_id) >= 1
         assert server.route_calls("BYE", call_id) >= 1
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("mode", [0, 1, 2])
+def test_baresip_over_tls(start: Start, tmp_path: Path, certs: Certificates, examples: Path, mode: int) -> None:
+    """It registers, and its call to a phone on UDP is answered by that phone: busy."""
+    settings = {**certs.settings(), "tls.threads_mode": mode}
+    server = start(examples / "registrar_proxy.py", "udp", "tls", settings=settings)
+    host, port = server.address("tls")
+
+    async def run() -> tuple[str, str]:
+        async with UdpPeer.open() as bob:
+            contact = f"sip:bob@{bob.address[0]}:{bob.address[1]}"
+            # The registrar of the example keeps users without their domain.
+            assert (await register(bob, server.address("udp"), "bob", contact)).status == 200
+            dial = f"/dial sip:bob@{host}:{port}"
+            call = asyncio.to_thread(baresip, "alice", (host, port), tmp_path, certs.ca, dial)
+            caller = asyncio.create_task(call)
+            invite, _ = await bob.receive(15)
+            bob.send(invite.reply(486, "Busy Here", to_tag="busy"), server.address("udp"))
+            ack, _ = await bob.receive()
+            assert (invite.method, ack.method) == ("INVITE", "ACK")
+            return await caller, invite["Call-ID"]
+
+    printed, call_id = asyncio.run(run())
+    assert "200 OK (Sipwright) [1 binding]" in printed
+    assert "486 Busy Here" in printed
+    assert server.route_calls("INVITE", call_id) == 1

@@ -1,4 +1,4 @@
-"""Real SIP clients as child processes: pjsua2 by way of softphone.py."""
+"""Real SIP clients as child processes: pjsua2 by way of softphone.py, and baresip."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import threading
 from pathlib import Path
 from typing import IO
 
-from support.tools import MissingTool
+from support.tools import MissingTool, tool
 
 SOFTPHONE = Path(__file__).with_name("softphone.py")
 
@@ -80,3 +80,33 @@ class Phone:
         self._reader.join()
         assert self._process.stdout is not None
         self._process.stdout.close()
+
+
+BARESIP = """sip_listen 127.0.0.1:0
+sip_cafile {ca}
+module_path {modules}
+module g711.so
+module aubridge.so
+module_app account.so
+module_app contact.so
+module_app menu.so
+audio_player aubridge,nil
+audio_source aubridge,nil
+audio_alert aubridge,nil
+"""
+BARESIP_S = 8
+
+
+def baresip(user: str, server: tuple[str, int], directory: Path, ca: Path, command: str) -> str:
+    """Registers over TLS, runs one command of its menu, ends by itself after some seconds; what it printed."""
+    program = tool("baresip")
+    modules = next(Path("/usr/lib").glob("**/baresip/modules"))
+    (directory / "config").write_text(BARESIP.format(ca=ca, modules=modules))
+    account = f"<sip:{user}@{server[0]}:{server[1]};transport=tls>;auth_pass=x;regint=60\n"
+    (directory / "accounts").write_text(account)
+    (directory / "contacts").write_text("")
+    argv = [program, "-f", str(directory), "-t", str(BARESIP_S), "-e", command]
+    done = subprocess.run(
+        argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=30, check=False
+    )
+    return done.stdout.decode(errors="replace")

@@ -15,6 +15,7 @@ PACKAGES = {
     "setpriv": "util-linux",
     "sipp": "sip-tester",
     "stunnel4": "stunnel4",
+    "testssl": "testssl.sh",
     "valgrind": "valgrind",
 }
 

@@ -199,6 +199,8 @@ impl<'a> Loader<'a> {
         let config = builder.with_single_cert_with_ocsp(chain, key, stapled);
         let mut config =
             config.map_err(|e| mismatch(e, &profile.private_key, &profile.certificate))?;
+        // As Kamailio: the order of `cipher_list` says what is preferred.
+        config.ignore_client_order = true;
         if self.cfg.session_tickets {
             config.ticketer = tickets::rotating(self.cfg.ticket_lifetime_s).map_err(at)?;
         }
