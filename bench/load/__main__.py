@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from load import instructions, interpreter, limits, loads
+from load import instructions, interpreter, limits, loads, tls_figures
 from load.figures import HEADINGS, Comparison, Figure, markdown, rows
 from support.servers import ROOT, Kamailio, Listen, Server
 from support.tools import MissingTool, tool
@@ -53,7 +53,8 @@ CASES = [
     ),
 ]
 CALLS = [case for case in CASES if case.unit == "call"]
-HIGHEST, MEMORY, INSTRUCTIONS = "highest", "memory", "instructions"
+HIGHEST, MEMORY, INSTRUCTIONS, TLS, MILLION = "highest", "memory", "instructions", "tls", "million"
+TLS_SECONDS, TLS_QUICK_SECONDS = 10, 3
 MEMORY_CALLS, MEMORY_RATE = 100_000, 1000
 
 
@@ -66,10 +67,12 @@ def main() -> int:
         highest = find_limits(plan, options.server) if HIGHEST in options.case else []
         counts = count_instructions(plan, options.server) if INSTRUCTIONS in options.case else []
         rested = [weigh(case, plan) for case in CALLS] if MEMORY in options.case else []
+        over_tls = measure_tls(rounds, options) if TLS in options.case else ""
+        over_tls += tls_figures.million() if MILLION in options.case else ""
     except MissingTool as error:
         print(f"bench: {error}", file=sys.stderr)
         return 2
-    text = report(comparisons, plan, rounds) + instructions_report(counts) + limits_report(highest, rested)
+    text = report(comparisons, plan, rounds) + instructions_report(counts) + limits_report(highest, rested) + over_tls
     print(text)
     if not options.no_write:
         RESULTS.mkdir(exist_ok=True)
@@ -80,7 +83,7 @@ def main() -> int:
 
 
 def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    names = [*(case.name for case in CASES), INSTRUCTIONS, HIGHEST, MEMORY]
+    names = [*(case.name for case in CASES), INSTRUCTIONS, HIGHEST, MEMORY, TLS, MILLION]
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--client", type=Path, required=True, help="the built udp_closed_loop")
     parser.add_argument("--quick", action="store_true", help="two short rounds")
@@ -89,7 +92,7 @@ def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--server", action="append", choices=list(SERVERS), help="only this server (repeatable)")
     parser.add_argument("--no-write", action="store_true", help="print only")
     found = parser.parse_args(argv)
-    found.case = found.case or names[: len(CASES) if found.quick else None]
+    found.case = found.case or (names[: len(CASES)] if found.quick else [name for name in names if name != MILLION])
     found.server = found.server or list(SERVERS)
     return found
 
@@ -115,6 +118,12 @@ def measure(kind: type[Server], case: Case, plan: loads.Plan) -> Figure:
         server = kind(case.script, Path(name), [Listen("udp")], workers=WORKERS)
         with server:
             return case.load(server, plan)
+
+
+def measure_tls(rounds: int, options: argparse.Namespace) -> str:
+    """Markdown of the TLS comparison."""
+    seconds = TLS_QUICK_SECONDS if options.quick else TLS_SECONDS
+    return tls_figures.report(tls_figures.compare(rounds, seconds, options.server), options.server)
 
 
 def count_instructions(plan: loads.Plan, servers: Sequence[str]) -> list[instructions.Count]:

@@ -1,0 +1,347 @@
+"""TLS beside Kamailio: CPU of handshakes and messages, memory of idle connections, storms, and how many cores take part.
+
+    make bench ARGS="--case tls"            # every comparison
+    make bench ARGS="--case million"        # a million handshakes, ten minutes or more
+
+Kamailio 5.6 may crash under connections that come fast, so comparisons run at a rate that it mostly survives; its crashes are
+a row of the table. The clients are Python's ssl and `openssl s_time`, that is OpenSSL, and share the cores with the server.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import resource
+import socket
+import ssl
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from load.figures import HEADINGS, Comparison, Figure, markdown, rows
+from load.interpreter import Peer
+from load.loads import Meter
+from support import tls
+from support.certificates import Authority, Issued
+from support.process import rss_bytes
+from support.servers import ROOT, Kamailio, Listen, Server
+from support.tools import tool
+
+SCRIPT = ROOT / "tests" / "support" / "scripts" / "answer.py"
+WORKERS = 2
+RATE = 300
+CLIENTS = 8
+MESSAGES_RATE = 1_500
+IDLE = 2_000
+STORM = 20_000
+MILLION = 1_000_000
+KAMAILIO = """
+enable_tls=yes
+tls_max_connections=8192
+tcp_max_connections=8192
+tcp_connection_lifetime=3600
+loadmodule "tls.so"
+modparam("tls", "config", "{}")
+"""
+TLS_CFG = """[server:default]
+method = TLSv1.2+
+verify_certificate = no
+require_certificate = no
+certificate = {0.chain}
+private_key = {0.key}
+"""
+Address = tuple[str, int]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A load over TLS: the key of the server's certificate, and what is counted."""
+
+    text: str
+    unit: str
+    kind: str
+    load: Callable[[Server, ssl.SSLContext, float], Figure]
+
+
+def context(authority: Authority) -> ssl.SSLContext:
+    return tls.context(authority.file, version=ssl.TLSVersion.TLSv1_3)
+
+
+def full_handshakes(server: Server, client: ssl.SSLContext, seconds: float) -> Figure:
+    """New connections at the rate, each with a full handshake and one OPTIONS."""
+    address = server.address("tls")
+    return paced(server, RATE, seconds, lambda: visit(address, client, None))
+
+
+def resumed_handshakes(server: Server, client: ssl.SSLContext, seconds: float) -> Figure:
+    """The same with the session of an earlier connection; one that is not resumed counts as failed."""
+    address = server.address("tls")
+    with tls.connect(address, client) as first:
+        tls.ask(first, address)
+        session = first.session
+
+    def again() -> bool:
+        return visit(address, client, session)
+
+    return paced(server, RATE, seconds, again)
+
+
+def visit(address: Address, client: ssl.SSLContext, session: ssl.SSLSession | None) -> bool:
+    """One connection with one OPTIONS; whether it was answered, and resumed if it was to be."""
+    try:
+        with connected(address, client, session) as peer:
+            return tls.ask(peer, address).status == 200 and peer.session_reused is (session is not None)
+    except (OSError, ConnectionError):
+        return False
+
+
+@contextlib.contextmanager
+def connected(address: Address, client: ssl.SSLContext, session: ssl.SSLSession | None) -> Iterator[ssl.SSLSocket]:
+    plain = socket.create_connection(address, timeout=10)
+    try:
+        peer = client.wrap_socket(plain, server_hostname="localhost", session=session)
+    except BaseException:
+        plain.close()
+        raise
+    with peer:
+        yield peer
+
+
+def messages(server: Server, client: ssl.SSLContext, seconds: float) -> Figure:
+    """OPTIONS over connections that are there."""
+    address = server.address("tls")
+    idle: list[ssl.SSLSocket] = []
+    with contextlib.ExitStack() as stack:
+        for _ in range(CLIENTS):
+            idle.append(stack.enter_context(tls.connect(address, client)))
+            tls.ask(idle[-1], address)
+        local = threading.local()
+
+        def one() -> bool:
+            if not hasattr(local, "peer"):
+                local.peer = idle.pop()
+            return tls.ask(local.peer, address).status == 200
+
+        return paced(server, MESSAGES_RATE, seconds, one)
+
+
+def paced(server: Server, rate: float, seconds: float, action: Callable[[], bool]) -> Figure:
+    """Calls the action at the rate from several threads, and meters the server meanwhile."""
+    count = int(rate * seconds)
+    done, lock, order = [0, 0], threading.Lock(), iter(range(count))
+    meter, start = Meter(server), time.monotonic()
+
+    def client() -> None:
+        while True:
+            with lock:
+                number = next(order, None)
+            if number is None:
+                return
+            time.sleep(max(0.0, start + number / rate - time.monotonic()))
+            fine = action()
+            with lock:
+                done[0 if fine else 1] += 1
+
+    with ThreadPoolExecutor(CLIENTS) as pool:
+        for future in [pool.submit(client) for _ in range(CLIENTS)]:
+            future.result()
+    return meter.stop(done[0], done[1])
+
+
+CASES = [
+    Case("full handshake and OPTIONS, ECDSA P-256, TLS 1.3", "connection", "ecdsa", full_handshakes),
+    Case("full handshake and OPTIONS, RSA-2048, TLS 1.3", "connection", "rsa", full_handshakes),
+    Case("resumed handshake and OPTIONS, TLS 1.3", "connection", "ecdsa", resumed_handshakes),
+    Case("OPTIONS over established connections", "message", "ecdsa", messages),
+]
+
+
+@contextlib.contextmanager
+def started(name: str, own: Issued, mode: int = 2) -> Iterator[Server]:
+    """A fresh server of that kind with that certificate."""
+    with tempfile.TemporaryDirectory(prefix="sipwright-bench-") as text:
+        directory = Path(text)
+        server: Server
+        if name == "kamailio":
+            config = directory / "tls.cfg"
+            config.write_text(TLS_CFG.format(own))
+            server = Kamailio(SCRIPT, directory / name, [Listen("tls")], WORKERS, extra_config=KAMAILIO.format(config))
+        else:
+            settings = {
+                "tls.certificate": own.chain,
+                "tls.private_key": own.key,
+                "tls.threads_mode": mode,
+                "limits.connections_per_source": 4 * IDLE,
+            }
+            server = Peer(SCRIPT, directory / name, [Listen("tls")], WORKERS, settings=settings)
+        server.start()
+        try:
+            yield server
+        finally:
+            if server.process.running():
+                server.stop()
+
+
+def compare(rounds: int, seconds: float, servers: Sequence[str]) -> list[Comparison]:
+    """Every load against each server in turn; a round in which a server crashed is told and left out."""
+    with authority() as (issuer, issued):
+        client, found = context(issuer), []
+        for case in CASES:
+            figures: dict[str, list[Figure]] = {name: [] for name in servers}
+            for number in range(1, rounds + 1):
+                for name in servers:
+                    with started(name, issued[case.kind]) as server:
+                        case.load(server, client, 1.0)
+                        figure = case.load(server, client, seconds)
+                        if not server.process.running():
+                            note(f"{case.text} round {number}: {name} crashed")
+                            continue
+                    figures[name].append(figure)
+                    note(
+                        f"{case.text} round {number} {name}: {figure.cpu_us_each:.0f} us, {figure.failed} failed, "
+                        f"{100 * figure.steal:.1f} % steal"
+                    )
+            found.append(Comparison(case.text, case.unit, figures))
+        return found
+
+
+@contextlib.contextmanager
+def authority() -> Iterator[tuple[Authority, dict[str, Issued]]]:
+    with tempfile.TemporaryDirectory(prefix="sipwright-bench-") as directory:
+        issuer = Authority(Path(directory))
+        yield issuer, {"ecdsa": issuer.issue(file="ecdsa"), "rsa": issuer.issue(file="rsa", kind="rsa")}
+
+
+def idle_bytes(name: str, count: int = IDLE) -> float:
+    """Resident bytes of an idle connection that has carried one request, all processes of the server together."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    with authority() as (issuer, issued), started(name, issued["ecdsa"]) as server, contextlib.ExitStack() as stack:
+        client, address = context(issuer), server.address("tls")
+
+        def opened(_: int) -> None:
+            peer = stack.enter_context(tls.connect(address, client))
+            assert tls.ask(peer, address).status == 200
+
+        for number in range(50):
+            opened(number)
+        before = proportional(server)
+        for number in range(count):
+            opened(number)
+        return (proportional(server) - before) / count
+
+
+def proportional(server: Server) -> int:
+    """Resident memory of all processes, shared pages counted once (PSS, proc(5))."""
+    total = 0
+    for pid in server.process.pids():
+        text = Path(f"/proc/{pid}/smaps_rollup").read_text()
+        found = re.search(r"^Pss:\s+(\d+) kB$", text, re.MULTILINE)
+        total += int(found[1]) * 1024 if found else rss_bytes(pid)
+    return total
+
+
+@dataclass(frozen=True)
+class Storm:
+    """Handshakes as fast as eight clients make them, until the wanted number or the server's end."""
+
+    server: str
+    made: int
+    seconds: float
+    survived: bool
+    cores: float
+    """Cores that the server kept busy, on the whole."""
+
+
+def storm(name: str, wanted: int, mode: int = 2, clients: int = CLIENTS) -> Storm:
+    """Full handshakes at full speed, by `openssl s_time`, in stretches of at most ten seconds."""
+    with authority() as (_, issued), started(name, issued["ecdsa"], mode) as server:
+        made, begin, meter = 0, time.monotonic(), Meter(server)
+        while made < wanted and server.process.running():
+            made += burst(server.address("tls"), clients, 10 if wanted > STORM else 3)
+            if wanted > STORM:
+                note(f"{name}: {made:,} handshakes in {time.monotonic() - begin:.0f} s")
+            if time.monotonic() - begin > 3600:
+                break
+        alive = server.process.running()
+        if alive:
+            figure = meter.stop(made, 0)
+            cores = figure.cpu_ns / 1e9 / figure.seconds
+        return Storm(name, made, time.monotonic() - begin, alive, cores if alive else float("nan"))
+
+
+def burst(address: Address, clients: int, seconds: int) -> int:
+    """Handshakes that the clients made in the time."""
+    argv = [
+        tool("openssl"),
+        "s_time",
+        "-connect",
+        f"{address[0]}:{address[1]}",
+        "-new",
+        "-time",
+        str(seconds),
+        "-tls1_3",
+    ]
+    running = [
+        subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) for _ in range(clients)
+    ]
+    total = 0
+    for process in running:
+        try:
+            printed, _ = process.communicate(timeout=seconds + 20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            printed, _ = process.communicate()
+        found = re.search(r"^(\d+) connections in \d+ real seconds", printed, re.MULTILINE)
+        total += int(found[1]) if found else 0
+    return total
+
+
+def report(comparisons: Sequence[Comparison], servers: Sequence[str]) -> str:
+    """Markdown of all that `--case tls` measures, in one run."""
+    table = markdown(HEADINGS, rows(comparisons, "kamailio"))
+    text = f"\n## TLS\n\n{table}\n\n"
+    by_text = {comparison.name: comparison for comparison in comparisons}
+    resumed = by_text[CASES[2].text].median_us("sipwright") / by_text[CASES[0].text].median_us("sipwright")
+    text += f"A resumed connection costs Sipwright {resumed:.2f} of a full one, each with its OPTIONS.\n\n"
+    memory = [(name, f"{idle_bytes(name) / 1000:.1f} kB") for name in servers]
+    text += markdown(("server", f"idle TLS 1.3 connection, of {IDLE:,}"), memory) + "\n\n"
+    storms = [storm("sipwright", STORM, mode) for mode in (0, 1, 2)]
+    names = [f"sipwright, mode {mode}" for mode in (0, 1, 2)]
+    if "kamailio" in servers:
+        storms.append(storm("kamailio", STORM))
+        names.append("kamailio")
+    text += storms_table(names, storms)
+    return text
+
+
+def million() -> str:
+    """Markdown of a million handshakes in mode 2."""
+    return "\n## A million handshakes\n\n" + storms_table(["sipwright, mode 2"], [storm("sipwright", MILLION)])
+
+
+def storms_table(names: Sequence[str], storms: Sequence[Storm]) -> str:
+    cells = [
+        (
+            name,
+            f"{found.made:,}",
+            "none" if found.survived else f"after at most {found.made:,}",
+            f"{found.made / found.seconds:,.0f}",
+            f"{found.cores:.2f}",
+        )
+        for name, found in zip(names, storms, strict=True)
+    ]
+    headings = ("server", "full handshakes, 8 clients", "crash", "handshakes/s", "cores busy")
+    note_text = f"The clients (`openssl s_time`) share the {os.cpu_count()} cores with the server."
+    return f"{markdown(headings, cells)}\n\n{note_text}\n"
+
+
+def note(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
