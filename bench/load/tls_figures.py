@@ -258,23 +258,45 @@ class Storm:
     survived: bool
     cores: float
     """Cores that the server kept busy, on the whole."""
+    shares: str
+    """How its work was spread over its busiest threads or processes."""
 
 
 def storm(name: str, wanted: int, mode: int = 2, clients: int = CLIENTS) -> Storm:
     """Full handshakes at full speed, by `openssl s_time`, in stretches of at most ten seconds."""
     with authority() as (_, issued), started(name, issued["ecdsa"], mode) as server:
-        made, begin, meter = 0, time.monotonic(), Meter(server)
+        made, begin, meter, before = 0, time.monotonic(), Meter(server), thread_times(server)
         while made < wanted and server.process.running():
             made += burst(server.address("tls"), clients, 10 if wanted > STORM else 3)
             if wanted > STORM:
                 note(f"{name}: {made:,} handshakes in {time.monotonic() - begin:.0f} s")
             if time.monotonic() - begin > 3600:
                 break
-        alive = server.process.running()
+        alive, cores, shares = server.process.running(), float("nan"), ""
         if alive:
             figure = meter.stop(made, 0)
             cores = figure.cpu_ns / 1e9 / figure.seconds
-        return Storm(name, made, time.monotonic() - begin, alive, cores if alive else float("nan"))
+            shares = busiest(before, thread_times(server))
+        return Storm(name, made, time.monotonic() - begin, alive, cores, shares)
+
+
+def thread_times(server: Server) -> dict[tuple[int, str], int]:
+    """CPU nanoseconds of each thread of the server, by its id and name."""
+    found: dict[tuple[int, str], int] = {}
+    for pid in server.process.pids():
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            with contextlib.suppress(OSError):
+                used = int((task / "schedstat").read_text().split()[0])
+                found[int(task.name), (task / "comm").read_text().strip()] = used
+    return found
+
+
+def busiest(before: dict[tuple[int, str], int], after: dict[tuple[int, str], int]) -> str:
+    """The names of the four threads that worked most, with their shares."""
+    used = {thread: time_ns - before.get(thread, 0) for thread, time_ns in after.items()}
+    total = max(sum(used.values()), 1)
+    first = sorted(used.items(), key=lambda item: -item[1])[:4]
+    return ", ".join(f"{name} {100 * time_ns / total:.0f} %" for (_, name), time_ns in first)
 
 
 def burst(address: Address, clients: int, seconds: int) -> int:
@@ -335,10 +357,11 @@ def storms_table(names: Sequence[str], storms: Sequence[Storm]) -> str:
             "none" if found.survived else f"after at most {found.made:,}",
             f"{found.made / found.seconds:,.0f}",
             f"{found.cores:.2f}",
+            found.shares,
         )
         for name, found in zip(names, storms, strict=True)
     ]
-    headings = ("server", "full handshakes, 8 clients", "crash", "handshakes/s", "cores busy")
+    headings = ("server", "full handshakes, 8 clients", "crash", "handshakes/s", "cores busy", "where")
     note_text = f"The clients (`openssl s_time`) share the {os.cpu_count()} cores with the server."
     return f"{markdown(headings, cells)}\n\n{note_text}\n"
 

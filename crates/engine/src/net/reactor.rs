@@ -20,7 +20,7 @@ use super::conn::{Conn, Cx, Fate};
 use super::icmp;
 use super::mailbox::Mailbox;
 use super::shared::{HandshakeSlot, Shared, Sockets};
-use super::sys::{self, Epoll, Event, EventFd, RecvBatch};
+use super::sys::{self, EdgeFd, Epoll, Event, RecvBatch};
 use super::table::ConnHandle;
 use crate::sync::assert_no_lock_held;
 
@@ -96,7 +96,11 @@ impl Reactor {
         let epoll = Epoll::new(EVENTS_PER_TURN).map_err(describe)?;
         let mailbox = &shared.mailboxes[index];
         epoll
-            .add(mailbox.waker().event(), Token::Wake.pack(), sys::READABLE)
+            .add(
+                mailbox.waker().event(),
+                Token::Wake.pack(),
+                sys::READABLE | sys::EDGE,
+            )
             .map_err(describe)?;
         if !mailbox.open() {
             return Err(NetError::new(format!("{} is taken already", mailbox.name)));
@@ -123,7 +127,7 @@ impl Reactor {
         })
     }
 
-    fn mailbox(&self) -> &Mailbox<Command, EventFd> {
+    fn mailbox(&self) -> &Mailbox<Command, EdgeFd> {
         &self.cx.shared.mailboxes[self.cx.index]
     }
 

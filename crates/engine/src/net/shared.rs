@@ -11,7 +11,7 @@ use super::command::Command;
 use super::lead::{Lead, Nudge};
 use super::mailbox::Mailbox;
 use super::sleep::Sleepers;
-use super::sys::{self, EventFd, TimerFd};
+use super::sys::{self, EdgeFd, TimerFd};
 use super::table::ConnTable;
 use super::{NetError, Sink};
 use crate::config::{EngineConfig, TlsMode};
@@ -100,7 +100,7 @@ pub struct Shared {
     /// Certificates and keys.
     pub tls: TlsStore,
     /// Network threads first, then workers.
-    pub mailboxes: Vec<Mailbox<Command, EventFd>>,
+    pub mailboxes: Vec<Mailbox<Command, EdgeFd>>,
     /// How many of them are network threads.
     pub net_threads: usize,
     /// Which workers sleep and may be woken for a job.
@@ -138,7 +138,7 @@ impl Shared {
         let names = (0..net_threads).map(|i| format!("{role}-{i}"));
         let names = names.chain((0..workers).map(|i| format!("worker-{i}")));
         let mailboxes: io::Result<Vec<_>> = names
-            .map(|name| Ok(Mailbox::new(name, EventFd::new()?)))
+            .map(|name| Ok(Mailbox::new(name, EdgeFd::new()?)))
             .collect();
         let limits = &cfg.limits;
         Ok(Self {

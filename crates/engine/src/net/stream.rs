@@ -101,6 +101,24 @@ enum Tls {
 pub struct Stream {
     sock: TcpStream,
     tls: Tls,
+    /// The last read left nothing in the socket: epoll tells when there is more, so
+    /// that asking again would be a system call for nothing.
+    drained: bool,
+}
+
+/// Reads from the socket and notes whether that emptied it.
+struct Emptying<'a> {
+    sock: &'a mut TcpStream,
+    drained: &'a mut bool,
+}
+
+impl Read for Emptying<'_> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let n = self.sock.read(buf)?;
+        // At the end of the stream it is not: that is told once more.
+        *self.drained = n > 0 && n < buf.len();
+        Ok(n)
+    }
 }
 
 impl Stream {
@@ -109,6 +127,7 @@ impl Stream {
         Self {
             sock,
             tls: Tls::Plain,
+            drained: false,
         }
     }
 
@@ -117,6 +136,7 @@ impl Stream {
         Self {
             sock,
             tls: Tls::Hello(Box::default()),
+            drained: false,
         }
     }
 
@@ -155,8 +175,15 @@ impl Stream {
 
     /// Decrypted bytes; `Ok(0)` at the end of the stream.
     pub fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let mut sock = Emptying {
+            sock: &mut self.sock,
+            drained: &mut self.drained,
+        };
         let Tls::Session(session) = &mut self.tls else {
-            return self.sock.read(buf);
+            if std::mem::take(sock.drained) {
+                return Err(ErrorKind::WouldBlock.into());
+            }
+            return sock.read(buf);
         };
         loop {
             match session.reader().read(buf) {
@@ -165,12 +192,15 @@ impl Stream {
                 Err(e) if e.kind() == ErrorKind::UnexpectedEof => return Ok(0),
                 result => return result,
             }
-            if session.read_tls(&mut self.sock)? == 0 {
+            if std::mem::take(sock.drained) {
+                return Err(ErrorKind::WouldBlock.into());
+            }
+            if session.read_tls(&mut sock)? == 0 {
                 return Ok(0);
             }
             if let Err(e) = session.process_new_packets() {
                 // Best effort: tells the other side why.
-                let _ = session.write_tls(&mut self.sock);
+                let _ = session.write_tls(sock.sock);
                 return Err(io::Error::new(ErrorKind::InvalidData, e));
             }
         }

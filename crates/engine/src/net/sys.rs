@@ -24,6 +24,9 @@ pub const ERROR: u32 = libc::EPOLLERR.cast_unsigned();
 /// Of the waiting threads only one is woken.
 pub const EXCLUSIVE: u32 = libc::EPOLLEXCLUSIVE.cast_unsigned();
 
+/// Each signal is reported once, without being taken (see [`EdgeFd`]).
+pub const EDGE: u32 = libc::EPOLLET.cast_unsigned();
+
 /// Monotonic time since the first call, the clock of the whole engine.
 #[must_use]
 pub fn monotonic_ms() -> Millis {
@@ -171,6 +174,32 @@ impl super::wake::Event for EventFd {
 }
 
 impl AsRawFd for EventFd {
+    fn as_raw_fd(&self) -> RawFd {
+        self.0.as_raw_fd()
+    }
+}
+
+/// An eventfd whose epoll watches it with [`EDGE`]: every signal is reported once, and
+/// nothing has to be read, which saves a system call for each wake-up. Its counter
+/// would be full after some centuries.
+pub struct EdgeFd(EventFd);
+
+impl EdgeFd {
+    /// As [`EventFd::new`].
+    pub fn new() -> io::Result<Self> {
+        EventFd::new().map(Self)
+    }
+}
+
+impl super::wake::Event for EdgeFd {
+    fn signal(&self) {
+        self.0.signal();
+    }
+
+    fn clear(&self) {}
+}
+
+impl AsRawFd for EdgeFd {
     fn as_raw_fd(&self) -> RawFd {
         self.0.as_raw_fd()
     }
