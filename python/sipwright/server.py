@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from sipwright import _engine, log
+from sipwright import _engine, log, process
 from sipwright.control import methods
 from sipwright.control.background import in_thread
 from sipwright.control.lock import DataDirLock
@@ -67,6 +67,7 @@ class Server:
 
         Raises DataDirInUse, EngineError, ScriptError or OSError when it cannot start.
         """
+        process.check(self.settings.process)
         lock = DataDirLock(self.data_dir)
         handlers = {number: signal.getsignal(number) for number in _SIGNALS}
         self._handle_early_signals()
@@ -78,6 +79,7 @@ class Server:
         finally:
             for number, handler in handlers.items():
                 signal.signal(number, handler)
+            process.remove_pid_file(self.settings.process)
             lock.release()
             _engine.flush_log(500)
         return status
@@ -98,12 +100,14 @@ class Server:
         _engine.set_log_json(settings.log.format == "json")
         _engine.set_strict(settings.script.strict)
         calls.set_strict(settings.script.strict)
+        process.prepare(settings.process)
         install_ksr(self.host)
         # The script may set its own.
         sys.setswitchinterval(SWITCH_INTERVAL_S)
         for text in self.tls.cfg.warnings:
             log.warning(text)
         self.engine.bind()
+        process.drop_privileges(settings.process, self.data_dir)
         try:
             self.runtime.load()
             self.runtime.start()
@@ -212,7 +216,7 @@ class Server:
 def install_ksr(host: Host) -> None:
     """Makes `import KSR` and `import Router.Logger` work, with the modules that the host configures."""
     host.configure()
-    namespace.install(_engine)
+    namespace.install(_engine, host.settings.modules)
     router.install()
 
 

@@ -8,6 +8,7 @@ import click
 # The command's name and the file of this package that has it.
 COMMANDS: Final = {
     "run": "run",
+    "kamailio": "kamailio",
     "check": "check",
     "doctor": "doctor",
     "cert": "cert",
@@ -18,6 +19,12 @@ COMMANDS: Final = {
 
 class _Commands(click.Group):
     """Imports a command's file when it is first used, so that `--help` and `version` are quick."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """As Kamailio is called, without a command: `sipwright -f kamailio.cfg -DD -E`."""
+        if args and args[0].startswith("-") and any(argument.startswith("-f") for argument in args):
+            args = ["kamailio", *args]
+        return super().parse_args(ctx, args)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)

@@ -1,6 +1,6 @@
 """What the commands share: options for settings, and how errors end them."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -8,7 +8,7 @@ from typing import Any, Final, TypeVar
 import click
 
 from sipwright.settings import Settings, SettingsError, load_settings
-from sipwright.settings.sources import DEFAULT_FILE
+from sipwright.settings.sources import DEFAULT_FILE, Given
 
 USAGE_ERROR: Final = 2
 RUNTIME_ERROR: Final = 1
@@ -28,7 +28,16 @@ class Failure(click.ClickException):
 
 
 def settings_options(command: Command) -> Command:
-    """Adds `--config` and `--set`, which `read_settings` takes."""
+    """Adds `--config` with `-c`, and `--set`, which `read_settings` takes."""
+    return _settings_options(command, "--config", "-c")
+
+
+def long_settings_options(command: Command) -> Command:
+    """The same, without a short name."""
+    return _settings_options(command, "--config")
+
+
+def _settings_options(command: Command, *names: str) -> Command:
     command = click.option(
         "--set",
         "assignments",
@@ -37,8 +46,7 @@ def settings_options(command: Command) -> Command:
         help="Set any setting, for example --set script.workers=4. May be repeated.",
     )(command)
     return click.option(
-        "--config",
-        "-c",
+        *names,
         type=click.Path(path_type=Path),
         envvar="SIPWRIGHT_CONFIG",
         help=f"Settings file; without it {DEFAULT_FILE} of the current directory, if there is one.",
@@ -51,13 +59,18 @@ def read_settings(config: Path | None, assignments: tuple[str, ...], **overrides
         return settings_reader(config, assignments, **overrides)()
 
 
-def settings_reader(config: Path | None, assignments: tuple[str, ...], **overrides: Any) -> Callable[[], Settings]:
-    """What reads those settings, now or when the server reloads; it raises SettingsError."""
+def settings_reader(
+    config: Path | None, assignments: tuple[str, ...], base: Callable[[], Iterable[Given]] = tuple, **overrides: Any
+) -> Callable[[], Settings]:
+    """What reads those settings, now or when the server reloads; it raises SettingsError.
+
+    `base` gives the values under all layers, those of a kamailio.cfg.
+    """
     file = config
     if file is None and Path(DEFAULT_FILE).is_file():
         file = Path(DEFAULT_FILE)
     given = {key.replace("__", "."): value for key, value in overrides.items() if value not in (None, (), [])}
-    return lambda: load_settings(file, assignments, overrides=given)
+    return lambda: load_settings(file, assignments, overrides=given, base=base())
 
 
 class UsageFailure(Failure):

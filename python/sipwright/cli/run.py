@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -13,7 +13,20 @@ if TYPE_CHECKING:
     from sipwright.server import Server
 
 
-@click.command("run")
+class _Run(click.Command):
+    """With `-f FILE` it is the command of `kamailio.py`, whose options are Kamailio's."""
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        if any(argument.startswith("-f") for argument in args):
+            from sipwright.cli.kamailio import command as kamailio
+
+            return kamailio.make_context(info_name, args, parent, **extra)
+        return super().make_context(info_name, args, parent, **extra)
+
+
+@click.command("run", cls=_Run)
 @click.argument("script", required=False, type=click.Path(path_type=Path))
 @settings_options
 @click.option(
@@ -21,6 +34,12 @@ if TYPE_CHECKING:
 )
 @click.option("--workers", "-w", metavar="N", help="Script worker threads.")
 @click.option("--tls-mode", metavar="0|1|2", help="Who does the TLS work: tls.threads_mode.")
+@click.option(
+    "-f",
+    metavar="FILE",
+    expose_value=False,
+    help="A kamailio.cfg to run with. The options are those of `sipwright kamailio` then.",
+)
 @click.option("--data-dir", "-d", type=click.Path(path_type=Path), help="Where state lives.")
 def command(
     script: Path | None,
@@ -31,7 +50,10 @@ def command(
     tls_mode: str | None,
     data_dir: Path | None,
 ) -> None:
-    """Run the server with SCRIPT, a KEMI Python script; without it, with a registrar and proxy."""
+    """Run the server with SCRIPT, a KEMI Python script; without it, with a registrar and proxy.
+
+    With -f FILE it runs a kamailio.cfg and the script that this loads.
+    """
     read = settings_reader(
         config,
         assignments,
@@ -41,21 +63,27 @@ def command(
         tls__threads_mode=int(tls_mode) if tls_mode and tls_mode.isdigit() else tls_mode,
         data_dir=data_dir,
     )
+    run_server(read)
+
+
+def run_server(read: Callable[[], Settings], warn: Callable[[], None] = lambda: None) -> NoReturn:
+    """Runs a server with these settings until it is stopped, and ends the process. `warn` logs what was not honoured."""
     from sipwright.ending import Ending
 
     ending = Ending()
     try:
         with reporting():
-            status = serve(read)
+            status = serve(read, warn)
     except Failure as failure:
         failure.show()
         status = failure.exit_code
     ending.end_process(status)
 
 
-def serve(read: Callable[[], Settings]) -> int:
+def serve(read: Callable[[], Settings], warn: Callable[[], None] = lambda: None) -> int:
     """Runs a server with these settings until it is stopped; its exit status."""
     settings = read()
+    warn()
     from sipwright import _engine
     from sipwright.server import Server
     from sipwright.settings.effective import effective

@@ -4,9 +4,11 @@ Facts from Kamailio's KEMI exports, in `known.tsv` beside this file. They tell a
 implemented yet, and let `sipwright check` know how many arguments a function takes.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 
 from sipwright.nearest import nearest
 
@@ -44,8 +46,13 @@ def near_names(name: str, implemented: list[str]) -> list[str]:
     return (found or nearest(name, implemented) or nearest(name, functions(), 0.8))[:3]
 
 
-def why_missing(name: str, implemented: list[str]) -> str:
-    """The sentence for a `KSR.` name that is not there: a typo with near names, or not implemented yet."""
+def why_missing(name: str, implemented: list[str], hidden: Mapping[str, str] = MappingProxyType({})) -> str:
+    """The sentence for a `KSR.` name that is not there: a typo with near names, or not implemented yet.
+
+    `hidden` are the parts of `KSR` whose module a kamailio.cfg does not load, with that module.
+    """
+    if module := hidden.get(name.partition(".")[0]):
+        return f'KSR.{name} needs loadmodule "{module}.so" in the kamailio.cfg'
     if name in functions() or name in modules():
         return f"KSR.{name} is known in Kamailio, but not implemented here yet"
     found = near_names(name, implemented)

@@ -7,8 +7,8 @@ are written in Python are those in `__all__` of the module of that name beside t
 
 import importlib
 import sys
-from collections.abc import Callable, Iterable
-from types import ModuleType
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType, ModuleType
 from typing import Any, Final
 
 from sipwright.kemi import known
@@ -20,9 +20,20 @@ PYTHON_MODULES: Final = ("app_python3", "dispatcher", "htable", "registrar", "x"
 Functions = dict[str, dict[str, Callable[..., Any]]]
 
 
-def install(engine: ModuleType) -> ModuleType:
-    """Builds `KSR` over the builtins of `engine` and makes it importable, with its parts. Returns it."""
-    module = build(builtins_of(engine), python_functions())
+# Parts of `KSR` that belong to Kamailio's core, and modules whose parts have other names than they have.
+_CORE_PARTS: Final = frozenset({"", "hdr", "pv", "x"})
+_PARTS: Final = {"kemix": ("kx",), "pv": ("pv", "pvx")}
+
+
+def install(engine: ModuleType, modules: Iterable[str] | None = None) -> ModuleType:
+    """Builds `KSR` over the builtins of `engine` and makes it importable, with its parts. Returns it.
+
+    With `modules` it has the functions of the core and of these modules of Kamailio's only.
+    """
+    sources = [builtins_of(engine), python_functions()]
+    module = build(*visible(modules, *sources), hidden=hidden(modules, *sources))
+    for name in [name for name in sys.modules if name.startswith("KSR.")]:
+        del sys.modules[name]
     sys.modules["KSR"] = module
     for name, part in vars(module).items():
         if isinstance(part, ModuleType):
@@ -30,14 +41,46 @@ def install(engine: ModuleType) -> ModuleType:
     return module
 
 
-def build(*sources: Functions) -> ModuleType:
-    """`KSR` with all functions of the sources, which map a module's name ("" for the core) to its functions."""
+def visible(modules: Iterable[str] | None, *sources: Functions) -> list[Functions]:
+    """The functions of the core and of these modules of Kamailio's; all of them for None."""
+    if modules is None:
+        return list(sources)
+    parts = _CORE_PARTS.union(*(provided_by(module) for module in modules))
+    return [{name: found for name, found in source.items() if name in parts} for source in sources]
+
+
+def hidden(modules: Iterable[str] | None, *sources: Functions) -> dict[str, str]:
+    """The parts of `KSR` that `visible` leaves out, each with the module that would bring it."""
+    if modules is None:
+        return {}
+    shown = {name for source in visible(modules, *sources) for name in source}
+    owners = {part: module for module, parts in _PARTS.items() for part in parts}
+    return {name: owners.get(name, name) for source in sources for name in source if name not in shown}
+
+
+def provided_by(module: str) -> tuple[str, ...]:
+    """The parts of `KSR` that a module of Kamailio's brings: `("kx",)` for kemix."""
+    return _PARTS.get(module, (module,))
+
+
+def offered_modules() -> frozenset[str]:
+    """The parts of `KSR` that there are: `tm`, `kx`, ..."""
+    from sipwright import _engine
+
+    return frozenset({module for module, *_ in _engine.ksr_functions()} | set(PYTHON_MODULES)) - {"core"}
+
+
+def build(*sources: Functions, hidden: Mapping[str, str] = MappingProxyType({})) -> ModuleType:
+    """`KSR` with all functions of the sources, which map a module's name ("" for the core) to its functions.
+
+    `hidden` are the parts that are left out, for what an access to one says.
+    """
     merged: Functions = {}
     for source in sources:
         for name, found in source.items():
             merged.setdefault(name, {}).update(found)
     names = [f"{module}.{name}".lstrip(".") for module, found in merged.items() for name in found]
-    core = _module("KSR", "", merged.pop("", {}), names)
+    core = _module("KSR", "", merged.pop("", {}), names, hidden)
     core.__dict__["__version__"] = KEMI_VERSION
     core.__path__ = []
     for name, found in merged.items():
@@ -74,14 +117,20 @@ def implemented(module: ModuleType) -> list[str]:
     return names
 
 
-def _module(name: str, prefix: str, functions: dict[str, Callable[..., Any]], names: list[str]) -> ModuleType:
+def _module(
+    name: str,
+    prefix: str,
+    functions: dict[str, Callable[..., Any]],
+    names: list[str],
+    hidden: Mapping[str, str] = MappingProxyType({}),
+) -> ModuleType:
     module = ModuleType(name, f"KSR functions of Kamailio's {prefix.rstrip('.') or 'core'}.")
 
     def missing(attribute: str) -> Any:
         # Python asks for dunder names of modules all the time; those are no KSR names.
         if attribute.startswith("__"):
             raise AttributeError(f"module {name!r} has no attribute {attribute!r}")
-        raise AttributeError(known.why_missing(prefix + attribute, names), name=attribute, obj=module)
+        raise AttributeError(known.why_missing(prefix + attribute, names, hidden), name=attribute, obj=module)
 
     def listing() -> list[str]:
         return sorted(key for key in module.__dict__ if key not in ("__getattr__", "__dir__"))

@@ -58,7 +58,7 @@ class Instance:
         with _telling(f"{settings.path}: loading failed"):
             module = modules.load()
         with _telling(f"{settings.path}: {settings.mod_init}() failed"), fake_context():
-            handler = _make_handler(module, settings)
+            handler = _with_usual_names(_make_handler(module, settings), settings)
         return cls(modules, module, handler, settings)
 
     def child_init(self, rank: int) -> None:
@@ -88,14 +88,19 @@ class Instance:
         for signature in needed:
             if not self.has_route(signature.partition("(")[0]):
                 handler = type(self.handler).__name__
-                raise ScriptError(f"{self.settings.path}: the handler {handler} has no method {signature}")
+                shown = signature.replace(REQUEST_ROUTE, self.settings.request_route)
+                raise ScriptError(f"{self.settings.path}: the handler {handler} has no method {shown}")
 
     def has_route(self, name: str) -> bool:
         """Whether the handler has a route of that name."""
         return callable(getattr(self.handler, name, None))
 
     def needs_route(self, name: str) -> bool:
-        """Whether the handler has a route of that name that does something."""
+        """Whether the handler has a route of that name that does something, and the settings do not leave it out."""
+        if (name == REPLY_ROUTE and not self.settings.reply_route) or (
+            name == ONSEND_ROUTE and not self.settings.onsend_route
+        ):
+            return False
         owner = self.module if isinstance(self.handler, FunctionHandler) else self.handler
         route = getattr(owner, name, None)
         return callable(route) and not does_nothing(route)
@@ -113,6 +118,22 @@ def _make_handler(module: ModuleType, settings: ScriptSettings) -> Any:
         raise ScriptError(
             f"{settings.path}:{line}: {settings.mod_init}() returned None; it must return the handler object"
         )
+    return handler
+
+
+def _with_usual_names(handler: Any, settings: ScriptSettings) -> Any:
+    """The handler with its routes under the names that the engine calls, when the settings give them others."""
+    given = {
+        REQUEST_ROUTE: settings.request_route,
+        REPLY_ROUTE: settings.reply_route,
+        ONSEND_ROUTE: settings.onsend_route,
+    }
+    for usual, name in given.items():
+        if name and name != usual and callable(route := getattr(handler, name, None)):
+            try:
+                setattr(handler, usual, route)
+            except AttributeError as error:
+                raise ScriptError(f"{settings.path}: {name} cannot be set as {usual} of the handler: {error}") from None
     return handler
 
 

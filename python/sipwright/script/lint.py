@@ -4,9 +4,10 @@ The script's syntax tree is walked, and that of every helper module beside it th
 """
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 from sipwright.kemi import known
@@ -38,13 +39,18 @@ class _Source:
     names: dict[str, str] = field(default_factory=dict)
 
 
-def check_script(script: Path, implemented: list[str]) -> list[Finding]:
-    """All findings in a script and its helpers; `implemented` are the dotted names of the KSR functions there are."""
+def check_script(
+    script: Path, implemented: list[str], hidden: Mapping[str, str] = MappingProxyType({})
+) -> list[Finding]:
+    """All findings in a script and its helpers; `implemented` are the dotted names of the KSR functions there are.
+
+    `hidden` are the parts of `KSR` whose modules are not loaded, with these modules.
+    """
     findings: list[Finding] = []
     sources = list(_sources(script, findings))
     methods = {node.name for source in sources for node in ast.walk(source.tree) if isinstance(node, ast.FunctionDef)}
     for source in sources:
-        checker = _Checker(source, implemented, methods)
+        checker = _Checker(source, implemented, methods, hidden)
         checker.visit(source.tree)
         findings += checker.findings
     return sorted(findings)
@@ -95,10 +101,11 @@ def _imports(source: _Source) -> Iterator[str]:
 
 
 class _Checker(ast.NodeVisitor):
-    def __init__(self, source: _Source, implemented: list[str], methods: set[str]) -> None:
+    def __init__(self, source: _Source, implemented: list[str], methods: set[str], hidden: Mapping[str, str]) -> None:
         self.source = source
         self.implemented = implemented
         self.methods = methods
+        self.hidden = hidden
         self.modules = {name.partition(".")[0] for name in implemented if "." in name}
         self.findings: list[Finding] = []
 
@@ -133,7 +140,7 @@ class _Checker(ast.NodeVisitor):
         if dotted in self.implemented:
             return True
         if dotted and dotted not in self.modules and "__" not in dotted:
-            self._add(node, known.why_missing(dotted, self.implemented))
+            self._add(node, known.why_missing(dotted, self.implemented, self.hidden))
         return False
 
     def _check_arguments(self, dotted: str, node: ast.Call) -> None:

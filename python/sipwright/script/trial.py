@@ -1,6 +1,6 @@
-"""Loads a script and runs its `mod_init` in a process of its own: `python -m sipwright.script.trial SCRIPT`.
+"""Loads a script and runs its `mod_init` in a process of its own: `python -m sipwright.script.trial SCRIPT [-]`.
 
-Prints what went wrong and exits with 1. Opens no socket, starts no worker, and calls no `child_init`.
+With `-` the settings come as JSON on standard input. Prints what went wrong and exits with 1. Opens no socket, starts no worker, and calls no `child_init`.
 """
 
 import sys
@@ -14,9 +14,11 @@ def main() -> int:
     from sipwright.script.errors import ScriptError
     from sipwright.script.instance import Instance
     from sipwright.server import install_ksr
-    from sipwright.settings.model import ScriptSettings, Settings
+    from sipwright.settings.model import Settings
 
-    settings = Settings(script=ScriptSettings(path=Path(sys.argv[1]).absolute()))
+    path = Path(sys.argv[1]).absolute()
+    settings = Settings.model_validate_json(sys.stdin.read()) if sys.argv[2:] == ["-"] else Settings()
+    settings = settings.model_copy(update={"script": settings.script.model_copy(update={"path": path})})
     install_ksr(Host(settings))
     # Without sockets; what KSR functions of mod_init work on.
     engine = _engine.Engine("{}")

@@ -1,11 +1,15 @@
 """Addresses of this machine: names of interfaces and hosts, and whether IPv6 loopback is there."""
 
+import array
 import fcntl
 import ipaddress
 import socket
 import struct
 
 _SIOCGIFADDR = 0x8915
+_SIOCGIFCONF = 0x8912
+# struct ifreq on 64-bit Linux: a name of 16 bytes and a union of 24.
+_IFREQ_BYTES = 40
 
 
 def resolve(host: str) -> str:
@@ -24,6 +28,26 @@ def resolve(host: str) -> str:
     except socket.gaierror:
         raise OSError(f"{host!r} is neither an address, nor an interface, nor a host name that resolves") from None
     return str(found[0][4][0])
+
+
+def interface_addresses() -> dict[str, list[str]]:
+    """The IPv4 addresses of each network interface that is up."""
+    size = 4096
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        while True:
+            room = array.array("B", bytes(size))
+            answer = fcntl.ioctl(probe, _SIOCGIFCONF, struct.pack("iL", size, room.buffer_info()[0]))
+            used = struct.unpack("iL", answer)[0]
+            if used + _IFREQ_BYTES <= size:
+                break
+            size *= 2
+    found: dict[str, list[str]] = {}
+    for start in range(0, used, _IFREQ_BYTES):
+        record = room[start : start + _IFREQ_BYTES].tobytes()
+        # The name of an alias, `eth0:1`, is its interface's.
+        name = record[:16].partition(b"\0")[0].decode().partition(":")[0]
+        found.setdefault(name, []).append(socket.inet_ntoa(record[20:24]))
+    return found
 
 
 def names_of(address: str) -> list[str]:

@@ -14,6 +14,7 @@ from sipwright.settings.addresses import name_server
 from sipwright.settings.database import DatabaseSettings
 from sipwright.settings.dispatcher import DispatcherSettings
 from sipwright.settings.listen import Listen
+from sipwright.settings.process import ProcessSettings
 from sipwright.settings.section import Count, Positive, Section
 from sipwright.settings.tls import TlsSettings
 
@@ -48,6 +49,17 @@ class ScriptSettings(Section):
     slow_call_ms: int = Field(500, ge=1, description="A script call that takes longer is logged with file and line.")
     stall_after_ms: int = Field(
         10_000, ge=1, description="A script call that takes longer has the stacks of all workers logged."
+    )
+    request_route: str = Field(
+        "ksr_request_route", description="Method of the handler for requests (Kamailio's kemi.request_route_callback)."
+    )
+    reply_route: str = Field(
+        "ksr_reply_route",
+        description="Method of the handler for every response (kemi.reply_route_callback); empty for none.",
+    )
+    onsend_route: str = Field(
+        "ksr_onsend_route",
+        description="Method of the handler for every message that leaves (kemi.onsend_route_callback); empty for none.",
     )
     mod_init: str = Field("mod_init", description="Function of the script that makes the handler object.")
     child_init: str = Field("child_init", description="Method of the handler that is called once in each worker.")
@@ -320,6 +332,11 @@ class Settings(Section):
         description="Whether the names that reverse DNS has for the listening addresses are aliases too; wildcard "
         "addresses have none.",
     )
+    modules: list[str] | None = Field(
+        None,
+        description="Kamailio's modules whose functions `KSR` shows, as a kamailio.cfg loads them; without it those of "
+        "all modules.",
+    )
     data_dir: Path | None = Field(
         None, description="Where state lives; without it `$XDG_STATE_HOME/sipwright` (`~/.local/state/sipwright`)."
     )
@@ -328,6 +345,7 @@ class Settings(Section):
     )
     script: ScriptSettings = ScriptSettings()
     tls: TlsSettings = TlsSettings()
+    process: ProcessSettings = ProcessSettings()
     limits: LimitSettings = LimitSettings()
     timers: TimerSettings = TimerSettings()
     tm: TmSettings = TmSettings()

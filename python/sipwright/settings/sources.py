@@ -1,4 +1,5 @@
-"""Reads settings: built-in defaults, then sipwright.toml, then SIPWRIGHT_* of the environment, then the command line.
+"""Reads settings: built-in defaults, then kamailio.cfg or another base, then sipwright.toml, then
+SIPWRIGHT_* of the environment, then the command line.
 
 Each layer replaces single values of the one before. Every value remembers where it came from, so that an error can
 name the file and line, the variable or the option.
@@ -8,6 +9,7 @@ import os
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal, get_origin
 
@@ -21,18 +23,30 @@ DEFAULT_FILE: Final = "sipwright.toml"
 _RESERVED_ENV: Final = {"SIPWRIGHT_CONFIG"}
 
 
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A value for the setting at `path`, and where it was given."""
+
+    path: tuple[str, ...]
+    value: Any
+    origin: Origin
+
+
 def load_settings(
     file: Path | None = None,
     assignments: Iterable[str] = (),
     environ: Mapping[str, str] | None = None,
     overrides: Mapping[str, Any] | None = None,
+    base: Iterable[Given] = (),
 ) -> Settings:
     """Reads all layers and returns the settings.
 
-    `file` is a TOML file; `assignments` are `key=value` texts of `--set`; `overrides` are values by dotted key that
+    `base` are the values of a kamailio.cfg; `file` is a TOML file; `assignments` are `key=value` texts of `--set`; `overrides` are values by dotted key that
     other command line options gave. Raises SettingsError with a line for each problem.
     """
     layers = _Layers()
+    for given in base:
+        layers.add(given.path, given.value, given.origin)
     if file is not None:
         layers.add_file(file)
     for name, text in sorted((os.environ if environ is None else environ).items()):
@@ -72,7 +86,7 @@ class _Layers:
 
     def add_text(self, path: tuple[str, ...], text: str, origin: Origin) -> None:
         """Adds a value given as text: its setting's type decides how it is read."""
-        annotation = _annotation(Settings, path)
+        annotation = annotation_of(Settings, path)
         if annotation is None:
             raise SettingsError(f"{origin}: {unknown(Settings, dotted(path))}")
         self.add(path, _typed(text, annotation), origin)
@@ -121,7 +135,7 @@ def _leaves(tree: Mapping[str, Any], prefix: tuple[str, ...] = ()) -> Iterable[t
 
 # Settings whose relative value counts from the directory of the file.
 _PATHS: Final = {
-    *("path", "data_dir", "config", "certificate", "private_key", "passphrase_file"),
+    *("path", "data_dir", "workdir", "pid_file", "config", "certificate", "private_key", "passphrase_file"),
     *("ca_list", "ca_path", "crl", "ocsp_response", "key_log"),
 }
 
@@ -144,7 +158,7 @@ def _toml_error(file: Path, error: tomllib.TOMLDecodeError) -> str:
     return f"{file}: {text}"
 
 
-def _annotation(model: type[BaseModel], path: tuple[str, ...]) -> Any:
+def annotation_of(model: type[BaseModel], path: tuple[str, ...]) -> Any:
     """The declared type of the setting at `path`; None when there is no such setting."""
     field = model.model_fields.get(path[0])
     if field is None:
@@ -154,8 +168,8 @@ def _annotation(model: type[BaseModel], path: tuple[str, ...]) -> Any:
         return inner
     if get_origin(inner) is dict:
         item = inner.__args__[1]
-        return item if len(path) == 2 else _annotation(item, path[2:])
-    return _annotation(inner, path[1:]) if isinstance(inner, type) and issubclass(inner, BaseModel) else None
+        return item if len(path) == 2 else annotation_of(item, path[2:])
+    return annotation_of(inner, path[1:]) if isinstance(inner, type) and issubclass(inner, BaseModel) else None
 
 
 def _typed(text: str, annotation: Any) -> Any:

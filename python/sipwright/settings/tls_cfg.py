@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 KEYS: Final = (*_OTHER, *_FLAGS, *_FILES, *_SAME, *_NUMBERS)
 
-_VERIFY_CLIENT: Final = {"off": "none", "on": "require", "optional": "optional", "optional_no_ca": "optional_no_ca"}
+VERIFY_CLIENT: Final = {"off": "none", "on": "require", "optional": "optional", "optional_no_ca": "optional_no_ca"}
 # Value of `method`: oldest and newest version.
 _METHODS: Final = {
     "tlsv1.2": ("1.2", "1.2"),
@@ -236,26 +236,33 @@ def _flag(section: _Section, key: str) -> bool | None:
 
 
 def _method(found: TlsCfg, section: _Section, key: str) -> tuple[str, str]:
-    text = section.entries[key][1]
-    name = text.lower().replace("_", ".")
+    try:
+        oldest, newest, warning = tls_versions(section.entries[key][1])
+    except ValueError as error:
+        raise SettingsError(f"{section.at(key)}: {error}") from None
+    if warning:
+        found.warnings.append(f"{section.at(key)}: {warning}")
+    return oldest, newest
+
+
+def tls_versions(method: str) -> tuple[str, str, str]:
+    """Oldest and newest version that a `tls_method` stands for, and what is different from Kamailio; ValueError."""
+    name = method.lower().replace("_", ".")
     if versions := _METHODS.get(name):
-        return versions
+        return *versions, ""
     if name in _WITH_OLD:
-        found.warnings.append(f"{section.at(key)}: of {text}, TLS 1.2 and 1.3 are offered, older versions are not")
-        return _METHODS["tlsv1.2+"]
+        return *_METHODS["tlsv1.2+"], f"of {method}, TLS 1.2 and 1.3 are offered, older versions are not"
     if name in _OLD:
-        raise SettingsError(
-            f"{section.at(key)}: {text} is not offered, its protocol is broken (RFC 8996); write TLSv1.2+"
-        )
-    raise SettingsError(f"{section.at(key)}: {text!r} is not known; one of: TLSv1.2+, TLSv1.2, TLSv1.3")
+        raise ValueError(f"{method} is not offered, its protocol is broken (RFC 8996); write TLSv1.2+")
+    raise ValueError(f"{method!r} is not known; one of: TLSv1.2+, TLSv1.2, TLSv1.3")
 
 
 def _verify_client(section: _Section) -> str:
     if "verify_client" in section.entries:
         text = section.entries["verify_client"][1].lower()
-        if text not in _VERIFY_CLIENT:
-            raise SettingsError(f"{section.at('verify_client')}: {text!r}: one of: {', '.join(_VERIFY_CLIENT)}")
-        return _VERIFY_CLIENT[text]
+        if text not in VERIFY_CLIENT:
+            raise SettingsError(f"{section.at('verify_client')}: {text!r}: one of: {', '.join(VERIFY_CLIENT)}")
+        return VERIFY_CLIENT[text]
     verify, require = (_flag(section, key) for key in ("verify_certificate", "require_certificate"))
     if require:
         return "require"

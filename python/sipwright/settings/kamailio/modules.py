@@ -1,0 +1,86 @@
+"""Kamailio's modules: which of them are offered, and what of `KSR` each of them brings.
+
+A module is offered when there are KSR functions of it, when the settings have a section of its name, or when it is in
+WITHOUT_EFFECT: then nothing needs to be done for it.
+"""
+
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+_CONTROL: Final = "the control socket is always there: `sipwright ctl`"
+_DATABASE: Final = "database drivers are built in"
+
+WITHOUT_EFFECT: Final[dict[str, str]] = {
+    "app_python3": "the script is what Sipwright runs",
+    "app_python3s": "the script is what Sipwright runs",
+    "cfg_rpc": "settings are shown by `sipwright check` and core.info",
+    "counters": "counters are always on",
+    "ctl": _CONTROL,
+    "db_cluster": _DATABASE,
+    "db_mysql": _DATABASE,
+    "db_postgres": _DATABASE,
+    "db_sqlite": _DATABASE,
+    "debugger": "`script.slow_call_ms`, tracebacks and pdb take its place",
+    "jsonrpcs": _CONTROL,
+    "kex": "its counters and RPC methods are built in",
+    "log_systemd": "systemd's journal reads standard error",
+    "sctp": "SCTP is not offered; TCP and UDP are not concerned",
+    "statistics": "counters are always on",
+    "stun": "STUN requests are not answered; SIP is not concerned",
+    "tls": "TLS is built in",
+    "tls_wolfssl": "TLS is built in",
+    "usrloc": "locations are kept for the registrar",
+    "xhttp_rpc": _CONTROL,
+}
+
+# Modules that neither have parameters or functions in our tables, nor need any, so that a name can be told from a typo.
+_OTHERS: Final = (
+    *("app_java", "app_lua", "app_lua_sr", "app_mono", "app_perl", "app_python", "app_ruby", "avp", "cdp", "cdp_avp"),
+    *("cnxcc", "cpl_c", "db_berkeley", "db_cassandra", "db_mongodb", "db_oracle", "db_perlvdb", "db_redis"),
+    *("db_unixodbc", "dnssec", "erlang", "geoip", "geoip2", "gzcompress", "h350", "http_async_client", "ims_auth"),
+    *("ims_charging", "ims_dialog", "ims_icscf", "ims_isc", "ims_qos", "ims_registrar_pcscf", "ims_registrar_scscf"),
+    *("ims_usrloc_pcscf", "ims_usrloc_scscf", "janssonrpcc", "jansson", "json", "jwt", "kafka", "kazoo", "ldap"),
+    *("lwsc", "microhttpd", "misc_radius", "mqtt", "nats", "ndb_cassandra", "ndb_mongodb", "ndb_redis", "nghttp2"),
+    *("nsq", "osp", "peering", "phonenum", "posops", "presence", "presence_conference", "presence_dialoginfo"),
+    *("presence_dfks", "presence_mwi", "presence_profile", "presence_reginfo", "presence_xml", "pua", "pua_bla"),
+    *("pua_dialoginfo", "pua_json", "pua_reginfo", "pua_rpc", "pua_usrloc", "pua_xmpp", "purple", "rabbitmq", "rls"),
+    *("rtp_media_server", "ruxc", "snmpstats", "stirshaken", "sworker", "systemdops", "tlsa", "uuid", "xcap_client"),
+    *("xcap_server", "xhttp_pi", "xmlops", "xmlrpc", "xmpp", "app_python3", "exec"),
+)
+
+
+@cache
+def parameters() -> dict[str, dict[str, str]]:
+    """The parameters of the modules of Kamailio 5.6, by module and name, each with its type: text or number."""
+    table: dict[str, dict[str, str]] = {}
+    for line in Path(__file__).with_name("modparams.tsv").read_text(encoding="utf-8").splitlines():
+        if not line.startswith("#"):
+            module, name, kind = line.split("\t")
+            table.setdefault(module, {})[name] = kind
+    return table
+
+
+@cache
+def known() -> frozenset[str]:
+    """The names of all modules that Kamailio has."""
+    from sipwright.kemi import known as functions
+
+    return frozenset(
+        {*functions.modules(), *parameters(), *WITHOUT_EFFECT, *_OTHERS} - {"hdr", "kx", "pvx", "x"} | {"kemix"}
+    )
+
+
+def why_not_offered(module: str) -> str:
+    """Why a module cannot be loaded; empty when it can."""
+    from sipwright.kemi import namespace
+    from sipwright.nearest import nearest
+    from sipwright.settings.model import Settings
+
+    offered = namespace.offered_modules()
+    if module in WITHOUT_EFFECT or module in Settings.model_fields or offered & set(namespace.provided_by(module)):
+        return ""
+    if module in known():
+        return "this module of Kamailio is not offered; leave it out if the script can do without its functions"
+    near = nearest(module, known())
+    return f"there is no such module{f'; did you mean {near[0]}?' if near else ''}"
