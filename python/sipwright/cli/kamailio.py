@@ -71,7 +71,7 @@ def ignored_options(command: Any) -> Any:
 def command(**options: Any) -> None:
     """Run the server with a kamailio.cfg and the Python script that it loads.
 
-    `sipwright run -f FILE` and `sipwright -f FILE` are this command too.
+    `sipwright run -f FILE` is this command too, and so is `-f FILE` without a command.
     """
     if options["version"]:
         from sipwright.cli.version import command as version
