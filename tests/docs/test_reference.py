@@ -66,7 +66,15 @@ PARAMETERS: dict[str, list[object]] = {
     "dispatcher.set_state": ["a", 1, "all"],
     "dispatcher.set_duid_state": ["a", 1, "a"],
     "dispatcher.hash": [4, "bob", "example.com"],
+    "pl.set_pid": [-25, 0, 0],
+    "pl.push_load": [0.5],
+    "rl.set_pipe": [0, "TAILDROP", 200],
+    "rl.set_queue": [0, "REGISTER", 0],
+    "rl.set_pid": [-25, 0, 0],
+    "rl.push_load": [0.5],
 }
+# They need a TLS connection (tests/protocol/test_tls_control.py), and a pipe of a script's (tests/unit/test_floods.py).
+CALLED_ELSEWHERE = {"tls.kill", "pl.set_pipe"}
 SETTINGS: dict[str, object] = {"dispatcher.reload_delta_s": 0}
 DESTINATIONS = "1 sip:127.0.0.1:6004 0 5 weight=50;duid=a\n"
 
@@ -106,8 +114,7 @@ def test_rpc_examples_are_shaped_like_the_results(start: Start, tmp_path: Path) 
         wait_until(lambda: bool(call(data_dir, "core.connections")), 5, "the connection is listed")
         phone.sendall(registration(f"{stream.host}:{stream.port}"))
         assert phone.recv(65_536).startswith(b"SIP/2.0 200")
-        # It takes a connection; tests/protocol/test_tls_control.py calls it.
-        for method in sorted(set(rpc_methods()) - {"tls.kill"}):
+        for method in sorted(set(rpc_methods()) - CALLED_ELSEWHERE):
             assert_shape(example(method), call(data_dir, method, PARAMETERS.get(method, [])), method)
 
 

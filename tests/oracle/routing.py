@@ -90,4 +90,25 @@ modparam("dispatcher", "xavp_dst_mode", 1)
         },
         {"dispatcher.list": DESTINATIONS},
     ),
+    "floods": Profile(
+        """
+loadmodule "pike.so"
+loadmodule "pipelimit.so"
+loadmodule "ratelimit.so"
+modparam("pike", "sampling_time_unit", 600)
+modparam("pike", "reqs_density_per_unit", 8)
+modparam("pipelimit", "timer_interval", 600)
+modparam("ratelimit", "timer_interval", 1000)
+modparam("ratelimit", "queue", "0:INFO")
+modparam("ratelimit", "pipe", "0:RED:4")
+""",
+        {
+            "pike.sampling_time_unit_s": 600,
+            "pike.reqs_density_per_unit": 8,
+            "pipelimit.timer_interval_s": 600,
+            "ratelimit.timer_interval_s": 1000,
+            "ratelimit.queue": "0:INFO",
+            "ratelimit.pipe": "0:RED:4",
+        },
+    ),
 }

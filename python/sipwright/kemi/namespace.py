@@ -15,7 +15,16 @@ from sipwright.kemi import known
 
 # app_python3 of Kamailio has it, and scripts print it.
 KEMI_VERSION: Final = 1003
-PYTHON_MODULES: Final = ("app_python3", "dispatcher", "htable", "registrar", "x")
+PYTHON_MODULES: Final = (
+    "app_python3",
+    "dispatcher",
+    "htable",
+    "pike",
+    "pipelimit",
+    "ratelimit",
+    "registrar",
+    "x",
+)
 
 Functions = dict[str, dict[str, Callable[..., Any]]]
 

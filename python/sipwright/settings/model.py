@@ -15,6 +15,7 @@ from sipwright.settings.database import DatabaseSettings
 from sipwright.settings.dispatcher import DispatcherSettings
 from sipwright.settings.listen import Listen
 from sipwright.settings.process import ProcessSettings
+from sipwright.settings.pike import PikeSettings, PipelimitSettings, RatelimitSettings
 from sipwright.settings.section import Count, Positive, Section
 from sipwright.settings.tls import TlsSettings
 
@@ -359,3 +360,6 @@ class Settings(Section):
     htable: HtableSettings = HtableSettings()
     database: DatabaseSettings = DatabaseSettings()
     dispatcher: DispatcherSettings = DispatcherSettings()
+    pike: PikeSettings = PikeSettings()
+    ratelimit: RatelimitSettings = RatelimitSettings()
+    pipelimit: PipelimitSettings = PipelimitSettings()
