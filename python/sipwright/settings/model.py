@@ -14,8 +14,8 @@ from sipwright.settings.addresses import name_server
 from sipwright.settings.database import DatabaseSettings
 from sipwright.settings.dispatcher import DispatcherSettings
 from sipwright.settings.listen import Listen
-from sipwright.settings.process import ProcessSettings
 from sipwright.settings.pike import PikeSettings, PipelimitSettings, RatelimitSettings
+from sipwright.settings.process import ProcessSettings
 from sipwright.settings.section import Count, Positive, Section
 from sipwright.settings.tls import TlsSettings
 
