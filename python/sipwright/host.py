@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Final
 from sipwright import _engine, log
 from sipwright.control.rpc import Rpc
 from sipwright.kemi.namespace import PYTHON_MODULES
+from sipwright.script.calls import CALL, Calls
+from sipwright.script.worker import current_worker
 from sipwright.settings.effective import default_data_dir
 from sipwright.settings.model import Settings
 
@@ -66,7 +68,11 @@ class Host:
         self._counters: list[Callable[[], Mapping[str, int]]] = []
         self._ends: list[Callable[[], object]] = []
         self._databases: dict[str, Database] = {}
+        self._calls = None if engine is None else Calls(engine)
+        if self._calls is not None:
+            self.route(CALL, self._calls.run_next)
         self.count(self._count_databases)
+        self.count(self._count_calls)
 
     def every(self, seconds: float, action: Callable[[], object], *, blocking: bool = False) -> None:
         """Has the control loop call `action` every `seconds` from the end of the start on.
@@ -86,6 +92,30 @@ class Host:
         A method of the script's handler with that name goes first, so a colon in the name keeps them apart.
         """
         self.routes[name] = function
+
+    def call(self, function: Callable[[], object]) -> bool:
+        """Has a script worker run a function, with a made-up message in work; may be called from any thread.
+
+        An exception of it is logged. Not in any order with other calls where there are several workers. False when
+        there is no engine, or when so many calls wait that this one is dropped, which is logged and counted.
+        """
+        return self._calls is not None and self._calls.add(function)
+
+    def event(self, callback: str, event: str) -> bool:
+        """Has a script worker run the event route `callback(msg, event)` of the handler with a made-up message.
+
+        False when there is none to run (`callback` is empty), and as `call`.
+        """
+        return callback != "" and self.call(lambda: self.run_route(callback, event))
+
+    def run_route(self, callback: str, event: str) -> bool:
+        """Runs `callback(msg, event)` of the handler at once with the message in work, in a function that `call` runs.
+
+        What the function has set before (AVPs, variables of its module) the route sees. False when `callback` is empty
+        or the route raised or does not exist, which is logged and counted as a script error.
+        """
+        worker = current_worker()
+        return callback != "" and worker is not None and worker.run_route(callback, event)
 
     def count(self, source: Callable[[], Mapping[str, int]]) -> None:
         """Adds the counters that `source` returns, by name, to those of `core.stats`."""
@@ -136,6 +166,13 @@ class Host:
                 log.error(f"stop: {getattr(action, '__qualname__', action)}: {type(error).__name__}: {error}")
         while self._databases:
             self._databases.popitem()[1].close()
+
+    def _count_calls(self) -> dict[str, int]:
+        calls = self._calls
+        return {
+            "calls_waiting": 0 if calls is None else len(calls),
+            "calls_dropped": 0 if calls is None else calls.dropped,
+        }
 
     def _count_databases(self) -> dict[str, int]:
         total = Counter(dict.fromkeys(DATABASE_COUNTERS, 0))

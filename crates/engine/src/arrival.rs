@@ -12,8 +12,9 @@ use sipwright_sip::tx::{ClientMatch, Outcome, ServerMatch, Transaction, TxId, sh
 use sipwright_sip::types::{Flow, Millis, SocketId};
 use sipwright_sip::{Edits, build};
 
-use crate::core::{Core, Job, Outputs, SHARDS};
+use crate::core::{Core, Outputs, SHARDS};
 use crate::dns::{Located, Target};
+use crate::job::Job;
 use crate::log::{self, level};
 use crate::net::TxTag;
 use crate::onsend::{Upstream, is_failing};

@@ -25,16 +25,18 @@ use sipwright_sip::types::{Flow, Millis};
 
 use crate::config::EngineConfig;
 use crate::dns::{Dns, Policy, Target};
+use crate::job::Job;
 use crate::log::{self, level};
 use crate::net::{How, Net, SendError, Sink, TxTag, sys};
-use crate::pending::{PendingKey, PendingTable};
+use crate::pending::PendingTable;
 use crate::queue::JobQueue;
 use crate::reply::{SL_TAG_PREFIX, hex16, server_line, sl_tag_prefix};
 use crate::route::{self, RouteError};
+use crate::session::Callback;
 use crate::shift::Shift;
 use crate::stats::Stats;
 use crate::sync::{OrderedGuard, OrderedMutex, rank};
-use crate::tm::{LocalDone, Reported, TxState};
+use crate::tm::{Reported, TxState};
 use crate::watch::Watch;
 
 /// What transactions want done.
@@ -47,65 +49,6 @@ pub(crate) const SHARDS: u8 = 8;
 /// the engine itself (RFC 3261 section 17.2.1: 100 Trying within 200 ms, of which the
 /// timer thread may be late by 40).
 const RELIEF_MS: Millis = 160;
-
-/// Work for a script worker.
-#[derive(Debug)]
-pub enum Job {
-    /// Run `ksr_request_route`.
-    Request {
-        /// The request.
-        msg: Arc<Message>,
-        /// How it came.
-        flow: Flow,
-        /// Its place in the table of requests in work.
-        key: PendingKey,
-    },
-    /// Run `ksr_reply_route` and the `t_on_reply` callback, then forward.
-    Reply {
-        /// The response.
-        msg: Arc<Message>,
-        /// How it came.
-        flow: Flow,
-        /// The branch it answers; none for a response without a transaction.
-        target: Option<TxTag>,
-    },
-    /// Run the `t_on_failure` callback.
-    Failure {
-        /// Transaction.
-        tx: TxId,
-        /// Branch whose response won.
-        branch: u16,
-        /// Code of that response, 408 for a timeout.
-        code: u16,
-        /// Name of the callback.
-        callback: Arc<str>,
-    },
-    /// Run the `t_on_branch_failure` callback.
-    BranchFailure {
-        /// Transaction.
-        tx: TxId,
-        /// Branch that failed.
-        branch: u16,
-        /// Code of its response.
-        code: u16,
-        /// Name of the callback.
-        callback: Arc<str>,
-    },
-    /// Run the script's function for `tls:connection-out`.
-    TlsConnectionOut {
-        /// The connection that was opened.
-        flow: Flow,
-    },
-    /// Tell a function of the script what became of a request of our own.
-    Local(Box<LocalDone>),
-    /// Run the callback of `t_continue` with the message that was suspended.
-    Resume {
-        /// Transaction.
-        tx: TxId,
-        /// Name of the callback.
-        callback: Arc<str>,
-    },
-}
 
 /// Process-wide state that transport, transactions and script share.
 pub struct Core {
@@ -471,6 +414,12 @@ impl Core {
         if !local.is_empty() {
             self.local_responses(local, &gone);
         }
+    }
+
+    /// Has a worker run a function outside of any message, on a made-up one. Whoever
+    /// asks bounds how many there are.
+    pub fn run_event(&self, callback: Callback) {
+        self.queue_event(Job::Event(callback));
     }
 
     /// Queues what a transaction waits for; bounded by the transactions there are.

@@ -13,7 +13,8 @@ use sipwright_sip::script::{Context, RouteType, forward};
 use sipwright_sip::tx::{Hooks, ServerMatch, Transaction, TxId, TxLayer};
 use sipwright_sip::types::{Flow, Millis, Proto};
 
-use crate::core::{Core, Job, Outputs};
+use crate::core::{Core, Outputs};
+use crate::job::Job;
 use crate::log::{self, level};
 use crate::net::TxTag;
 use crate::onsend::{Upstream, is_failing};
@@ -274,6 +275,7 @@ impl Core {
             Job::Resume { tx, callback } => self.begin_resumed(tx, callback),
             Job::TlsConnectionOut { flow } => Some(self.begin_connection_out(flow)),
             Job::Local(done) => Some(self.begin_local(*done)),
+            Job::Event(callback) => Some(self.begin_event(callback)),
         }
     }
 
@@ -289,18 +291,23 @@ impl Core {
         }
     }
 
-    /// As in Kamailio the message is made up; its path is the connection, so that
-    /// `$tls_*` tell of it.
-    fn begin_connection_out(&self, flow: Flow) -> Current {
+    /// As in Kamailio the message of an event outside of messages is made up.
+    fn begin_event(&self, callback: Callback) -> Current {
         let mut cur = Current::fake(self);
-        cur.ctx.flow = flow;
         cur.ctx.route = RouteType::Event;
-        cur.kind = Kind::ConnectionOut;
-        cur.callback = Callback::Event {
+        cur.callback = callback;
+        cur
+    }
+
+    /// The path of the made-up message is the connection, so that `$tls_*` tell of it.
+    fn begin_connection_out(&self, flow: Flow) -> Current {
+        let mut cur = self.begin_event(Callback::Event {
             name: self.config.tls.event_callback.as_str().into(),
             event: "tls:connection-out".into(),
             required: true,
-        };
+        });
+        cur.ctx.flow = flow;
+        cur.kind = Kind::ConnectionOut;
         cur
     }
 

@@ -10,6 +10,7 @@ use sipwright_engine::dns::{Key, Kind, Target};
 use sipwright_engine::engine::Engine as Inner;
 use sipwright_engine::net::ConnInfo;
 use sipwright_engine::net::threads::{self, ThreadInfo};
+use sipwright_engine::session::Callback;
 use sipwright_engine::tls::{Verdict, vars};
 
 use crate::worker::Worker;
@@ -126,6 +127,18 @@ impl Engine {
     #[pyo3(signature = (reply, onsend, /))]
     fn set_routes(&self, reply: bool, onsend: bool) {
         self.inner.core().set_routes(reply, onsend);
+    }
+
+    /// Has a script worker call the method `callback` of the handler with a made-up
+    /// message and the name of an event, or a route of one of our modules. Not bounded:
+    /// whoever calls it is.
+    #[pyo3(signature = (callback, event, /))]
+    fn run_event(&self, callback: &str, event: &str) {
+        self.inner.core().run_event(Callback::Event {
+            name: callback.into(),
+            event: event.to_owned().into(),
+            required: true,
+        });
     }
 
     /// Listening sockets as `(proto, address, port)`.

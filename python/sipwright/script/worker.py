@@ -4,7 +4,7 @@ import inspect
 import threading
 from typing import TYPE_CHECKING, Any
 
-from sipwright import log
+from sipwright import _engine, log
 from sipwright.script.errors import ScriptError, report
 from sipwright.script.instance import Instance
 
@@ -15,9 +15,15 @@ if TYPE_CHECKING:
 _current = threading.local()
 
 
+def current_worker() -> "ScriptWorker | None":
+    """The script worker that calls; None in other threads."""
+    worker: ScriptWorker | None = getattr(_current, "worker", None)
+    return worker
+
+
 def current_handler() -> Any:
     """The handler object of the script worker that calls; None in other threads."""
-    worker: ScriptWorker | None = getattr(_current, "worker", None)
+    worker = current_worker()
     return None if worker is None else worker.handler
 
 
@@ -39,7 +45,8 @@ class ScriptWorker(threading.Thread):
         """Prepares the script, waits until all workers are ready, then serves until the engine stops."""
         _current.worker = self
         try:
-            port = self.runtime.engine.worker(self.rank)
+            # Kept by the thread alone, which it must not outlive.
+            port = _current.port = self.runtime.engine.worker(self.rank)
             self._use(port, self._prepared(), self.runtime.generation)
         except ScriptError as error:
             self.error = error
@@ -69,6 +76,29 @@ class ScriptWorker(threading.Thread):
             except BaseException as error:
                 self._failed(port, message, error)
 
+    def run_route(self, callback: str, event: str) -> bool:
+        """Runs a method of the handler with the message in work and the name of an event, in the middle of a call of
+        `sipwright.script.calls`. False if it raised, which is logged, or does not exist.
+        """
+        message = _engine.current()
+        method = getattr(self.handler, callback, None)
+        if method is None:
+            log.error(f"{self.runtime.settings.path}: {self._lacks(callback)} (event {event})")
+            _current.port.failed(False)
+            return False
+        try:
+            call_for_event(method, message, event)
+        except SystemExit:
+            pass
+        except BaseException as error:
+            report(f"{callback} (event {event})", error)
+            _current.port.failed(False)
+            return False
+        return True
+
+    def _lacks(self, callback: str) -> str:
+        return f"the handler {type(self.handler).__name__} has no method {callback}"
+
     def _prepared(self) -> Instance:
         """The instance for this worker, of the runtime's version, with `child_init` done."""
         main = self.runtime.main
@@ -90,7 +120,7 @@ class ScriptWorker(threading.Thread):
             log.error(f"reload: worker {self.rank} keeps the previous script: {error}")
 
     def _missing(self, port: "Worker", message: "Message") -> None:
-        text = f"the handler {type(self.handler).__name__} has no method {message.callback}"
+        text = self._lacks(message.callback)
         if message.required:
             log.error(f"{self.runtime.settings.path}: {text} ({describe(message)})")
             # Without its failure route a transaction ends with the best response, as in Kamailio.

@@ -13,7 +13,8 @@ use sipwright_sip::types::{Flow, SendOptions, SocketInfo};
 
 use super::outgoing::flow_to;
 use super::{Slot, TxState, id_of};
-use crate::core::{Core, Job};
+use crate::core::Core;
+use crate::job::Job;
 use crate::log::{self, level};
 use crate::net::How;
 use crate::route::{self, RouteError};

@@ -11,7 +11,8 @@ use sipwright_sip::script::RouteType;
 use sipwright_sip::tx::{Resumption, Transaction, TxId};
 
 use super::state::{Suspension, Then, TxState};
-use crate::core::{Core, Job, SHARDS};
+use crate::core::{Core, SHARDS};
+use crate::job::Job;
 use crate::log::{self, level};
 use crate::session::{Callback, Current, Kind};
 
