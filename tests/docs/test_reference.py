@@ -16,6 +16,9 @@ from sipwright.cli import reference as cli_reference
 from sipwright.control.client import call
 from sipwright.control.server import SOCKET_NAME
 from sipwright.kemi import reference as ksr_reference
+from sipwright.settings.kamailio import globals as core
+from sipwright.settings.kamailio import modules
+from sipwright.settings.kamailio import reference as cfg_reference
 from support.hosts import configured_host, rpc_methods
 from support.process import wait_until
 from support.servers import ROOT
@@ -46,6 +49,20 @@ def test_a_name_is_no_description(doc: str, is_described: bool) -> None:
 
 def test_commands_are_current() -> None:
     assert page("cli.md") == cli_reference.reference(), "run: python -m sipwright.cli.reference"
+
+
+def test_kamailio_cfg_is_current() -> None:
+    assert page("kamailio-cfg.md") == cfg_reference.reference(), "run: python -m sipwright.settings.reference"
+
+
+def test_every_parameter_of_kamailio_has_a_status() -> None:
+    text = page("kamailio-cfg.md")
+    for name in core.known() | {"listen", "alias", "cfgengine"}:
+        assert f"`{name}`" in text or f"`{name}, " in text, name
+    for module, names in modules.parameters().items():
+        if not modules.why_not_offered(module):
+            section = text.partition(f"\n### {module}\n")[2].partition("\n### ")[0]
+            assert not [name for name in names if f"| `{name}` | " not in section], module
 
 
 def test_every_command_is_in_the_reference() -> None:

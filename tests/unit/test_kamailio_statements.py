@@ -27,6 +27,8 @@ from support.kamailio_cfg import read, values
         ("log_facility=LOG_LOCAL0", {"log_facility": "LOG_LOCAL0"}),
         ("tcp_source_ipv4=192.0.2.1", {"tcp_source_ipv4": "192.0.2.1"}),
         ('log_name="a\\tb\\"c\\x41\\101"', {"log_name": 'a\tb"cAA'}),
+        (r'log_name="a\q\.\1b"', {"log_name": r"a\q\.\1b"}),
+        ('log_name="a\\\nb"', {"log_name": "ab"}),
         ("log_name='a\\tb$x'", {"log_name": "a\\tb$x"}),
         ('log_name="one " "two"\n\n"three"', {"log_name": "one twothree"}),
         ('log_name="a#b//c/*d"', {"log_name": "a#b//c/*d"}),

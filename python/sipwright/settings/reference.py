@@ -1,4 +1,7 @@
-"""Writes `docs/reference/settings.md` from the settings model: `python -m sipwright.settings.reference [FILE]`."""
+"""Writes `docs/reference/settings.md` from the settings model: `python -m sipwright.settings.reference [FILE]`.
+
+Without FILE it writes `docs/reference/kamailio-cfg.md` too.
+"""
 
 import sys
 from pathlib import Path
@@ -8,6 +11,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from sipwright.settings.kamailio import reference as kamailio
 from sipwright.settings.model import Settings
 
 DEFAULT_FILE = Path("docs/reference/settings.md")
@@ -106,3 +110,6 @@ if __name__ == "__main__":
     target = Path(sys.argv[1]) if len(sys.argv) > 1 else DEFAULT_FILE
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(reference(), encoding="utf-8")
+    if len(sys.argv) == 1:
+        # Its tables name settings.
+        kamailio.DEFAULT_FILE.write_text(kamailio.reference(), encoding="utf-8")

@@ -316,6 +316,31 @@ DEFAULTS: Final[dict[str, tuple[str, Any]]] = {
 }
 
 
+# What values of parameters that are not honoured look like; the others are numbers.
+_TEXTS: Final = frozenset(
+    {
+        *("async_workers_group", "chroot", "ipv6_hex_style", "log_engine_data", "log_engine_type", "log_name"),
+        *("log_prefix", "mcast", "mpath", "stats_name_separator", "uri_host_extra_chars", "user_agent_header"),
+        *("version_table", "xavp_via_fields", "xavp_via_params", "xavp_via_reply_params"),
+        *("kemi.event_route_callback", "kemi.pre_routing_callback", "kemi.received_route_callback"),
+    }
+)
+_WORDS: Final = frozenset({"log_facility", "tcp_poll_method", "tcp_source_ipv4", "tcp_source_ipv6"})
+# Their form differs between versions.
+_ANY: Final = frozenset({"description", "tos"})
+
+
+def kind_of(name: str) -> Kind | None:
+    """What a value of a parameter looks like; None for any."""
+    if target := HONOURED.get(name):
+        return target.kind
+    if special := SPECIAL.get(name):
+        return special[0]
+    if name in _ANY:
+        return None
+    return "text" if name in _TEXTS else "word" if name in _WORDS else "number"
+
+
 def canonical(name: str) -> str:
     """The name under which a parameter stands in the tables."""
     return ALIASES.get(name, name)

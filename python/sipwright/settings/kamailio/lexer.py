@@ -15,6 +15,7 @@ from typing import Final
 
 from sipwright.nearest import nearest
 from sipwright.settings.kamailio.preprocessor import IGNORED, KNOWN, Preprocessor
+from sipwright.settings.kamailio.strings import QUOTED, unescape
 from sipwright.settings.kamailio.tokens import INCLUDES, CfgError, Kind, Place, Token
 
 # As in Kamailio.
@@ -39,11 +40,6 @@ _WORDS: Final[tuple[tuple[Kind, re.Pattern[str]], ...]] = (
     # A host name may begin with a digit, an interface name end with one.
     ("id", re.compile(r"(\w+)", re.ASCII)),
 )
-_ESCAPES: Final = {"n": "\n", "r": "\r", "a": "\a", "t": "\t", "\\": "\\", '"': '"'}
-_ESCAPE: Final = re.compile(r"\\(x[0-9A-Fa-f]{1,2}|[0-7]{1,3}|[\s\S])")
-# A double-quoted string up to its end, escapes included.
-_DOUBLE: Final = re.compile(r'"((?:[^"\\]|\\[\s\S])*)"')
-_SINGLE: Final = re.compile(r"'([^']*)'")
 
 
 @dataclass(slots=True)
@@ -270,12 +266,10 @@ class Lexer:
         place, first = frame.place, frame.at_line_start
         parts: list[str] = []
         while True:
-            at = frame.position
-            pattern = _DOUBLE if frame.text[at] == '"' else _SINGLE
-            found = pattern.match(frame.text, at)
+            found = QUOTED.match(frame.text, frame.position)
             if found is None:
-                raise CfgError(frame.place, f"a string that begins with {frame.text[at]} does not end")
-            part = unescape(found[1]) if pattern is _DOUBLE else found[1]
+                raise CfgError(frame.place, f"a string that begins with {frame.text[frame.position]} does not end")
+            part = unescape(found[1]) if found[1] is not None else found[2]
             self._advance(frame, found.end())
             parts.append(self.preprocessor.substituted(part))
             following = _NEXT_STRING.match(frame.text, frame.position)
@@ -295,20 +289,6 @@ class Lexer:
         self._frames.append(_Frame(value, None, frame.place, name, at_line_start=frame.at_line_start))
         frame.at_line_start = False
         return True
-
-
-def unescape(text: str) -> str:
-    r"""A double-quoted string without its escapes: \n \r \a \t \\ \" \xHH and octal; others lose their backslash."""
-
-    def one(found: re.Match[str]) -> str:
-        code = found[1]
-        if code[0] == "x" and len(code) > 1:
-            return chr(int(code[1:], 16))
-        if code[0] in "01234567":
-            return chr(int(code, 8) & 0xFF)
-        return _ESCAPES.get(code, code)
-
-    return _ESCAPE.sub(one, text) if "\\" in text else text
 
 
 def _directive_text(text: str, start: int) -> tuple[str, int]:

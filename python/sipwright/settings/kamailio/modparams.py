@@ -7,6 +7,7 @@ need a conversion. What a module's settings file lists in IGNORED_MODPARAMS mean
 
 import importlib
 import importlib.util
+import sys
 from functools import cache
 from pathlib import Path
 from typing import Any, Final, get_args, get_origin
@@ -37,6 +38,8 @@ SPECIAL: Final[dict[str, Target]] = {
     "tm.retr_timer2": Target("timers.t2_ms"),
     "tm.wt_timer": Target("timers.t4_ms"),
 }
+# Parameters of the module tls that are files, by the same name.
+TLS_FILES: Final = ("config", "certificate", "private_key", "ca_list", "ca_path", "crl")
 # Parameters with code of their own in `translate.py`: what they do here.
 BY_CODE: Final[dict[str, str]] = {
     "htable.htable": "`htable.tables`, one table by each",
@@ -129,6 +132,14 @@ def _holds_list(annotation: Any) -> bool:
 
 @cache
 def _ignored_by_section(module: str) -> dict[str, str]:
+    """IGNORED_MODPARAMS of the file of settings with the module's name, or, in a file with several sections,
+    `MODULE_IGNORED_MODPARAMS` of the one that has its section.
+    """
+    section = section_of(module)
+    if section is not None:
+        file = sys.modules[section.__module__]
+        if own := getattr(file, f"{module.upper()}_IGNORED_MODPARAMS", None):
+            return dict(own)
     name = f"sipwright.settings.{module}"
     if not module.isidentifier() or importlib.util.find_spec(name) is None:
         return {}

@@ -11,6 +11,7 @@ from typing import Final
 
 from sipwright.settings.kamailio.expression import ExpressionError, evaluate
 from sipwright.settings.kamailio.regex import Substitution, SubstitutionError
+from sipwright.settings.kamailio.strings import QUOTED, unescape
 from sipwright.settings.kamailio.tokens import INCLUDES, CfgError, Place
 from sipwright.settings.kamailio.variables import expand
 
@@ -63,6 +64,7 @@ class Preprocessor:
         self._warn = warn
         self._substitutions: list[Substitution] = []
         self._conditions: list[_Condition] = []
+        self._strays: list[Place] = []
         for assignment in assignments:
             name, _, value = assignment.partition("=")
             if not _NAME.fullmatch(name):
@@ -115,8 +117,10 @@ class Preprocessor:
             self._define_expression(name, argument, place)
 
     def end(self, place: Place) -> None:
-        """To be called at the end of the text: every condition must be closed."""
-        if self._conditions:
+        """To be called at the end of the text: there must be as many `#!endif` as conditions, as Kamailio counts."""
+        if len(self._strays) > len(self._conditions):
+            raise CfgError(self._strays[0], "#!endif without an #!ifdef before it")
+        if len(self._conditions) > len(self._strays):
             opened = self._conditions[-1].place
             raise CfgError(opened, f"the #!ifdef (or #!ifndef, #!ifexp) has no #!endif before the end of {place.file}")
 
@@ -130,9 +134,11 @@ class Preprocessor:
             condition = self._conditions[-1]
             condition.counts = condition.outer and not condition.counts
         elif name == "endif":
-            if not self._conditions:
-                raise CfgError(place, "#!endif without an #!ifdef before it")
-            self._conditions.pop()
+            if self._conditions:
+                self._conditions.pop()
+            else:
+                self._strays.append(place)
+                self._warn(place, "#!endif without an #!ifdef before it")
         else:
             outer = not self.is_skipping
             counts = outer and self._holds(name, argument, place)
@@ -176,20 +182,20 @@ class Preprocessor:
         self._define(target, _quoted(value) if name.endswith("envs") else value, place)
 
     def _substitution(self, name: str, argument: str, place: Place) -> None:
-        found = re.fullmatch(r"""(["'])(.*)\1\s*(?:(?:#|//).*)?""", argument)
+        found = QUOTED.match(argument)
         if found is None:
             raise CfgError(
                 place, f'#!{name} {argument}: must be #!{name} "/pattern/replacement/flags", with the quotes'
             )
+        # The text is a string like others: escapes and substitutions that came before count in it.
+        text = self.substituted(unescape(found[1]) if found[1] is not None else found[2])
         try:
-            substitution = Substitution.parse(found[2], lambda text: self.expanded(text, place))
+            substitution = Substitution.parse(text, lambda text: self.expanded(text, place))
         except SubstitutionError as error:
             raise CfgError(place, f"#!{name}: {error}") from None
         self._substitutions.append(substitution)
         if name == "subst":
             return
-        if not _NAME.fullmatch(substitution.pattern):
-            raise CfgError(place, f"#!{name}: {substitution.pattern!r} is no name; #!subst takes patterns")
         value = substitution.replacement
         self._define(substitution.pattern, _quoted(value) if name == "substdefs" else value, place)
 

@@ -4,13 +4,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from sipwright.settings.errors import Origin
-from sipwright.settings.kamailio.modparams import tls_path
+from sipwright.settings.kamailio.modparams import TLS_FILES, tls_path
 from sipwright.settings.kamailio.report import Status
 from sipwright.settings.kamailio.statements import ModParam
 from sipwright.settings.sources import Given
 from sipwright.settings.tls_cfg import VERIFY_CLIENT, tls_versions
 
-_FILES: Final = ("config", "certificate", "private_key", "ca_list", "ca_path", "crl")
 _FLAGS: Final = ("verify_certificate", "require_certificate")
 
 
@@ -27,7 +26,7 @@ class TlsParameters:
         """Notes a parameter; what to report of it, or None if it is none of these."""
         name, value = parameter.name, parameter.value
         origin = Origin(f"{parameter.place}: modparam tls.{name}")
-        if name in _FILES:
+        if name in TLS_FILES:
             self._give(name, str(tls_path(str(value), self.cfg)), origin)
             return "honoured", f"tls.{name}"
         if name in _FLAGS:

@@ -96,12 +96,14 @@ class _Translator:
 
     def _global(self, item: Global) -> None:
         name = core.canonical(item.name)
+        kind = core.kind_of(name) if name in core.known() else None
+        if kind is not None and not self._fits(kind, item.name, item.value, item.place, "global"):
+            return
         if target := core.HONOURED.get(name):
             self._take(target, item.name, item.value, item.place, "global")
         elif special := core.SPECIAL.get(name):
-            if self._fits(special[0], item.name, item.value, item.place, "global"):
-                self._special(name, item)
-                self._note("honoured", "global", item.name, item.value, item.place, special[1])
+            self._special(name, item)
+            self._note("honoured", "global", item.name, item.value, item.place, special[1])
         elif reason := core.IGNORED.get(name):
             self._note("ignored", "global", item.name, item.value, item.place, reason)
         elif advice := core.MISSING.get(name):
@@ -148,8 +150,6 @@ class _Translator:
         return fits
 
     def _take(self, target: core.Target, name: str, value: Value | Word, place: Place, what: Kind) -> None:
-        if not self._fits(target.kind, name, value, place, what):
-            return
         converted = target.convert(value)
         note = f"{target.setting}{f': {target.note}' if target.note else ''}"
         self._note("honoured", what, name, value, place, note)

@@ -8,7 +8,7 @@ _VARIABLE: Final = re.compile(r"\$(?:\$|(\w+)\(([^()]*)\)|\((\w+)\(([^()]*)\)\))
 
 
 def expand(text: str, environ: Mapping[str, str], defines: Mapping[str, str]) -> str:
-    """The text with `$env(NAME)`, `$def(NAME)`, `$defn(NAME)`, `$defs(NAME)` and `$$` replaced.
+    """The text with `$env(NAME)`, `$def(NAME)`, `$defn(NAME)`, `$defs(NAME)` (without quotes) and `$$` replaced.
 
     Raises ValueError for a variable that has no value at the start of the server.
     """
@@ -23,7 +23,8 @@ def expand(text: str, environ: Mapping[str, str], defines: Mapping[str, str]) ->
             value = defines.get(argument)
             if value is None:
                 raise ValueError(f"{found[0]}: {argument} is not defined")
-            return value[1:-1] if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'" else value
+            quoted = name == "defs" and len(value) > 1 and value[0] == value[-1] and value[0] in "\"'"
+            return value[1:-1] if quoted else value
         raise ValueError(f"{found[0]} has no value before a message comes; there are $env(NAME) and $def(NAME)")
 
     return _VARIABLE.sub(one, text)
