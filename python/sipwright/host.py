@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from sipwright import _engine, log
 from sipwright.control.rpc import Rpc
+from sipwright.kemi import selects
 from sipwright.kemi.namespace import PYTHON_MODULES
 from sipwright.script.calls import CALL, Calls
 from sipwright.script.worker import current_worker
@@ -150,7 +151,8 @@ class Host:
         return {name: value for source in self._counters for name, value in source().items()}
 
     def configure(self, modules: Iterable[str] = PYTHON_MODULES) -> None:
-        """Calls `configure` of each module that has one."""
+        """Calls `configure` of each module that has one, after what belongs to no module."""
+        selects.register(self)
         for name in modules:
             configure = getattr(importlib.import_module(f"sipwright.kemi.{name}"), "configure", None)
             if configure is not None:

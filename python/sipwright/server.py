@@ -26,6 +26,7 @@ from sipwright.script.runtime import Runtime
 from sipwright.script.watchdog import Watchdog, stack_of
 from sipwright.settings.engine import to_engine_json
 from sipwright.settings.model import Settings
+from sipwright.syslog import Syslog
 
 WATCH_S: Final = 0.1
 # What the control loop may be late by anyhow, on a machine that is busy.
@@ -59,6 +60,7 @@ class Server:
         )
         self.tls = TlsControl(self, reread)
         self._stop_requested = asyncio.Event()
+        self._syslog: Syslog | None = None
         self._is_starting = True
         self._background: set[asyncio.Task[object]] = set()
 
@@ -82,6 +84,8 @@ class Server:
             process.remove_pid_file(self.settings.process)
             lock.release()
             _engine.flush_log(500)
+            if self._syslog is not None:
+                self._syslog.close()
         return status
 
     def reload(self) -> tuple[int, int]:
@@ -108,6 +112,7 @@ class Server:
             log.warning(text)
         self.engine.bind()
         process.drop_privileges(settings.process, self.data_dir)
+        self._syslog = Syslog(settings.log)
         try:
             self.runtime.load()
             self.runtime.start()

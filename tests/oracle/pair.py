@@ -13,10 +13,12 @@ from oracle import routing
 from oracle.profile import HERE, Profile
 from oracle.scenario import Net, Scenario, play
 from oracle.transcript import Transcript, transcript
-from support.servers import Kamailio, Listen, Server, Sipwright
+from support.servers import Kamailio, Listen, Server, Sipwright, SipwrightByCfg
 
 DISPATCH = Path(__file__).parent / "scripts" / "dispatch.py"
 AT_ONCE = 24
+# The kind of server that is Sipwright with Kamailio's own file.
+BY_CFG = "sipwright-by-cfg"
 
 FR_MS = 800
 FR_INV_MS = 1600
@@ -73,9 +75,12 @@ def run_all(kind: str, profile: str, scenarios: Iterable[Scenario], directory: P
 def server(kind: str, profile: str, script: Path, directory: Path) -> Server:
     """One worker each: what comes first is dealt with first, in both."""
     extra, listen = PROFILES[profile], (Listen("udp"), Listen("tcp"))
+    config = (COMMON.kamailio + extra.kamailio).replace(HERE, str(directory))
     if kind == "kamailio":
-        config = (COMMON.kamailio + extra.kamailio).replace(HERE, str(directory))
         return Kamailio(script, directory, listen, workers=1, extra_config=config)
+    if kind == BY_CFG:
+        beyond = {"tm.max_breadth": COMMON.sipwright["tm.max_breadth"]}
+        return SipwrightByCfg(script, directory, listen, workers=1, extra_config=config, settings=beyond)
     settings = {**COMMON.sipwright, **extra.sipwright}
     settings = {name: str(value).replace(HERE, str(directory)) for name, value in settings.items()}
     return Sipwright(script, directory, listen, workers=1, settings=settings)

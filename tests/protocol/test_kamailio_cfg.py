@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import pwd
+import socket
 import subprocess
+import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
 from support.kamailio_cfg import lab
-from support.messages import request
+from support.messages import Sip, request
 from support.peers import UdpPeer
 from support.ports import free_port
 from support.servers import SIPWRIGHT, Listen, Server
@@ -27,10 +31,16 @@ class Route:
         self.rank = rank
         return 0
 
+    def my_request(self, msg):
+        KSR.hdr.append_to_reply("X-Route: mine\\r\\n")
+        return self.ksr_request_route(msg)
+
     def ksr_request_route(self, msg):
         parts = sorted(name for name in dir(KSR) if type(getattr(KSR, name)).__name__ == "module")
         KSR.hdr.append_to_reply("X-Parts: %s\\r\\n" % " ".join(parts))
-        KSR.hdr.append_to_reply("X-Fr: %s\\r\\n" % KSR.pv.get("$var(none)"))
+        for name in ("pstn.gw_ip", "pstn.gw_port"):
+            KSR.hdr.append_to_reply("X-Variable: %r\\r\\n" % KSR.pv.get("$sel(cfg_get.%s)" % name))
+        KSR.notice("asked by " + KSR.pv.get("$ci") + "\\nin two lines")
         KSR.sl.sl_send_reply(200, "From " + __name__)
         return 1
 """
@@ -60,13 +70,17 @@ def directory(tmp_path: Path) -> Path:
 
 def ask(server: Server) -> tuple[int, str, list[str]]:
     """Status, reason and the parts of KSR that an OPTIONS gets as answer."""
+    answer = answered(server)
+    assert answer.status is not None
+    return answer.status, answer.first_line.split(" ", 2)[2], answer["X-Parts"].split()
 
-    async def run() -> tuple[int, str, list[str]]:
+
+def answered(server: Server) -> Sip:
+    async def run() -> Sip:
         async with UdpPeer.open() as peer:
             peer.send(request("OPTIONS", "sip:a@example.com", peer.address), server.address("udp"))
             answer, _ = await peer.receive()
-            assert answer.status is not None
-            return answer.status, answer.first_line.split(" ", 2)[2], answer["X-Parts"].split()
+            return answer
 
     return asyncio.run(run())
 
@@ -97,6 +111,61 @@ def test_warnings_at_the_start(directory: Path) -> None:
     with ByCfg(None, directory, [address], cfg=cfg) as server:
         server.process.wait_output("kamailio.cfg:19: tos = 16: is not offered")
         server.process.wait_output("kamailio.cfg:20: tm.fr_tmier = 1: the module has no such parameter; did you mean")
+
+
+def test_variables_and_callbacks(directory: Path) -> None:
+    address = Listen("udp").reserved()
+    lines = 'pstn.gw_ip = "192.0.2.7" desc "gateway"\npstn.gw_port = 5090\nkemi.request_route_callback="my_request"\n'
+    with ByCfg(None, directory, [address], cfg=lab("route.py", f"listen={address}", parameters=lines)) as server:
+        answer = answered(server)
+    assert answer.all("X-Variable") == ["'192.0.2.7'", "5090"]
+    assert answer["X-Route"] == "mine"
+
+
+def test_syslog(directory: Path) -> None:
+    address = Listen("udp").reserved()
+    with tempfile.TemporaryDirectory() as short, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as logger:
+        logger.bind(f"{short}/log")
+        logger.settimeout(10)
+        lines = 'pstn.gw_ip="x" pstn.gw_port=1\nlog_stderror=no\nlog_facility=LOG_LOCAL3\nlog_name="edge"\n'
+        cfg = lab("route.py", f"listen={address}", parameters=lines)
+        options = ("--set", f"log.syslog_socket={short}/log")
+        with ByCfg(None, directory, [address], cfg=cfg, options=options) as server:
+            call_id = answered(server)["Call-ID"]
+            pid = server.process.pid
+            received = [logger.recv(9000).decode() for _ in range(2)]
+        received.append(logger.recv(9000).decode())
+        assert "asked by" not in server.log()
+    # Facility 19, severities 5 (notice); the stop is told too.
+    assert [line.partition(">")[0] for line in received] == ["<157"] * 3
+    assert [line.partition(f" edge[{pid}]: ")[2] for line in received] == [
+        f"NOTICE: asked by {call_id}",
+        "in two lines",
+        "NOTICE: stopping: no new connections, waiting for work in progress",
+    ]
+
+
+def test_another_user() -> None:
+    """Once its sockets are bound the server is nobody; who is not root may not become somebody else."""
+    address = Listen("udp").reserved()
+    nobody = pwd.getpwnam("nobody")
+    with tempfile.TemporaryDirectory() as name:
+        directory = Path(name)
+        directory.chmod(0o755)
+        (directory / "route.py").write_text(SCRIPT)
+        server = ByCfg(None, directory, [address], cfg=lab("route.py", f"listen={address}"), options=("-u", "nobody"))
+        if os.geteuid() != 0:
+            with pytest.raises(RuntimeError, match=r"process\.user: only root can become nobody"):
+                server.start()
+            return
+        with server:
+            assert ask(server)[0] == 200
+            server.process.wait_output("is ready")
+            status = Path(f"/proc/{server.process.pid}/status").read_text().splitlines()
+            assert f"Uid:\t{nobody.pw_uid}\t{nobody.pw_uid}\t{nobody.pw_uid}\t{nobody.pw_uid}" in status
+            tasks = [path.joinpath("status").read_text() for path in Path(f"/proc/{server.process.pid}/task").iterdir()]
+            assert all(f"\nUid:\t{nobody.pw_uid}\t{nobody.pw_uid}\t" in text for text in tasks)
+            assert (directory / "data").stat().st_uid == nobody.pw_uid
 
 
 def run(*arguments: object) -> subprocess.CompletedProcess[str]:

@@ -231,6 +231,9 @@ KAMAILIO_MODULES = (
 )
 
 
+KAMAILIO_OPTIONS = ("-DD", "-E", "-x", "fm", "-X", "fm", "-m", "256", "-M", "16")
+
+
 @dataclass
 class Kamailio(Server):
     """Debian's Kamailio with its fast allocators, as the oracle and as the peer of comparisons."""
@@ -252,10 +255,28 @@ class Kamailio(Server):
         )
         path = self.directory / "kamailio.cfg"
         path.write_text(config + self.extra_config)
-        argv = [tool("kamailio"), "-DD", "-E", "-x", "fm", "-X", "fm", "-m", "256", "-M", "16"]
-        return [*argv, "-Y", str(self.directory), "-f", str(path)]
+        return [*self.program(), *KAMAILIO_OPTIONS, "-Y", str(self.directory), "-f", str(path)]
+
+    def program(self) -> list[str]:
+        return [tool("kamailio")]
 
     def start(self) -> None:
         super().start()
         # It binds before it forks its workers.
         wait_until(lambda: len(self.process.pids()) > self.workers, self.start_timeout_s, "kamailio's workers started")
+
+
+@dataclass
+class SipwrightByCfg(Kamailio):
+    """Sipwright with the kamailio.cfg and the options that Kamailio gets; `settings` are what no kamailio.cfg can say."""
+
+    settings: Mapping[str, object] = field(default_factory=dict)
+
+    name = "sipwright"
+
+    def program(self) -> list[str]:
+        assignments = [word for key, value in self.settings.items() for word in ("--set", f"{key}={value}")]
+        return [str(SIPWRIGHT), "run", *assignments]
+
+    def start(self) -> None:
+        Server.start(self)

@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from pydantic import Field
 
 from sipwright.settings import Settings, SettingsError, load_settings
 from sipwright.settings.kamailio import Translation, modparams, modules, read_kamailio_cfg
 from sipwright.settings.kamailio import globals as core
 from sipwright.settings.kamailio.report import Entry
+from sipwright.settings.section import Section
 from sipwright.settings.sources import annotation_of
 from support.kamailio_cfg import given, lab
 
@@ -70,6 +72,10 @@ def test_a_laboratory(tmp_path: Path) -> None:
         ("latency_limit_action=1500", "script.slow_call_ms", 2),
         ('kemi.reply_route_callback="none"', "script.reply_route", ""),
         ('kemi.onsend_route_callback="my_onsend"', "script.onsend_route", "my_onsend"),
+        ("log_stderror=no", "log.output", "syslog"),
+        ("log_facility=LOG_LOCAL0", "log.facility", "local0"),
+        ('log_name="my edge"', "log.name", "my_edge"),
+        ("pstn.gw_port = 5090", "cfg.variables.pstn.gw_port", 5090),
         ('rundir="/run/k"', "data_dir", "/run/k"),
         ("alias=a.example.com", "aliases", ["a.example.com"]),
         ('modparam("tm", "fr_timer", 5000)', "timers.fr_ms", 5000),
@@ -208,6 +214,43 @@ def test_tables_name_settings_that_exist() -> None:
     settings = [target.setting for target in (*core.HONOURED.values(), *modparams.SPECIAL.values())]
     for setting in [*settings, *(setting for setting, _ in core.DEFAULTS.values())]:
         assert annotation_of(Settings, tuple(setting.split("."))) is not None, setting
+
+
+def test_passwords_are_not_shown(tmp_path: Path) -> None:
+    text = 'modparam("tm", "x_secret", "abc")\nmodparam("tm", "db_url", "mysql://u:abc@host/db")\n'
+    text += 'modparam("tm", "password_column", "abc_")\n'
+    values = [entry.value for entry in translated(tmp_path, text).report if entry.name.startswith("tm.")]
+    assert values == ["***", "mysql://u:***@host/db", "abc_"]
+
+
+def test_parameters_of_a_section_are_found_by_their_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Probe(Section):
+        plain: int = 0
+        wait_s: int = 0
+        wait_ms_ms: int = 0
+        room_bytes: int = 0
+        other: str = Field("", json_schema_extra={"modparam": "kamailios_name"})
+        many: list[str] = Field(default_factory=list)
+
+    monkeypatch.setattr(modparams, "section_of", lambda module: Probe)
+    names = ["plain", "wait", "wait_ms", "room", "kamailios_name", "many", "none"]
+    targets = [modparams.setting_of("probe", name) for name in names]
+    settings = [None if target is None else target.setting for target in targets]
+    assert settings == [
+        "probe.plain",
+        "probe.wait_s",
+        "probe.wait_ms_ms",
+        "probe.room_bytes",
+        "probe.other",
+        "probe.many",
+        None,
+    ]
+    assert modparams.is_list("probe.many")
+    assert not modparams.is_list("probe.other")
+
+
+def test_ignored_parameters_are_named_beside_their_settings() -> None:
+    assert modparams.why_ignored("dispatcher", "ds_timer_mode").startswith("keep-alives run beside")
 
 
 def test_no_parameter_is_in_two_tables() -> None:

@@ -159,3 +159,32 @@ def test_standard_modules_are_not_shadowed(tmp_path: Path) -> None:
 def test_a_script_may_have_any_file_name(tmp_path: Path) -> None:
     (tmp_path / "my-script.v2.py").write_text("x = 1\n")
     assert ModuleSet(tmp_path / "my-script.v2.py").load().x == 1
+
+
+RENAMED = {"request_route": "requests", "reply_route": "replies", "onsend_route": ""}
+METHODS = """
+class Handler:
+    def child_init(self, rank): return 0
+    def requests(self, msg): return self.ksr_request_route(msg)
+    def ksr_request_route(self, msg): return "usual"
+    def replies(self, msg): return print(msg)
+    def ksr_onsend_route(self, msg): return print(msg)
+def mod_init(): return Handler()
+"""
+FUNCTIONS = """
+def requests(): return "usual"
+def replies(): return print()
+def ksr_onsend_route(): return print()
+"""
+
+
+@pytest.mark.parametrize("text", [METHODS, FUNCTIONS])
+def test_routes_with_other_names(tmp_path: Path, text: str) -> None:
+    """Kamailio's kemi.request_route_callback and its like; an empty name leaves a route out."""
+    (tmp_path / "route.py").write_text(text)
+    instance = Instance.load(ScriptSettings(path=tmp_path / "route.py", **RENAMED))
+    instance.check_routes()
+    instance.child_init(1)
+    assert instance.handler.ksr_request_route(None) == "usual"
+    assert instance.needs_route("ksr_reply_route")
+    assert not instance.needs_route("ksr_onsend_route")

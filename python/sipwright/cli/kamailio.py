@@ -18,7 +18,7 @@ from sipwright.settings.listen import Listen
 _ON_OFF: Final = {"yes": True, "on": True, "no": False, "off": False}
 # Options that Kamailio has and that mean nothing here: letters with a value, letters without, long ones.
 _IGNORED_WITH_VALUE: Final = ("-L", "-m", "-M", "-x", "-X", "-N", "-O", "-Q", "-W", "-G", "--atexit", "--log-engine")
-_IGNORED_FLAGS: Final = ("-e", "-E", "-D", "-S", "-K", "-r", "-R")
+_IGNORED_FLAGS: Final = ("-e", "-D", "-S", "-K", "-r", "-R")
 
 
 def ignored_options(command: Any) -> Any:
@@ -51,6 +51,7 @@ def ignored_options(command: Any) -> Any:
 @click.option("-b", "receive_buffer", metavar="BYTES", help="Receive buffer of UDP sockets (maxbuffer).")
 @click.option("-d", "louder", count=True, help="Log level 1, 2 (-dd), 3 (-ddd), as the parameter debug.")
 @click.option("--debug", metavar="LEVEL", type=int, help="The log level, as the parameter debug.")
+@click.option("-E", "to_stderr", is_flag=True, help="Log to standard error, whatever the file says.")
 @click.option("-Y", "run_dir", metavar="DIR", type=click.Path(path_type=Path), help="Data directory (rundir).")
 @click.option("-P", "pid_file", metavar="FILE", type=click.Path(path_type=Path), help="PID file.")
 @click.option("-w", "workdir", metavar="DIR", type=click.Path(path_type=Path), help="Working directory.")
@@ -155,6 +156,7 @@ def overrides(options: dict[str, Any]) -> dict[str, Any]:
         "auto_aliases": None if options["auto_aliases"] is None else _ON_OFF[options["auto_aliases"]],
         "data_dir": options["data_dir"] or options["run_dir"],
         "log__level": None if debug is None else log_level(debug),
+        "log__output": "stderr" if options["to_stderr"] else None,
         "process__group": options["group"],
         "process__pid_file": options["pid_file"],
         "process__user": options["user"],

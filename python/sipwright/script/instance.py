@@ -5,7 +5,7 @@ once in each worker and returns an int that is not negative. A script without `m
 `ksr_request_route()` is taken as one for app_python3s: its routes are functions without `self` and `msg`.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import ModuleType
@@ -25,11 +25,16 @@ ONSEND_ROUTE = "ksr_onsend_route"
 class FunctionHandler:
     """Makes the global functions of a script look like the methods of a handler object."""
 
-    def __init__(self, module: ModuleType) -> None:
+    def __init__(self, module: ModuleType, renamed: Mapping[str, str]) -> None:
         self._module = module
+        self._renamed = renamed
+
+    def function(self, name: str) -> Any:
+        """The script's function for a route or another method; None when there is none."""
+        return getattr(self._module, self._renamed.get(name, name), None)
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
-        function = getattr(self._module, name, None)
+        function = self.function(name)
         if name.startswith("__") or not callable(function):
             raise AttributeError(name)
 
@@ -38,6 +43,17 @@ class FunctionHandler:
 
         self.__dict__[name] = route
         return route
+
+
+class RenamedHandler:
+    """A handler some of whose routes have other names than the usual ones; `renamed` maps these to theirs."""
+
+    def __init__(self, handler: Any, renamed: dict[str, str]) -> None:
+        self._handler = handler
+        self._renamed = renamed
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._handler, self._renamed.get(name, name))
 
 
 @dataclass(slots=True)
@@ -58,7 +74,7 @@ class Instance:
         with _telling(f"{settings.path}: loading failed"):
             module = modules.load()
         with _telling(f"{settings.path}: {settings.mod_init}() failed"), fake_context():
-            handler = _with_usual_names(_make_handler(module, settings), settings)
+            handler = _make_handler(module, settings)
         return cls(modules, module, handler, settings)
 
     def child_init(self, rank: int) -> None:
@@ -101,15 +117,16 @@ class Instance:
             name == ONSEND_ROUTE and not self.settings.onsend_route
         ):
             return False
-        owner = self.module if isinstance(self.handler, FunctionHandler) else self.handler
-        route = getattr(owner, name, None)
+        is_function = isinstance(self.handler, FunctionHandler)
+        route = self.handler.function(name) if is_function else getattr(self.handler, name, None)
         return callable(route) and not does_nothing(route)
 
 
 def _make_handler(module: ModuleType, settings: ScriptSettings) -> Any:
     init = getattr(module, settings.mod_init, None)
-    if init is None and callable(getattr(module, REQUEST_ROUTE, None)):
-        return FunctionHandler(module)
+    renamed = _renamed(settings)
+    if init is None and callable(getattr(module, settings.request_route, None)):
+        return FunctionHandler(module, renamed)
     if not callable(init):
         raise ScriptError(f"{settings.path}: has no function {settings.mod_init}(), which makes the handler object")
     handler = init()
@@ -118,23 +135,17 @@ def _make_handler(module: ModuleType, settings: ScriptSettings) -> Any:
         raise ScriptError(
             f"{settings.path}:{line}: {settings.mod_init}() returned None; it must return the handler object"
         )
-    return handler
+    return RenamedHandler(handler, renamed) if renamed else handler
 
 
-def _with_usual_names(handler: Any, settings: ScriptSettings) -> Any:
-    """The handler with its routes under the names that the engine calls, when the settings give them others."""
+def _renamed(settings: ScriptSettings) -> dict[str, str]:
+    """The routes to which the settings give other names, by the name that the engine calls."""
     given = {
         REQUEST_ROUTE: settings.request_route,
         REPLY_ROUTE: settings.reply_route,
         ONSEND_ROUTE: settings.onsend_route,
     }
-    for usual, name in given.items():
-        if name and name != usual and callable(route := getattr(handler, name, None)):
-            try:
-                setattr(handler, usual, route)
-            except AttributeError as error:
-                raise ScriptError(f"{settings.path}: {name} cannot be set as {usual} of the handler: {error}") from None
-    return handler
+    return {usual: name for usual, name in given.items() if name and name != usual}
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, PlainSerializer, field_validator
 
 from sipwright.settings.addresses import name_server
+from sipwright.settings.cfg import CfgSettings
 from sipwright.settings.database import DatabaseSettings
 from sipwright.settings.dispatcher import DispatcherSettings
 from sipwright.settings.listen import Listen
@@ -18,6 +19,7 @@ from sipwright.settings.pike import PikeSettings, PipelimitSettings, RatelimitSe
 from sipwright.settings.process import ProcessSettings
 from sipwright.settings.section import Count, Positive, Section
 from sipwright.settings.tls import TlsSettings
+from sipwright.syslog import FACILITIES
 
 
 def _listen(value: Any) -> Listen:
@@ -259,12 +261,22 @@ class RrSettings(Section):
 
 
 class LogSettings(Section):
-    """The server's log, on standard error."""
+    """The server's log."""
 
     level: Literal["error", "warning", "notice", "info", "debug"] = Field(
         "info", description="Least severe level shown."
     )
     format: Literal["text", "json"] = Field("text", description="Lines for people, or one JSON object a line.")
+    output: Literal["stderr", "syslog"] = Field(
+        "stderr", description="Standard error, or the system's logger once the sockets are bound."
+    )
+    facility: str = Field(
+        "daemon", pattern=f"^({'|'.join(FACILITIES)})$", description="Facility for syslog: daemon, local0, ..."
+    )
+    name: str = Field(
+        "sipwright", pattern=r"^[!-~]{1,48}$", description="Name for syslog, before the number of the process."
+    )
+    syslog_socket: Path = Field(Path("/dev/log"), description="Socket of the system's logger.")
 
 
 class RegistrarSettings(Section):
@@ -347,6 +359,7 @@ class Settings(Section):
     script: ScriptSettings = ScriptSettings()
     tls: TlsSettings = TlsSettings()
     process: ProcessSettings = ProcessSettings()
+    cfg: CfgSettings = CfgSettings()
     limits: LimitSettings = LimitSettings()
     timers: TimerSettings = TimerSettings()
     tm: TmSettings = TmSettings()

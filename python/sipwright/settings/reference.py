@@ -84,7 +84,7 @@ def _type_name(annotation: Any) -> str:
     if origin is list:
         return f"list of {'tables' if _model(args[0]) else _type_name(args[0])}"
     if origin is dict:
-        return "tables by name"
+        return "tables by name" if _model(args[1]) else f"{_type_name(args[1])} by name"
     if origin is not None and args:
         return _type_name(args[0])
     names = {"int": "integer", "str": "text", "bool": "true or false", "Path": "path", "Listen": "address"}

@@ -4,6 +4,7 @@
 port, disable_tcp, enable_tls, ...) are in `addresses.py`.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, Literal
@@ -66,6 +67,9 @@ HONOURED: Final[dict[str, Target]] = {
         lambda us: -(-us // 1000) or None,
         "for calls of routes, not of single functions",
     ),
+    "log_facility": Target("log.facility", "word", lambda word: str(word).removeprefix("LOG_").lower()),
+    "log_name": Target("log.name", "text", lambda text: re.sub(r"[^!-~]", "_", text)[:48] or None),
+    "log_stderror": Target("log.output", "flag", lambda on: "stderr" if on else "syslog"),
     "maxbuffer": Target("udp.receive_buffer_bytes", "number", _between(1, 1 << 30)),
     "mhomed": Target("forward.mhomed", "flag", bool),
     "rundir": Target("data_dir", "text", note="the control socket and all other state lie there"),
@@ -133,9 +137,6 @@ IGNORED: Final[dict[str, str]] = {
     "latency_limit_cfg": "`script.slow_call_ms` logs slow calls with file and line",
     "latency_limit_db": "slow statements are for the database's own log",
     "latency_log": "slow calls are logged as warnings",
-    "log_facility": "the log goes to standard error; systemd's journal or logger(1) gives it a facility",
-    "log_name": "the log goes to standard error; systemd's SyslogIdentifier or logger(1) gives it a name",
-    "log_stderror": "the log always goes to standard error",
     "log_prefix_mode": "log lines of routes are written as they are",
     "max_recursive_level": _NATIVE,
     "max_while_loops": _NATIVE,
@@ -245,8 +246,8 @@ MISSING: Final[dict[str, str]] = {
     "kemi.pre_routing_callback": "call it at the beginning of ksr_request_route",
     "kemi.received_route_callback": "call it at the beginning of ksr_request_route",
     "local_rport": "rport of our own Via is always asked for where it helps",
-    "log_engine_data": "logs go to standard error",
-    "log_engine_type": "logs go to standard error",
+    "log_engine_data": "logs go to standard error or syslog",
+    "log_engine_type": "logs go to standard error or syslog",
     "log_prefix": "write it in the script's own log calls",
     "max_branches": "`tm.max_breadth` bounds the branches of a request",
     "mcast": "multicast is not offered",
@@ -319,13 +320,13 @@ DEFAULTS: Final[dict[str, tuple[str, Any]]] = {
 # What values of parameters that are not honoured look like; the others are numbers.
 _TEXTS: Final = frozenset(
     {
-        *("async_workers_group", "chroot", "ipv6_hex_style", "log_engine_data", "log_engine_type", "log_name"),
+        *("async_workers_group", "chroot", "ipv6_hex_style", "log_engine_data", "log_engine_type"),
         *("log_prefix", "mcast", "mpath", "stats_name_separator", "uri_host_extra_chars", "user_agent_header"),
         *("version_table", "xavp_via_fields", "xavp_via_params", "xavp_via_reply_params"),
         *("kemi.event_route_callback", "kemi.pre_routing_callback", "kemi.received_route_callback"),
     }
 )
-_WORDS: Final = frozenset({"log_facility", "tcp_poll_method", "tcp_source_ipv4", "tcp_source_ipv6"})
+_WORDS: Final = frozenset({"tcp_poll_method", "tcp_source_ipv4", "tcp_source_ipv6"})
 # Their form differs between versions.
 _ANY: Final = frozenset({"description", "tos"})
 

@@ -1,7 +1,8 @@
 """What was done with each statement of a kamailio.cfg."""
 
+import re
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from sipwright.settings.kamailio.tokens import Place
 
@@ -40,6 +41,18 @@ class Entry:
         values["file"], values["line"] = self.place.file, self.place.line
         del values["place"], values["warn"]
         return values
+
+
+_SECRETS: Final = ("password", "passwd", "secret", "passphrase")
+_IN_URL: Final = re.compile(r"(//[^/@:\s]*):[^@/\s]+@")
+
+
+def shown(name: str, value: object) -> str:
+    """A value as reports and logs show it, without passwords."""
+    parameter = name.rpartition(".")[2]
+    if any(word in parameter for word in _SECRETS) and not parameter.endswith(("_column", "_col", "_avp")):
+        return "***"
+    return _IN_URL.sub(r"\1:***@", str(value))
 
 
 def ignored(kind: Kind, name: str, place: Place, reason: str, *, value: str = "", warn: bool = False) -> Entry:

@@ -11,7 +11,7 @@ from sipwright.settings.kamailio import globals as core
 from sipwright.settings.kamailio import modparams, modules, routes
 from sipwright.settings.kamailio.htables import table
 from sipwright.settings.kamailio.listening import Transports, listening
-from sipwright.settings.kamailio.report import Entry, Kind, Status
+from sipwright.settings.kamailio.report import Entry, Kind, Status, shown
 from sipwright.settings.kamailio.sockets import SocketLine
 from sipwright.settings.kamailio.statements import Global, KamailioCfg, ModParam, Value, Word, parse
 from sipwright.settings.kamailio.tls import TlsParameters
@@ -117,17 +117,11 @@ class _Translator:
 
     def _custom(self, name: str, item: Global) -> None:
         """`group.name = value`: a variable of the configuration's own, `$sel(cfg_get.group.name)`."""
-        setting = "cfg.variables"
         if isinstance(item.value, Word):
             self._note("refused", "global", item.name, item.value, item.place, "must be a number or text in quotes")
             return
-        if annotation_of(Settings, ("cfg", "variables")) is None:
-            self._note(
-                "missing", "global", item.name, item.value, item.place, "variables of a configuration are not offered"
-            )
-            return
         self._give_path(("cfg", "variables", name), item.value, self._origin(item.place, name))
-        self._note("honoured", "global", item.name, item.value, item.place, f"{setting}: $sel(cfg_get.{name})")
+        self._note("honoured", "global", item.name, item.value, item.place, f"cfg.variables: $sel(cfg_get.{name})")
 
     def _special(self, name: str, item: Global) -> None:
         if name == "udp_mtu_try_proto":
@@ -254,7 +248,7 @@ class _Translator:
         self.result.given.append(Given(path, value, origin))
 
     def _note(self, status: Status, kind: Kind, name: str, value: Value | Word | str, place: Place, note: str) -> None:
-        self.report.append(Entry(status, kind, name, str(value), place, note))
+        self.report.append(Entry(status, kind, name, shown(name, value), place, note))
 
 
 def _number(value: object, default: int) -> int:
