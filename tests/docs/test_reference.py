@@ -226,6 +226,8 @@ def supported() -> dict[str, bool]:
     htable = (ROOT / "python/sipwright/kemi/htable.py").read_text()
     tls = re.findall(r'^    "(tls\w*)",$', (ENGINE / "tls/vars.rs").read_text(), re.MULTILINE)
     found |= {name: name == "tls" or name.endswith("_san_count") for name in tls}
+    modules = "".join(path.read_text() for path in sorted((ROOT / "python/sipwright/kemi").glob("*.py")))
+    found |= dict.fromkeys(re.findall(r'host\.variable\("(\w+)"', modules), True)
     return found | dict.fromkeys(re.findall(r'register\("(\w+)"', htable), True)
 
 
