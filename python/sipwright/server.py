@@ -121,6 +121,8 @@ class Server:
             self._stop_threads()
             raise
         self._is_starting = False
+        # The first thing that a worker does.
+        self.host.event(settings.script.event_route, "core:worker-one-init")
         self.runtime.release()
 
     async def _control(self, announce: Callable[["Server"], None]) -> int:

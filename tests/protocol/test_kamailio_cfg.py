@@ -31,6 +31,9 @@ class Route:
         self.rank = rank
         return 0
 
+    def my_event(self, msg, event):
+        KSR.notice("event " + event)
+
     def my_request(self, msg):
         KSR.hdr.append_to_reply("X-Route: mine\\r\\n")
         return self.ksr_request_route(msg)
@@ -116,8 +119,10 @@ def test_warnings_at_the_start(directory: Path) -> None:
 def test_variables_and_callbacks(directory: Path) -> None:
     address = Listen("udp").reserved()
     lines = 'pstn.gw_ip = "192.0.2.7" desc "gateway"\npstn.gw_port = 5090\nkemi.request_route_callback="my_request"\n'
+    lines += 'kemi.event_route_callback="my_event"\n'
     with ByCfg(None, directory, [address], cfg=lab("route.py", f"listen={address}", parameters=lines)) as server:
         answer = answered(server)
+        server.process.wait_output("event core:worker-one-init")
     assert answer.all("X-Variable") == ["'192.0.2.7'", "5090"]
     assert answer["X-Route"] == "mine"
 

@@ -263,4 +263,6 @@ def test_no_parameter_is_in_two_tables() -> None:
 def test_modules_are_known() -> None:
     assert {"kemix", "presence", "tm", "db_mysql"} <= modules.known()
     assert "kx" not in modules.known()
+    assert modules.without_effect("tls") == modules.without_effect("tm") == ""
+    assert modules.without_effect("kex")
     assert modules.why_not_offered("kemix") == modules.why_not_offered("db_postgres") == ""

@@ -64,6 +64,11 @@ class ScriptSettings(Section):
         "ksr_onsend_route",
         description="Method of the handler for every message that leaves (kemi.onsend_route_callback); empty for none.",
     )
+    event_route: str = Field(
+        "",
+        description="Method of the handler for `core:worker-one-init`, run once before the first message "
+        "(kemi.event_route_callback).",
+    )
     mod_init: str = Field("mod_init", description="Function of the script that makes the handler object.")
     child_init: str = Field("child_init", description="Method of the handler that is called once in each worker.")
 

@@ -58,6 +58,7 @@ HONOURED: Final[dict[str, Target]] = {
     "dns_retr_no": Target("dns.retries", "number", _between(0, 10)),
     "dns_retr_time": Target("dns.timeout_ms", "number", _seconds),
     "dns_try_naptr": Target("dns.naptr", "flag", bool),
+    "kemi.event_route_callback": Target("script.event_route", "text", _callback),
     "kemi.onsend_route_callback": Target("script.onsend_route", "text", _callback),
     "kemi.reply_route_callback": Target("script.reply_route", "text", _callback),
     "kemi.request_route_callback": Target("script.request_route", "text"),
@@ -242,7 +243,6 @@ MISSING: Final[dict[str, str]] = {
     "dns_tls_pref": "NAPTR records are taken in the order of the remote side",
     "dns_udp_pref": "NAPTR records are taken in the order of the remote side",
     "force_rport": "call KSR.force_rport() in ksr_request_route",
-    "kemi.event_route_callback": "do the work in child_init(1)",
     "kemi.pre_routing_callback": "call it at the beginning of ksr_request_route",
     "kemi.received_route_callback": "call it at the beginning of ksr_request_route",
     "local_rport": "rport of our own Via is always asked for where it helps",
@@ -323,7 +323,7 @@ _TEXTS: Final = frozenset(
         *("async_workers_group", "chroot", "ipv6_hex_style", "log_engine_data", "log_engine_type"),
         *("log_prefix", "mcast", "mpath", "stats_name_separator", "uri_host_extra_chars", "user_agent_header"),
         *("version_table", "xavp_via_fields", "xavp_via_params", "xavp_via_reply_params"),
-        *("kemi.event_route_callback", "kemi.pre_routing_callback", "kemi.received_route_callback"),
+        *("kemi.pre_routing_callback", "kemi.received_route_callback"),
     }
 )
 _WORDS: Final = frozenset({"tcp_poll_method", "tcp_source_ipv4", "tcp_source_ipv6"})

@@ -71,14 +71,24 @@ def known() -> frozenset[str]:
     )
 
 
-def why_not_offered(module: str) -> str:
-    """Why a module cannot be loaded; empty when it can."""
+def does_something(module: str) -> bool:
+    """Whether a module has KSR functions or a section of the settings."""
     from sipwright.kemi import namespace
-    from sipwright.nearest import nearest
     from sipwright.settings.model import Settings
 
-    offered = namespace.offered_modules()
-    if module in WITHOUT_EFFECT or module in Settings.model_fields or offered & set(namespace.provided_by(module)):
+    return module in Settings.model_fields or bool(namespace.offered_modules() & set(namespace.provided_by(module)))
+
+
+def without_effect(module: str) -> str:
+    """Why nothing is done for a module; empty for one that does something, or is not offered."""
+    return "" if does_something(module) else WITHOUT_EFFECT.get(module, "")
+
+
+def why_not_offered(module: str) -> str:
+    """Why a module cannot be loaded; empty when it can."""
+    from sipwright.nearest import nearest
+
+    if module in WITHOUT_EFFECT or does_something(module):
         return ""
     if module in known():
         return "this module of Kamailio is not offered; leave it out if the script can do without its functions"

@@ -85,7 +85,7 @@ def _global(name: str) -> tuple[str, str]:
 
 def _modules() -> str:
     offered = sorted(name for name in modules.known() if not modules.why_not_offered(name))
-    rows = [(f"`{name}`", modules.WITHOUT_EFFECT.get(name, "")) for name in offered]
+    rows = [(f"`{name}`", modules.without_effect(name)) for name in offered]
     head = "These may be loaded; a remark says that nothing is done for the module, and why that is enough."
     return "\n".join(["## Modules", "", head, "", *_table(("module", "remark"), rows), ""])
 

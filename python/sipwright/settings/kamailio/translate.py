@@ -188,7 +188,7 @@ class _Translator:
             reason = modules.why_not_offered(module.name)
             if reason:
                 self._note("refused", "module", "loadmodule", module.name, module.place, reason)
-            elif note := modules.WITHOUT_EFFECT.get(module.name):
+            elif note := modules.without_effect(module.name):
                 self._note("ignored", "module", "loadmodule", module.name, module.place, note)
             else:
                 self._note("honoured", "module", "loadmodule", module.name, module.place, "offered")
