@@ -11,12 +11,8 @@ from sipwright import _engine, log
 from sipwright.host import Host
 from sipwright.script import calls as waiting
 from sipwright.script.calls import Calls
-from sipwright.script.runtime import Runtime
-from sipwright.server import install_ksr
-from sipwright.settings.engine import to_engine_json
-from sipwright.settings.model import Settings
-from support.ports import free_port
 from support.process import wait_until
+from support.stage import Stage
 
 SCRIPT = """
 import threading
@@ -47,50 +43,16 @@ class Handler:
 """
 
 
-class Stage:
-    """A server without its control plane."""
-
-    def __init__(self, directory: Path, workers: int) -> None:
-        script = directory / "events.py"
-        script.write_text(SCRIPT)
-        listen = [f"udp:127.0.0.1:{free_port('127.0.0.1')}"]
-        settings = Settings.model_validate(
-            {
-                "listen": listen,
-                "script": {"path": script, "workers": workers, "isolation": "shared"},
-                "data_dir": directory,
-            }
-        )
-        self.script = script
-        self.engine = _engine.Engine(to_engine_json(settings))
-        self.host = Host(settings, self.engine)
-        self.runtime = Runtime(self.engine, settings.script)
-        self.runtime.routes = self.host.routes
-        install_ksr(self.host)
-        self.engine.bind()
-        self.runtime.load()
-        self.runtime.start()
-        self.engine.start()
-        self.runtime.release()
-
-    @property
-    def seen(self) -> list[tuple[str | None, ...]]:
-        return cast(list[tuple[str | None, ...]], self.runtime.main.module.seen)
-
-    def stop(self) -> None:
-        self.engine.stop()
-        assert self.runtime.stop(5)
-        self.host.close()
-
-    def until(self, number: int) -> list[tuple[str | None, ...]]:
-        """What the routes saw once there are so many of them."""
-        wait_until(lambda: len(self.seen) >= number, 5, f"{number} events")
-        return self.seen
+def until(stage: Stage, number: int) -> list[tuple[str | None, ...]]:
+    """What the routes saw once there are so many of them."""
+    seen: list[tuple[str | None, ...]] = stage.value("seen")
+    wait_until(lambda: len(seen) >= number, 5, f"{number} events")
+    return seen
 
 
 @pytest.fixture
 def stage(tmp_path: Path) -> Iterator[Stage]:
-    found = Stage(tmp_path, workers=2)
+    found = Stage(tmp_path, SCRIPT)
     yield found
     found.stop()
 
@@ -118,7 +80,7 @@ def run(stage: Stage, function: Callable[[], object]) -> None:
 
 def test_an_event_route_runs_in_a_worker_with_a_made_up_message(stage: Stage) -> None:
     assert stage.host.event("on_event", "htable:expired:a")
-    event, method, told, thread = stage.until(1)[0]
+    event, method, told, thread = until(stage, 1)[0]
     assert (event, method, told) == ("htable:expired:a", "OPTIONS", None)
     assert thread is not None
     assert thread.startswith("script-")
@@ -138,7 +100,7 @@ def test_a_call_sets_what_its_route_sees(stage: Stage) -> None:
 
     run(stage, call)
     run(stage, call)
-    assert [seen[2] for seen in stage.until(2)] == ["by the module"] * 2
+    assert [seen[2] for seen in until(stage, 2)] == ["by the module"] * 2
     # AVPs are lists, the newest value first.
     assert after == [(None, True, "by the route", "OPTIONS")] * 2
 
@@ -163,7 +125,7 @@ def test_an_exception_of_a_call_does_not_end_the_worker(stage: Stage, errors: li
     for _ in range(4):
         run(stage, breaks)
     assert stage.host.event("on_event", "after")
-    stage.until(1)
+    until(stage, 1)
     assert len(errors) == 4
     assert "KeyError: 'nobody'" in errors[0]
     assert stage.engine.stats()["script_errors"] == 4
@@ -175,7 +137,7 @@ def test_nothing_is_run_where_nobody_is_named(stage: Stage) -> None:
     assert not Host(stage.host.settings).call(lambda: None)
     assert not stage.host.run_route("on_event", "in the main thread")
     assert stage.host.event("on_event", "last")
-    assert [seen[0] for seen in stage.until(1)] == ["last"]
+    assert [seen[0] for seen in until(stage, 1)] == ["last"]
 
 
 def test_a_flood_of_calls_is_bounded_and_leaves_room_for_requests(

@@ -8,7 +8,9 @@ use sipwright_sip::error::{ErrorKind, ParseError};
 use sipwright_sip::message::Message;
 use sipwright_sip::method::Method;
 use sipwright_sip::script::{Context, Env, forward};
-use sipwright_sip::tx::{ClientMatch, Outcome, ServerMatch, Transaction, TxId, shard_of_response};
+use sipwright_sip::tx::{
+    ClientMatch, Outcome, ServerMatch, Transaction, TxId, happening, shard_of_response,
+};
 use sipwright_sip::types::{Flow, Millis, SocketId};
 use sipwright_sip::{Edits, build};
 
@@ -49,6 +51,9 @@ impl Core {
         if let ServerMatch::Ack { tx, to_2xx: false } = found {
             // Over TCP the transaction is gone at once (Timer I), before the route asks.
             self.pending.set_ended(key, tx);
+        }
+        if let ServerMatch::Ack { tx, to_2xx: true } = found {
+            self.tell_of(tx, happening::ACK, &msg);
         }
         self.counters().requests.inc();
         let overloaded = self
@@ -281,6 +286,7 @@ impl Core {
         force_rport: bool,
     ) {
         let now = self.now();
+        self.tell_of(invite, happening::CANCEL, msg);
         let mut out = Vec::new();
         let (tag, idle) = {
             let mut shard = self.shard(invite);

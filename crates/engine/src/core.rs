@@ -69,6 +69,8 @@ pub struct Core {
     messages: AtomicU64,
     reply_route: AtomicBool,
     onsend_route: AtomicBool,
+    /// Whether any transaction was watched so far.
+    pub(crate) watching: AtomicBool,
     /// Requests that begin something new are refused.
     pub(crate) draining: AtomicBool,
     stopping: AtomicBool,
@@ -165,6 +167,7 @@ impl Core {
             messages: AtomicU64::new(0),
             reply_route: AtomicBool::new(false),
             onsend_route: AtomicBool::new(false),
+            watching: AtomicBool::new(false),
             draining: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
             shift: Shift::default(),
@@ -395,6 +398,7 @@ impl Core {
                     });
                 }
                 Output::HeldReply { tx, .. } => self.release_reply(tx),
+                Output::Watched { tx } => self.queue_event(Job::Watched { tx }),
                 Output::Local {
                     tx,
                     branch,

@@ -9,7 +9,7 @@ use sipwright_sip::types::Flow;
 use crate::net::TxTag;
 use crate::pending::PendingKey;
 use crate::session::Callback;
-use crate::tm::LocalDone;
+use crate::tm::{LocalDone, Unanswered};
 
 /// Work for a script worker.
 #[derive(Debug)]
@@ -61,6 +61,13 @@ pub enum Job {
     },
     /// Tell a function of the script what became of a request of our own.
     Local(Box<LocalDone>),
+    /// Tell a watcher what happened to a transaction.
+    Watched {
+        /// Transaction.
+        tx: TxId,
+    },
+    /// Tell a watcher that a request got no transaction.
+    Unanswered(Box<Unanswered>),
     /// Run a function of the script, or a module's, that Python asked for.
     Event(Callback),
     /// Run the callback of `t_continue` with the message that was suspended.

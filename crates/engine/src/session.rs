@@ -9,8 +9,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use sipwright_sip::message::Message;
 use sipwright_sip::method::Method;
-use sipwright_sip::script::{Context, RouteType, forward};
-use sipwright_sip::tx::{Hooks, ServerMatch, Transaction, TxId, TxLayer};
+use sipwright_sip::script::{Context, RouteType, TxData, forward};
+use sipwright_sip::tx::{Hooks, ServerMatch, Transaction, TxId, TxLayer, Watcher};
 use sipwright_sip::types::{Flow, Millis, Proto};
 
 use crate::core::{Core, Outputs};
@@ -20,7 +20,7 @@ use crate::net::TxTag;
 use crate::onsend::{Upstream, is_failing};
 use crate::pending::PendingKey;
 use crate::reply::Reply;
-use crate::tm::{TxState, show_failure, show_reply};
+use crate::tm::{Told, TxState, show_failure, show_reply};
 
 /// Which function of the script is to be called.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -103,6 +103,8 @@ pub enum Kind {
     Resumed,
     /// A TLS connection that we opened waits for the script's decision.
     ConnectionOut,
+    /// Somebody who watches a transaction is told what happened.
+    Watched(Told),
     /// No message of the network: `mod_init`, `child_init`, threads of the script.
     Fake,
 }
@@ -149,6 +151,8 @@ pub struct Current {
     pub hooks: Hooks,
     /// What the script wants of the transaction before it exists.
     pub wishes: Option<Box<Wishes>>,
+    /// Who watches the transaction before it exists.
+    pub(crate) watchers: Vec<Watcher>,
     /// Whether a response was sent or the request was forwarded.
     pub handled: bool,
     /// Whether `t_suspend` keeps the message once its route has ended.
@@ -166,6 +170,7 @@ impl Current {
             tx: None,
             hooks: Hooks::default(),
             wishes: None,
+            watchers: Vec::new(),
             handled: false,
             suspended: false,
             error: None,
@@ -275,6 +280,8 @@ impl Core {
             Job::Resume { tx, callback } => self.begin_resumed(tx, callback),
             Job::TlsConnectionOut { flow } => Some(self.begin_connection_out(flow)),
             Job::Local(done) => Some(self.begin_local(*done)),
+            Job::Watched { tx } => self.begin_watched(tx),
+            Job::Unanswered(request) => Some(self.begin_unanswered(*request)),
             Job::Event(callback) => Some(self.begin_event(callback)),
         }
     }
@@ -331,15 +338,8 @@ impl Core {
             }
             let request = Arc::clone(t.request()?);
             let data = t.data.script.clone();
-            let kept = data.kept.as_ref().and_then(|k| k.request.as_deref());
-            let mut ctx = kept.map_or_else(
-                || self.context(Arc::clone(&request), *t.flow()),
-                Context::clone,
-            );
-            ctx.now = self.wall_us();
-            ctx.uri_used = true;
+            let mut ctx = self.request_context(t, &request, data);
             ctx.route = route;
-            ctx.tx_data = data;
             ctx.original = Some(request);
             show_failure(t, branch, code, &mut ctx);
             ctx
@@ -347,6 +347,24 @@ impl Core {
         let mut cur = Current::new(ctx, kind, Callback::Named(callback));
         cur.tx = Some(tx);
         Some(cur)
+    }
+
+    /// The request of a transaction, as it was when it was forwarded if that is known.
+    pub(crate) fn request_context(
+        &self,
+        t: &Transaction<TxState>,
+        request: &Arc<Message>,
+        data: TxData,
+    ) -> Context {
+        let kept = data.kept.as_ref().and_then(|k| k.request.as_deref());
+        let mut ctx = kept.map_or_else(
+            || self.context(Arc::clone(request), *t.flow()),
+            Context::clone,
+        );
+        ctx.now = self.wall_us();
+        ctx.uri_used = true;
+        ctx.tx_data = data;
+        ctx
     }
 
     /// Turns to the `t_on_reply` callback, if the transaction has one.
@@ -382,6 +400,7 @@ impl Core {
             Kind::Request { key } => {
                 self.counters().routed.inc();
                 self.save_data(&mut cur);
+                self.tell_unanswered(&mut cur);
                 let tx = cur.tx;
                 if cur.suspended {
                     self.park(cur);
@@ -411,6 +430,11 @@ impl Core {
             Kind::ConnectionOut => {
                 let conn = cur.ctx.flow.conn;
                 self.net().release(conn, !cur.ctx.drop);
+                Next::Done
+            }
+            Kind::Watched(_) => {
+                self.save_data(&mut cur);
+                self.watched_done(&cur);
                 Next::Done
             }
             Kind::Fake => Next::Done,

@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 
 use pyo3::prelude::*;
 use sipwright_engine::log as sink;
-use sipwright_engine::session::Callback;
+use sipwright_engine::session::{Callback, Kind};
 use sipwright_engine::tls::dev_cert::{self, DevKey};
 use sipwright_engine::tm::LocalSpec;
 use sipwright_sip::script::{Binding, BranchTarget};
+use sipwright_sip::tx::{SERVER, Watcher};
 
 use crate::ksr::{self, Param, Ret};
 use crate::message::{Message, refuse_line_breaks};
@@ -105,6 +106,43 @@ pub fn set_binding(main: bool, ruid: &str, user_agent: &str, instance: &str, reg
             }));
         }
     });
+}
+
+/// Has the route `name` of a module called with what happens to the transaction of the
+/// message in work, or the one made for it: `kinds` are `WATCH_*` added up. `watched` gives
+/// `key` back. The message in work is the request; with `shows_message` that of what happened.
+#[pyfunction]
+#[pyo3(signature = (kinds, name, key, /, *, shows_message=false))]
+pub fn watch(kinds: u16, name: &str, key: u64, shows_message: bool) {
+    let watcher = Watcher {
+        kinds,
+        name: name.into(),
+        key,
+        shows_message,
+    };
+    let core = scope::core();
+    scope::with(|c| core.watch(c, watcher));
+}
+
+/// In a route that `watch` named: its key, the code of the response (0 for none) and the
+/// branch (None when it is about none). Elsewhere None.
+#[pyfunction]
+pub fn watched() -> Option<(u64, u16, Option<u16>)> {
+    scope::with(|c| match c.kind {
+        Kind::Watched(told) => {
+            let branch = (told.branch != SERVER).then_some(told.branch);
+            Some((told.key, told.code, branch))
+        }
+        _ => None,
+    })
+}
+
+/// Has `function()` called after each `loose_route` that found our own Route, in the same
+/// thread, with the message in work. One function for each name; None takes it back.
+#[pyfunction]
+#[pyo3(signature = (name, function, /))]
+pub fn on_loose_route(name: &str, function: Option<Py<PyAny>>) {
+    ksr::on_loose_route(name, function);
 }
 
 fn bytes(text: Option<&str>) -> Option<Vec<u8>> {

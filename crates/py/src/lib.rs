@@ -15,6 +15,7 @@ mod scope;
 mod worker;
 
 use pyo3::prelude::*;
+use sipwright_sip::tx::happening;
 
 /// The engine's own heap. Transactions are made in one thread and end in another
 /// half a minute later: glibc grows a thread's arena for them page by page and
@@ -37,8 +38,8 @@ mod _engine {
     #[pymodule_export]
     use super::functions::{
         append_branch, append_reply_header, begin_fake, current, end_fake, flush_log,
-        ksr_functions, log, make_dev_certificates, register_pv, send_request, set_binding,
-        set_destination, set_log_json, set_log_level, set_strict,
+        ksr_functions, log, make_dev_certificates, on_loose_route, register_pv, send_request,
+        set_binding, set_destination, set_log_json, set_log_level, set_strict, watch, watched,
     };
     #[pymodule_export]
     use super::message::Message;
@@ -48,6 +49,18 @@ mod _engine {
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         module.add("VERSION", env!("CARGO_PKG_VERSION"))?;
+        for (name, kind) in [
+            ("WATCH_FORWARDED", happening::FORWARDED),
+            ("WATCH_RECEIVED", happening::RECEIVED),
+            ("WATCH_PROVISIONAL", happening::PROVISIONAL),
+            ("WATCH_FINAL", happening::FINAL),
+            ("WATCH_FAILED", happening::FAILED),
+            ("WATCH_ACK", happening::ACK),
+            ("WATCH_CANCEL", happening::CANCEL),
+            ("WATCH_END", happening::END),
+        ] {
+            module.add(name, kind)?;
+        }
         module.add("LOCK_ORDER_CHECKED", sipwright_engine::sync::CHECKED)?;
         super::ksr::register(module)
     }

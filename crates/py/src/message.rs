@@ -295,6 +295,40 @@ impl Message {
         uri.map(|uri| decode(py, &uri)).transpose()
     }
 
+    /// The response of what happened, in a route that `watch` named, or the best failure in
+    /// a failure route; None when there is none.
+    #[getter]
+    fn response(&self) -> PyResult<Option<Self>> {
+        self.valid()?;
+        Ok(scope::with(|c| {
+            let reply = c.ctx.tx.as_ref()?.reply.clone()?;
+            Some(Self {
+                serial: self.serial,
+                msg: reply,
+                flow: self.flow,
+                callback: self.callback.clone(),
+                method_known: false,
+            })
+        }))
+    }
+
+    /// The request of the transaction, where the message in work is a response to it or
+    /// something else that happened to it; else None.
+    #[getter]
+    fn request(&self) -> PyResult<Option<Self>> {
+        self.valid()?;
+        Ok(scope::with(|c| {
+            let request = c.ctx.original.clone()?;
+            Some(Self {
+                serial: self.serial,
+                msg: request,
+                flow: self.flow,
+                callback: self.callback.clone(),
+                method_known: true,
+            })
+        }))
+    }
+
     /// The whole message as it came.
     fn raw<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, pyo3::types::PyBytes>> {
         Ok(pyo3::types::PyBytes::new(py, self.valid()?.bytes()))

@@ -25,6 +25,7 @@ mod server;
 mod state;
 mod suspend;
 mod view;
+mod watch;
 
 pub(crate) use local::Reported;
 pub use local::{LocalDone, LocalSpec, SendRequestError};
@@ -33,6 +34,7 @@ pub use relay::RelayFlags;
 pub use state::TxState;
 pub(crate) use suspend::id_of;
 pub(crate) use view::{show_failure, show_reply};
+pub use watch::{Told, Unanswered};
 
 /// A worker's message in work, as code sees it that must let the script run in
 /// between: nothing is borrowed while a callback runs.

@@ -99,6 +99,7 @@ impl Core {
         match cur.kind {
             Kind::Failure { branch } | Kind::BranchFailure { branch } => Some(branch),
             Kind::Reply { target } => target.map(|(_, branch)| branch),
+            Kind::Watched(told) => Some(told.branch),
             Kind::Request { .. } | Kind::Resumed | Kind::ConnectionOut | Kind::Fake => None,
         }
     }

@@ -80,6 +80,9 @@ impl Core {
             {
                 *t.hooks_mut() = cur.hooks.clone();
             }
+            for watcher in cur.watchers.drain(..) {
+                shard.watch(tx, watcher);
+            }
             if let Some(wishes) = &cur.wishes {
                 wishes.apply(&mut shard, now, tx, &mut out);
             }

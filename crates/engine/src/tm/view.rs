@@ -35,7 +35,12 @@ pub(crate) fn show_failure(t: &Transaction<TxState>, branch: u16, code: u16, ctx
     ctx.tx = Some(Box::new(view));
 }
 
-fn view_of(t: &Transaction<TxState>, branch: u16, code: u16, ctx: &mut Context) -> TxView {
+pub(super) fn view_of(
+    t: &Transaction<TxState>,
+    branch: u16,
+    code: u16,
+    ctx: &mut Context,
+) -> TxView {
     let note = t.data.notes.iter().find(|(index, _)| *index == branch);
     let note = note.map(|(_, note)| note);
     ctx.bflags = note.map_or(0, |note| note.flags);

@@ -32,6 +32,7 @@ mod path;
 mod pv;
 mod pvx;
 mod rr;
+mod rr_hooks;
 mod sanity;
 mod siputils;
 mod sl;
@@ -42,6 +43,7 @@ mod tls;
 mod tm;
 mod tmx;
 mod xlog;
+pub use rr_hooks::set as on_loose_route;
 pub use table::{all, register};
 
 /// Type of a parameter.

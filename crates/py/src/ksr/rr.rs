@@ -2,7 +2,20 @@
 
 use sipwright_sip::script::rr;
 
-use super::{ksr_table, on_context};
+use sipwright_sip::script::Context;
+
+use super::{Call, Out, ksr_table, on_context, rr_hooks};
+
+/// Runs a form of `loose_route`, then what modules want done with requests of dialogs.
+fn routed<'py>(call: &Call<'_, 'py>, route: impl FnOnce(&mut Context) -> i32) -> Out<'py> {
+    match on_context(call, route) {
+        Out::Int(result) => {
+            let result = i32::try_from(result).unwrap_or(-1);
+            Out::from(rr_hooks::run(call.py, result))
+        }
+        other => other,
+    }
+}
 
 ksr_table! { "rr";
     /// Adds our Record-Route, one or two as the transports need; a second call for the same message fails.
@@ -30,11 +43,11 @@ ksr_table! { "rr";
     /// Whether the request goes `upstream` or `downstream`, by the `ftag` that we recorded and the From tag; downstream without an `ftag`.
     is_direction(direction: Str) -> Int = |c| on_context(c, |x| rr::is_direction(x, c.bytes(0)));
     /// Takes our own Route off and sets the next hop: 1 routed, -1 no Route, -3 outside of a dialog with no other Route than ours. The edits of the Route header fields show when the message leaves.
-    loose_route() -> Int = |c| on_context(c, rr::loose_route);
+    loose_route() -> Int = |c| routed(c, rr::loose_route);
     /// As `loose_route`; mode 1 leaves a request-URI that names this server alone.
-    loose_route_mode(mode: Int) -> Int = |c| on_context(c, |x| rr::loose_route_mode(x, c.int(0)));
+    loose_route_mode(mode: Int) -> Int = |c| routed(c, |x| rr::loose_route_mode(x, c.int(0)));
     /// As `loose_route`, only for requests outside of a dialog that have a Route.
-    loose_route_preloaded() -> Int = |c| on_context(c, rr::loose_route_preloaded);
+    loose_route_preloaded() -> Int = |c| routed(c, rr::loose_route_preloaded);
     /// Sets the destination URI to the first Route that does not name this server, and edits nothing.
     next_hop_route() -> Int = |c| on_context(c, rr::next_hop_route);
 }

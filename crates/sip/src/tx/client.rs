@@ -8,6 +8,7 @@ use super::output::Output;
 use super::server::Work;
 use super::table::{Action, Event, Kind, State, Then, Timer};
 use super::transaction::{Branch, BranchSpec, Extra, Outcome, Own};
+use super::watch::happening;
 use crate::build;
 use crate::message::Message;
 use crate::method::Method;
@@ -50,6 +51,8 @@ impl<D> Work<'_, D> {
         if self.tx.branches.is_empty() {
             self.tx.branches.reserve_exact(1);
         }
+        let index = self.tx.branches.len();
+        self.tell(happening::FORWARDED, index, 0, Some(&spec.bytes));
         self.tx.branches.push(Branch {
             machine: Machine::new(kind, spec.flow.proto.is_reliable()),
             flow: spec.flow,

@@ -9,11 +9,15 @@ use super::output::Output;
 use super::server::Work;
 use super::table::{Event, Kind};
 use super::transaction::Outcome;
+use super::watch::happening;
 use crate::method::Method;
 
 impl<D> Work<'_, D> {
     /// A response that the user has processed, as it would be forwarded.
     pub(super) fn delivered(&mut self, branch: usize, code: u16, forward: Bytes) {
+        if code > 100 {
+            self.tell(happening::RECEIVED, branch, code, Some(&forward));
+        }
         match code {
             ..=100 => self.tx.branches[branch].note_provisional(code),
             101..200 => self.provisional(branch, code, forward),
@@ -111,7 +115,7 @@ impl<D> Work<'_, D> {
         if self.tx.is_local() {
             self.report(branch, code, Some(forward));
         } else if self.tx.method == Method::Invite && !self.tx.cancelled {
-            self.send_reply(code, forward);
+            self.pass(branch, code, forward);
         }
     }
 
@@ -120,6 +124,7 @@ impl<D> Work<'_, D> {
     /// other branches are cancelled.
     fn success(&mut self, branch: usize, code: u16, forward: Bytes) {
         let this = &mut self.tx.branches[branch];
+        let repeated = this.outcome == Outcome::Done && (200..300).contains(&this.code);
         this.code = code;
         this.reply = None;
         this.outcome = Outcome::Done;
@@ -131,7 +136,11 @@ impl<D> Work<'_, D> {
                 self.report(branch, code, Some(forward));
             }
         } else {
-            self.send_reply(code, forward);
+            if repeated {
+                self.send_reply(code, forward);
+            } else {
+                self.pass(branch, code, forward);
+            }
             self.decided(code);
         }
         let lines = self.cancel_reason(code);
@@ -152,6 +161,10 @@ impl<D> Work<'_, D> {
         }
         let best = best::choose(branches);
         let (branch, code) = best.map_or((0, 500), |b| (b, branches[b].code));
+        if may_route && self.tx.is_watched(happening::FAILED) {
+            let reply = best.and_then(|b| branches[b].reply.clone());
+            self.tell(happening::FAILED, branch, code, reply.as_ref());
+        }
         let route = self.tx.hooks.as_mut().filter(|_| may_route);
         if let Some(route) = route.and_then(|h| h.on_failure.take()) {
             self.tx.deciding = self.tx.branches.len() as u16 + 1;
@@ -208,7 +221,20 @@ impl<D> Work<'_, D> {
             return self.report(branch, code, reply);
         }
         let bytes = reply.unwrap_or_else(|| self.local_reply(code));
-        self.send_reply(code, bytes);
+        self.pass(branch, code, bytes);
+    }
+
+    /// Sends a response upstream, of which watchers are told.
+    fn pass(&mut self, branch: usize, code: u16, bytes: Bytes) {
+        let kind = if code < 200 {
+            happening::PROVISIONAL
+        } else {
+            happening::FINAL
+        };
+        let kept = self.tx.is_watched(kind).then(|| bytes.clone());
+        if self.send_reply(code, bytes) {
+            self.tell(kind, branch, code, kept.as_ref());
+        }
     }
 
     fn report(&mut self, branch: usize, code: u16, reply: Option<Bytes>) {

@@ -156,7 +156,7 @@ impl<D> TxLayer<D> {
         if work.tx.is_forgotten() {
             work.server_event(Event::Release);
         }
-        if work.tx.is_over() {
+        if work.tx.is_over() && !work.tell_end() {
             self.destroy(id, out);
         } else {
             match work.tx.deadline() {

@@ -26,7 +26,8 @@
 //! pins. [`TxLayer::create`] hands out one pin to the script that works on the
 //! request, [`ClientMatch::Deliver`] one per response, both to be given back
 //! ([`TxLayer::unpin`], [`TxLayer::deliver`] or [`TxLayer::discard`]); while a
-//! failure route runs the layer holds on by itself.
+//! failure route runs, or while somebody is told what happened ([`Watcher`]), the layer
+//! holds on by itself.
 
 mod best;
 mod client;
@@ -48,6 +49,7 @@ mod suspend;
 mod table;
 pub mod tables;
 mod transaction;
+mod watch;
 
 pub use config::{CancelUnreplied, DropReplies, TxConfig};
 pub use failover::{Alternate, Alternates};
@@ -60,3 +62,4 @@ pub use output::{BranchError, ClientMatch, Output, ReplyError, ServerMatch};
 pub use suspend::Resumption;
 pub use table::{Action, Event, Kind, Row, State, Table, Then, Timer, Transition};
 pub use transaction::{Branch, BranchSpec, Hooks, Outcome, Transaction};
+pub use watch::{Happened, Watcher, happening};

@@ -72,6 +72,13 @@ pub enum Output<D> {
         /// Which branch.
         branch: u16,
     },
+    /// Something happened that somebody wants to know. Take it by
+    /// [`super::TxLayer::next_watched`], tell them, then call
+    /// [`super::TxLayer::watched_done`]; not before that comes the next one.
+    Watched {
+        /// Which transaction.
+        tx: TxId,
+    },
     /// The transaction is gone; its id finds nothing any more.
     Destroyed {
         /// Which it was.

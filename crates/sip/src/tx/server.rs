@@ -9,6 +9,7 @@ use super::id::{SERVER, Tokens};
 use super::output::{Output, ReplyError};
 use super::table::{Action, Event, Kind, State, Then, Timer, Transition};
 use super::transaction::Transaction;
+use super::watch::happening;
 use crate::build::{self, ViaFix};
 use crate::message::Message;
 use crate::types::{Flow, Millis, Proto, SendOptions};
@@ -42,9 +43,16 @@ impl<D> Work<'_, D> {
         self.check_reply(code)?;
         let first_final = code >= 200 && self.tx.final_code == 0;
         self.tx.repeats = false;
+        let kind = match code {
+            ..=100 => 0,
+            101..200 => happening::PROVISIONAL,
+            _ => happening::FINAL,
+        };
+        let kept = self.tx.is_watched(kind).then(|| bytes.clone());
         if !self.send_reply(code, bytes) {
             return Err(self.refusal());
         }
+        self.tell(kind, usize::from(SERVER), code, kept.as_ref());
         if first_final {
             self.decided(code);
             let lines = self.cancel_reason(code);

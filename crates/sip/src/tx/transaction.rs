@@ -12,6 +12,7 @@ use super::id::{TxId, push_hex};
 use super::machine::Machine;
 use super::suspend::HeldReply;
 use super::table::State;
+use super::watch::Watch;
 use crate::message::Message;
 use crate::method::Method;
 use crate::types::{Flow, Millis, Proto, SendOptions};
@@ -245,6 +246,7 @@ pub struct Transaction<D> {
     pub(super) branches: Vec<Branch>,
     pub(super) hooks: Option<Box<Hooks>>,
     pub(super) held_reply: Option<HeldReply>,
+    pub(super) watch: Option<Box<Watch>>,
     pub(super) key: u64,
     pub(super) dialog_key: u64,
     pub(super) to_tag: u64,
@@ -461,6 +463,7 @@ impl<D> Transaction<D> {
             branches: Vec::new(),
             hooks: None,
             held_reply: None,
+            watch: None,
             key: 0,
             dialog_key: 0,
             to_tag: 0,

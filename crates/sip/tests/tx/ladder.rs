@@ -42,7 +42,7 @@ pub struct Ladder {
     pub request: Arc<Message>,
     caller: Proto,
     callees: Proto,
-    out: Vec<Output<&'static str>>,
+    pub out: Vec<Output<&'static str>>,
     log: Vec<(Millis, String)>,
     pinned: BTreeSet<TxId>,
     /// Everything that was sent, with the name of the receiver.
@@ -497,7 +497,7 @@ impl Ladder {
         Message::parse(bytes.clone()).expect("a valid message")
     }
 
-    fn pump(&mut self) {
+    pub fn pump(&mut self) {
         for output in std::mem::take(&mut self.out) {
             let words = match output {
                 Output::Send {
@@ -535,6 +535,7 @@ impl Ladder {
                     format!("local {made}{code} of {branch}")
                 }
                 Output::HeldReply { branch, .. } => format!("held reply of {branch}"),
+                Output::Watched { .. } => "watched".to_owned(),
                 Output::Destroyed { code, data, .. } => {
                     assert_eq!(data, "data");
                     format!("gone {code}")

@@ -17,3 +17,4 @@ mod rfc3263_failover;
 mod settings;
 mod suspend;
 mod tables;
+mod watch;

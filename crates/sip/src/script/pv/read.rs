@@ -7,7 +7,7 @@ use crate::message::Message;
 use crate::types::{Proto, Span};
 use crate::uri::Uri;
 
-use super::super::context::{Context, Value};
+use super::super::context::{Context, RouteType, Value};
 use super::super::{core, hdr, kx, nathelper, rr, textopsx};
 use super::names::Class;
 use super::{Index, addr, auth, avps, branch, header, net, time, tx};
@@ -30,8 +30,8 @@ pub(super) fn plain(ctx: &Context, class: Class, index: Index) -> Value<'_> {
         Class::Method => Value::borrowed(msg.method_name()),
         Class::MethodId => Value::Int(core::method_bit(ctx)),
         Class::Version => Value::borrowed(b"SIP/2.0"),
-        Class::Status if !msg.is_request() => Value::Int(i64::from(msg.status())),
-        Class::ReasonPhrase if !msg.is_request() => Value::borrowed(msg.reason()),
+        Class::Status => reply(ctx).map_or(Value::Null, |m| Value::Int(i64::from(m.status()))),
+        Class::ReasonPhrase => reply(ctx).map_or(Value::Null, |m| Value::borrowed(m.reason())),
 
         // what came in the first line has been parsed
         Class::Ruri if ctx.new_uri.is_none() => original_uri(ctx),
@@ -67,7 +67,8 @@ pub(super) fn plain(ctx: &Context, class: Class, index: Index) -> Value<'_> {
         Class::ToUserLen => user_len(uri(msg, msg.to().uri)),
         Class::ToDomain => host(uri(msg, msg.to().uri)),
         Class::ToName => nonempty(msg.get(msg.to().display)),
-        Class::ToTag => Value::opt(msg.to_tag()),
+        // A module that is told of a response finds the dialog that it makes.
+        Class::ToTag => Value::opt(msg.to_tag().or_else(|| told_reply(ctx)?.to_tag())),
         Class::InitFromTag => Value::opt(rr::initial_tags(ctx).0),
         Class::InitToTag => Value::opt(rr::initial_tags(ctx).1),
         Class::CallId => Value::borrowed(msg.call_id()),
@@ -229,6 +230,20 @@ pub(super) fn uri(msg: &Message, span: Span) -> Option<Uri<'_>> {
 
 fn ruri(ctx: &Context) -> Option<Uri<'_>> {
     ctx.is_request().then(|| Uri::parse(ctx.uri()).ok())?
+}
+
+/// The response at hand; where a module is told what happened to a request, the one that
+/// happened.
+fn reply(ctx: &Context) -> Option<&Message> {
+    match ctx.msg.is_request() {
+        true => told_reply(ctx),
+        false => Some(&ctx.msg),
+    }
+}
+
+fn told_reply(ctx: &Context) -> Option<&Message> {
+    let told = ctx.tx.as_deref().filter(|_| ctx.route == RouteType::Event);
+    told?.reply.as_deref()
 }
 
 fn original_uri(ctx: &Context) -> Value<'_> {
