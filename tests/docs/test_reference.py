@@ -75,6 +75,8 @@ def test_every_command_is_in_the_reference() -> None:
 
 # What the examples of methods with parameters were made with.
 PARAMETERS: dict[str, list[object]] = {
+    "autheph.add_secret": ["s3cret"],
+    "autheph.rm_secret": [0],
     "dns.locate": ["sip:127.0.0.1"],
     "dns.lookup": ["A", "localhost"],
     "dns.delete": ["A", "localhost"],

@@ -82,6 +82,14 @@ NO_ACKS = both(Drop, "script", "ksr_request_route: ACK")
 
 DIFFERENCES: tuple[Difference, ...] = (
     Difference(
+        "stale=true by itself",
+        "writes `stale=true` into a challenge when the script's flags say so (16)",
+        "also when the last check of the request found the response right and only the nonce too old or used up",
+        "RFC 7616 section 3.3: the client then answers with the password that it has instead of asking its user again.",
+        ("a_nonce_for_one_request", "counted_nonces"),
+        (Replace(SIPWRIGHT, "alice", ", stale=true", ""),),
+    ),
+    Difference(
         "Header fields after Content-Length",
         "adds the Reason of a CANCEL, and the Route that a strict router gets, after Content-Length; a CANCEL that had to wait for a provisional response says `cause=200` "
         "without a text",

@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
-from oracle import routing
+from oracle import databases, routing
 from oracle.profile import HERE, Profile
 from oracle.scenario import Net, Scenario, play
 from oracle.transcript import Transcript, transcript
@@ -52,7 +52,7 @@ modparam("htable", "htable", "t=>size=4")
     },
 )
 
-PROFILES: dict[str, Profile] = {"default": Profile(), **routing.PROFILES}
+PROFILES: dict[str, Profile] = {"default": Profile(), **databases.PROFILES, **routing.PROFILES}
 
 
 def run_all(kind: str, profile: str, scenarios: Iterable[Scenario], directory: Path) -> dict[str, Transcript]:
@@ -76,6 +76,8 @@ def server(kind: str, profile: str, script: Path, directory: Path) -> Server:
     """One worker each: what comes first is dealt with first, in both."""
     extra, listen = PROFILES[profile], (Listen("udp"), Listen("tcp"))
     config = (COMMON.kamailio + extra.kamailio).replace(HERE, str(directory))
+    if extra.prepare is not None:
+        extra.prepare(directory)
     if kind == "kamailio":
         return Kamailio(script, directory, listen, workers=1, extra_config=config)
     if kind == BY_CFG:

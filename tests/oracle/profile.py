@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 # In a profile, the directory of the script.
 HERE = "@HERE@"
@@ -17,3 +18,5 @@ class Profile:
     sipwright: Mapping[str, object] = field(default_factory=dict)
     # Files beside the script, by name.
     files: Mapping[str, str] = field(default_factory=dict)
+    # Called with that directory, before the server starts.
+    prepare: Callable[[Path], None] | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import os
 import queue
 import subprocess
 import sys
@@ -19,7 +20,15 @@ SOFTPHONE = Path(__file__).with_name("softphone.py")
 class Phone:
     """A pjsua2 softphone; `event` waits for what it says next."""
 
-    def __init__(self, proto: str, user: str, server: tuple[str, int], directory: Path, ca: Path | None = None) -> None:
+    def __init__(
+        self,
+        proto: str,
+        user: str,
+        server: tuple[str, int],
+        directory: Path,
+        ca: Path | None = None,
+        password: str = "",
+    ) -> None:
         if importlib.util.find_spec("pjsua2") is None:
             raise MissingTool("the Python package pjsua2-python is not installed (its wheels end at Python 3.12)")
         self.user, self.log = user, directory / f"{user}.log"
@@ -32,6 +41,7 @@ class Phone:
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
+                env={**os.environ, "PHONE_PASSWORD": password},
             )
         self._reader = threading.Thread(target=self._read)
         self._reader.start()

@@ -1,6 +1,6 @@
 """A pjsua2 softphone driven over standard input; run as a process of its own, since pjsip is one per process.
 
-Arguments: udp|tls USER SERVER_HOST SERVER_PORT [CA_FILE]. Commands, one a line: `call URI`, `hangup`, `quit`.
+Arguments: udp|tls USER SERVER_HOST SERVER_PORT [CA_FILE]; PHONE_PASSWORD of the environment answers challenges. Commands, one a line: `call URI`, `hangup`, `quit`.
 Events, one a line after the word `event`: `registered CODE`, `incoming CALL_ID`, `confirmed CALL_ID`,
 `ended CODE CALL_ID`.
 """
@@ -72,6 +72,8 @@ def account(proto: str, user: str, host: str, port: str) -> Account:
     config.regConfig.registrarUri = f"sip:{host}:{port};transport={proto}"
     # Whatever is called, the request goes to our server.
     config.sipConfig.proxies.push_back(f"sip:{host}:{port};transport={proto};lr")
+    if password := os.environ.get("PHONE_PASSWORD"):
+        config.sipConfig.authCreds.push_back(pj.AuthCredInfo("digest", "*", user, 0, password))
     created = Account()
     created.create(config)
     return created

@@ -84,6 +84,7 @@ def reporting() -> Iterator[None]:
     """Turns the errors that users cause into lines on standard error and an exit status."""
     from sipwright.control.lock import DataDirInUse
     from sipwright.script.errors import ScriptError
+    from sipwright.storage.errors import DatabaseError
 
     engine_error, config_error = _engine_errors()
     try:
@@ -92,7 +93,7 @@ def reporting() -> Iterator[None]:
         raise UsageFailure(str(error)) from error
     except config_error as error:
         raise UsageFailure(str(error)) from error
-    except (DataDirInUse, ScriptError, engine_error) as error:
+    except (DataDirInUse, DatabaseError, ScriptError, engine_error) as error:
         raise Failure(str(error)) from error
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""

@@ -17,6 +17,9 @@ from sipwright.kemi import known
 KEMI_VERSION: Final = 1003
 PYTHON_MODULES: Final = (
     "app_python3",
+    "auth",
+    "auth_db",
+    "auth_ephemeral",
     "dispatcher",
     "htable",
     "pike",

@@ -31,6 +31,9 @@ _MODULES: Final = {
     CORE: "Logging, tests of the message, flags, the request-URI, forwarding. These are called without a module: "
     "`KSR.info(...)`.",
     "app_python3": "Calls between the methods of the handler.",
+    "auth": "Digest authentication: challenges and credentials ([how to](../howto/authentication.md)).",
+    "auth_db": "Users whose passwords are in a database; the settings are those of `[auth_db]` in [settings](settings.md).",
+    "auth_ephemeral": "Users whose names hold the time of their end, with passwords made from a shared secret.",
     "corex": "More of the core: branches, sockets, extended flags.",
     "dispatcher": "Load balancing with failover and probing ([how to](../howto/load-balancing.md)).",
     "hdr": "Header fields by name.",

@@ -52,3 +52,14 @@ def _host(text: str) -> str:
     if host.startswith("["):
         return host.partition("]")[0][1:].lower()
     return host.partition(":")[0].lower()
+
+
+def user_and_host(uri: str) -> tuple[str, str] | None:
+    """User ("" when there is none, without password) and host of a SIP or SIPS URI as they are written; None for others."""
+    scheme = _SCHEME.match(uri)
+    if scheme is None or scheme[1].lower() == "tel":
+        return None
+    user, at, rest = uri[scheme.end() :].rpartition("@") if "@" in uri else ("", "", uri[scheme.end() :])
+    host = re.split(r"[;?]", rest, maxsplit=1)[0]
+    host = host.partition("]")[0] + "]" if host.startswith("[") else host.partition(":")[0]
+    return (user.partition(":")[0] if at else "", host) if host else None

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, PlainSerializer, field_validator
 
 from sipwright.settings.addresses import name_server
+from sipwright.settings.auth import AuthDbSettings, AuthEphemeralSettings, AuthSettings
 from sipwright.settings.cfg import CfgSettings
 from sipwright.settings.database import DatabaseSettings
 from sipwright.settings.dispatcher import DispatcherSettings
@@ -376,6 +377,9 @@ class Settings(Section):
     log: LogSettings = LogSettings()
     registrar: RegistrarSettings = RegistrarSettings()
     htable: HtableSettings = HtableSettings()
+    auth: AuthSettings = AuthSettings()
+    auth_db: AuthDbSettings = AuthDbSettings()
+    auth_ephemeral: AuthEphemeralSettings = AuthEphemeralSettings()
     database: DatabaseSettings = DatabaseSettings()
     dispatcher: DispatcherSettings = DispatcherSettings()
     pike: PikeSettings = PikeSettings()
