@@ -13,6 +13,8 @@ COMMANDS: Final = {
     "doctor": "doctor",
     "cert": "cert",
     "ctl": "ctl",
+    "db": "db",
+    "user": "user",
     "version": "version",
 }
 
