@@ -127,6 +127,25 @@ def test_variables_and_callbacks(directory: Path) -> None:
     assert answer["X-Route"] == "mine"
 
 
+def test_another_directory(directory: Path) -> None:
+    """With -w, paths that were given before still lead where they led, also when the file is read again."""
+    address = Listen("udp").reserved()
+    elsewhere = directory / "elsewhere"
+    elsewhere.mkdir()
+    (directory / "kamailio.cfg").write_text(lab("route.py", f"listen={address}"))
+
+    class Relative(ByCfg):
+        def argv(self) -> list[str]:
+            return [str(SIPWRIGHT), "run", "-f", "kamailio.cfg", "-Y", "data", "-w", str(elsewhere)]
+
+    with Relative(None, directory, [address]) as server:
+        assert ask(server)[0] == 200
+        server.process.wait_output("is ready")
+        assert Path(f"/proc/{server.process.pid}/cwd").readlink() == elsewhere
+        done = run("ctl", "-d", directory / "data", "tls.reload")
+        assert (done.returncode, done.stdout) == (0, "Ok. TLS configuration reloaded.\n"), done.stderr
+
+
 def test_syslog(directory: Path) -> None:
     address = Listen("udp").reserved()
     with tempfile.TemporaryDirectory() as short, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as logger:

@@ -140,7 +140,8 @@ def source_of(options: dict[str, Any]) -> Source:
         *(["disable_tcp=yes"] if options["no_tcp"] else []),
     ]
     return Source(
-        options["cfg"],
+        # The server may change its directory, and reads the file again for `tls.reload`.
+        options["cfg"].absolute(),
         options["defines"],
         tuple(_address(text) for text in options["listen"]),
         tuple(statements),

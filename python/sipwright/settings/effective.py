@@ -19,7 +19,7 @@ CertificateMaker = Callable[[str, list[str]], tuple[str, str, str]]
 
 def effective(settings: Settings, make_certificates: CertificateMaker) -> Settings:
     """The settings with every gap filled; makes the data directory and, if one is needed, a certificate."""
-    data_dir = settings.data_dir.expanduser() if settings.data_dir else default_data_dir()
+    data_dir = settings.data_dir.expanduser().absolute() if settings.data_dir else default_data_dir()
     _make_private(data_dir)
     filled = settings.model_copy(
         update={

@@ -64,7 +64,7 @@ class Lexer:
         self._frames: list[_Frame] = []
         self._count = 0
         self._pushed: list[Token] = []
-        self._last_place = Place(str(path), 1)
+        self._last_place = Place(str(shown(path)), 1)
         self._push_file(path, None)
 
     # ---- what the statements use -----------------------------------------------------------------------------------
@@ -125,20 +125,20 @@ class Lexer:
         open_files = [frame.file for frame in self._frames if frame.file is not None]
         real = path.resolve()
         if place is not None and any(file.resolve() == real for file in open_files):
-            chain = " -> ".join(str(_shown(file)) for file in [*open_files, path])
+            chain = " -> ".join(str(shown(file)) for file in [*open_files, path])
             raise CfgError(place, f"a file includes itself: {chain}")
         if len(open_files) > MAX_INCLUDES:
             raise CfgError(place or self._last_place, f"more than {MAX_INCLUDES} files include one another")
-        shown = str(_shown(path))
+        name = str(shown(path))
         try:
             if path.stat().st_size > MAX_FILE_BYTES:
-                raise CfgError(place or Place(shown, 1), f"{shown}: is larger than {MAX_FILE_BYTES:,} bytes")
+                raise CfgError(place or Place(name, 1), f"{name}: is larger than {MAX_FILE_BYTES:,} bytes")
             text = path.read_bytes().decode("utf-8", "surrogateescape")
         except OSError as error:
-            raise CfgError(place or Place(shown, 1), f"{shown}: {error.strerror}") from None
+            raise CfgError(place or Place(name, 1), f"{name}: {error.strerror}") from None
         self.files.append(path)
         text = text.replace("\r\n", "\n").replace("\r", "\n")
-        self._frames.append(_Frame(text, path, Place(shown, 1)))
+        self._frames.append(_Frame(text, path, Place(name, 1)))
 
     # ---- one step --------------------------------------------------------------------------------------------------
 
@@ -318,7 +318,7 @@ def _variable_end(text: str, at: int) -> int:
     return end
 
 
-def _shown(path: Path) -> Path:
+def shown(path: Path) -> Path:
     """The path as messages show it: as short as it can be."""
     try:
         return path.relative_to(Path(os.getcwd()))

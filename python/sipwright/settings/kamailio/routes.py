@@ -35,7 +35,7 @@ def _engine(cfg: KamailioCfg) -> Entry | None:
 
     if cfg.engine is None:
         main = next((block for block in cfg.blocks if _kind(block) == "request_route"), None)
-        place = main.place if main else Place(str(cfg.path), 1)
+        place = main.place if main else Place(cfg.shown, 1)
         what = 'the routing is native: there is no cfgengine "python"'
         return Entry("refused", "global", "cfgengine", "", place, f"{what}; write the routes as a KEMI Python script")
     value, place = str(cfg.engine.value), cfg.engine.place
@@ -51,7 +51,7 @@ def _script(cfg: KamailioCfg) -> Entry | None:
     if module is None:
         from sipwright.settings.kamailio.tokens import Place
 
-        place = cfg.engine.place if cfg.engine else Place(str(cfg.path), 1)
+        place = cfg.engine.place if cfg.engine else Place(cfg.shown, 1)
         return Entry("refused", "module", "loadmodule", "", place, 'loadmodule "app_python3.so" is missing')
     names = {parameter.name for parameter in cfg.parameters if module.name in parameter.modules}
     if names & {"load", "script_name"}:

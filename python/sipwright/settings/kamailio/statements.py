@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sipwright.nearest import nearest
-from sipwright.settings.kamailio.lexer import Lexer
+from sipwright.settings.kamailio.lexer import Lexer, shown
 from sipwright.settings.kamailio.preprocessor import Preprocessor
 from sipwright.settings.kamailio.regex import posix
 from sipwright.settings.kamailio.sockets import Alias, SocketLine, read_aliases, read_socket_block, read_sockets
@@ -73,6 +73,8 @@ class KamailioCfg:
     """All that a kamailio.cfg and its included files say, each in the order of the text."""
 
     path: Path
+    # The path as messages show it.
+    shown: str
     globals: list[Global] = field(default_factory=list)
     sockets: list[SocketLine] = field(default_factory=list)
     aliases: list[Alias] = field(default_factory=list)
@@ -95,7 +97,7 @@ def parse(
 
     Raises SettingsError with file and line.
     """
-    cfg = KamailioCfg(path)
+    cfg = KamailioCfg(path, str(shown(path)))
 
     def warn(place: Place, text: str) -> None:
         cfg.warnings.append((place, text))

@@ -76,7 +76,7 @@ class _Translator:
     def run(self, listen: Iterable[Listen]) -> Translation:
         for setting, value in [*core.DEFAULTS.values(), *EXPECTED.items()]:
             if annotation_of(Settings, tuple(setting.split("."))) is not None:
-                self._give(setting, value, Origin(f"{self.cfg.path}: Kamailio's default"))
+                self._give(setting, value, Origin(f"{self.cfg.shown}: Kamailio's default"))
         for place, text in self.cfg.warnings:
             self.report.append(Entry("unknown", "directive", text.split()[0], "", place, text))
         for item in self.cfg.globals:
@@ -89,7 +89,7 @@ class _Translator:
                 self._parameter(parameter, module, tls)
         self.result.given += tls.given()
         self.report += routes.judged(self.cfg)
-        self.report.sort(key=lambda entry: (entry.place.file != str(self.cfg.path), entry.place.file, entry.place.line))
+        self.report.sort(key=lambda entry: (entry.place.file != self.cfg.shown, entry.place.file, entry.place.line))
         return self.result
 
     # ---- globals ---------------------------------------------------------------------------------------------------
@@ -166,7 +166,7 @@ class _Translator:
         )
         lines = [*self.cfg.sockets, *(_line(address) for address in listen)]
         sockets = listening(lines, transports, self.report)
-        where = self.cfg.sockets[0].place if self.cfg.sockets else Place(str(self.cfg.path), 1)
+        where = self.cfg.sockets[0].place if self.cfg.sockets else Place(self.cfg.shown, 1)
         if not sockets:
             self._note("refused", "listen", "listen", "", where, "no address is left to listen on")
         self._give("listen", sockets, self._origin(where, "listen"))
@@ -192,7 +192,7 @@ class _Translator:
                 self._note("ignored", "module", "loadmodule", module.name, module.place, note)
             else:
                 self._note("honoured", "module", "loadmodule", module.name, module.place, "offered")
-        origin = Origin(f"{self.cfg.path}: loadmodule")
+        origin = Origin(f"{self.cfg.shown}: loadmodule")
         self._give("modules", [module.name for module in self.cfg.modules], origin)
 
     def _parameter(self, parameter: ModParam, module: str, tls: TlsParameters) -> None:
