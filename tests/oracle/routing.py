@@ -111,4 +111,5 @@ modparam("ratelimit", "pipe", "0:RED:4")
             "ratelimit.pipe": "0:RED:4",
         },
     ),
+    "ipops": Profile('loadmodule "ipops.so"\n'),
 }

@@ -22,6 +22,7 @@ PYTHON_MODULES: Final = (
     "auth_ephemeral",
     "dispatcher",
     "htable",
+    "ipops",
     "pike",
     "pipelimit",
     "ratelimit",

@@ -38,6 +38,7 @@ _MODULES: Final = {
     "dispatcher": "Load balancing with failover and probing ([how to](../howto/load-balancing.md)).",
     "hdr": "Header fields by name.",
     "htable": "Hash tables that all workers share; the settings are those of `[htable]` in [settings](settings.md).",
+    "ipops": "IP addresses as texts, and questions to DNS.",
     "kx": "Parts of the message without pseudo-variables (Kamailio's module kemix).",
     "maxfwd": "Max-Forwards (RFC 3261 section 16.6 step 3).",
     "nathelper": "Clients behind NAT.",
