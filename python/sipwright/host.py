@@ -66,6 +66,7 @@ class Host:
         self.rpc = Rpc()
         self.timers: list[Timer] = []
         self.routes: dict[str, Route] = {}
+        self.variables: set[str] = set()
         self._counters: list[Callable[[], Mapping[str, int]]] = []
         self._ends: list[Callable[[], object]] = []
         self._databases: dict[str, Database] = {}
@@ -124,6 +125,7 @@ class Host:
 
     def variable(self, name: str, get: Getter, set: Setter | None = None) -> None:
         """Registers the pseudo-variable `$name`: `get(inner name, index or None)`, `set(inner name, value)`."""
+        self.variables.add(name)
         _engine.register_pv(name, get, set)
 
     def database(self, url: str = "") -> "Database":

@@ -15,10 +15,12 @@ from sipwright.settings.auth import AuthDbSettings, AuthEphemeralSettings, AuthS
 from sipwright.settings.cfg import CfgSettings
 from sipwright.settings.database import DatabaseSettings
 from sipwright.settings.dispatcher import DispatcherSettings
+from sipwright.settings.http_clients import HttpAsyncClientSettings, HttpClientSettings
 from sipwright.settings.listen import Listen
 from sipwright.settings.pike import PikeSettings, PipelimitSettings, RatelimitSettings
 from sipwright.settings.process import ProcessSettings
 from sipwright.settings.section import Count, Positive, Section
+from sipwright.settings.small import CfgutilsSettings, CountersSettings, ExecSettings, MqueueSettings
 from sipwright.settings.tls import TlsSettings
 from sipwright.syslog import FACILITIES
 
@@ -385,3 +387,9 @@ class Settings(Section):
     pike: PikeSettings = PikeSettings()
     ratelimit: RatelimitSettings = RatelimitSettings()
     pipelimit: PipelimitSettings = PipelimitSettings()
+    http_client: HttpClientSettings = HttpClientSettings()
+    http_async_client: HttpAsyncClientSettings = HttpAsyncClientSettings()
+    mqueue: MqueueSettings = MqueueSettings()
+    cfgutils: CfgutilsSettings = CfgutilsSettings()
+    counters: CountersSettings = CountersSettings()
+    exec: ExecSettings = ExecSettings()

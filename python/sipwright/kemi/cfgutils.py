@@ -1,0 +1,246 @@
+"""KSR.cfgutils: chance, locks, pauses, shared variables, with Kamailio's return codes."""
+
+import os
+import random
+import threading
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+from sipwright import _engine, log
+from sipwright.control.rpc import FAILED, RpcError
+from sipwright.kemi.calls import ksr
+from sipwright.modules.dispatcher_select import hash_of
+from sipwright.script.worker import current_handler
+
+if TYPE_CHECKING:
+    from sipwright._engine import Message
+    from sipwright.host import Host
+
+__all__ = [
+    "abort",
+    "check_route_exists",
+    "core_hash",
+    "lock",
+    "lock_key2",
+    "pkg_status",
+    "pkg_summary",
+    "rand_event",
+    "rand_get_prob",
+    "rand_reset_prob",
+    "rand_set_prob",
+    "route_if_exists",
+    "shm_status",
+    "shm_summary",
+    "sleep",
+    "trylock",
+    "trylock_key2",
+    "unlock",
+    "unlock_key2",
+    "usleep",
+]
+
+_DEFAULT_LOCKS: Final = 6
+_LOCK_WAIT_S: Final = 30.0
+Value = str | int
+
+_probability = 10
+_initial_probability = 10
+_locks: list[Any] = []
+_shared: dict[str, Value] = {}
+
+
+def configure(host: "Host") -> None:
+    """Sets what the settings begin with; registers `$shv` and the control methods."""
+    global _probability, _initial_probability
+    settings = host.settings.cfgutils
+    _probability = _initial_probability = settings.initial_probability
+    _locks[:] = [threading.RLock() for _ in range(1 << (settings.lock_set_size or _DEFAULT_LOCKS))]
+    _shared.clear()
+    _shared.update(_parsed(line) for line in settings.shvset)
+    host.variable("shv", lambda inner, _: _shared.get(inner, 0), _set_shared)
+    host.variable("RANDOM", lambda inner, _: random.randint(0, 2**31 - 1))
+    host.rpc.add("cfgutils.shv_get", shv_get)
+    host.rpc.add("cfgutils.shv_set", shv_set)
+
+
+@ksr("cfgutils.rand_set_prob")
+def rand_set_prob(percent: int) -> int:
+    """Sets the probability of `rand_event`, in per cent: 1, or -1 when it is not between 0 and 100."""
+    global _probability
+    if not 0 <= percent <= 100:
+        log.error(f"KSR.cfgutils.rand_set_prob: {percent} is not between 0 and 100")
+        return -1
+    _probability = percent
+    return 1
+
+
+@ksr("cfgutils.rand_reset_prob")
+def rand_reset_prob() -> int:
+    """Sets the probability back to `cfgutils.initial_probability`: 1."""
+    return rand_set_prob(_initial_probability)  # type: ignore[no-any-return]
+
+
+@ksr("cfgutils.rand_get_prob")
+def rand_get_prob() -> int:
+    """The probability of `rand_event`, in per cent."""
+    return _probability
+
+
+@ksr("cfgutils.rand_event")
+def rand_event() -> int:
+    """1 with the probability that was set, else -1."""
+    return 1 if random.random() * 100 < _probability else -1
+
+
+@ksr("cfgutils.core_hash")
+def core_hash(first: str, second: str, size: int) -> int:
+    """Hash of two texts, from 1 to two to the power of `size`."""
+    value = hash_of(first, second) if first or second else 0
+    return (value & ((1 << size if size > 0 else 2) - 1)) + 1
+
+
+@ksr("cfgutils.lock")
+def lock(key: str) -> int:
+    """Locks a name for this worker; -1 when another one keeps it for 30 s."""
+    return _lock(key, _LOCK_WAIT_S)
+
+
+@ksr("cfgutils.lock_key2")
+def lock_key2(first: str, second: str) -> int:
+    """The same for two texts as one name."""
+    return _lock(f"{first}:{second}", _LOCK_WAIT_S)
+
+
+@ksr("cfgutils.trylock")
+def trylock(key: str) -> int:
+    """Locks a name if no other worker has it: 1 or -1."""
+    return _lock(key, 0)
+
+
+@ksr("cfgutils.trylock_key2")
+def trylock_key2(first: str, second: str) -> int:
+    """The same for two texts as one name."""
+    return _lock(f"{first}:{second}", 0)
+
+
+@ksr("cfgutils.unlock")
+def unlock(key: str) -> int:
+    """Gives a name free: 1, or -1 when this worker does not hold it."""
+    try:
+        _lock_of(key).release()
+    except RuntimeError:
+        return -1
+    return 1
+
+
+@ksr("cfgutils.unlock_key2")
+def unlock_key2(first: str, second: str) -> int:
+    """The same for two texts as one name."""
+    return unlock(f"{first}:{second}")  # type: ignore[no-any-return]
+
+
+@ksr("cfgutils.sleep")
+def sleep(seconds: int) -> int:
+    """Waits in this worker: 1."""
+    time.sleep(max(seconds, 0))
+    return 1
+
+
+@ksr("cfgutils.usleep")
+def usleep(microseconds: int) -> int:
+    """Waits in this worker: 1."""
+    time.sleep(max(microseconds, 0) / 1_000_000)
+    return 1
+
+
+@ksr("cfgutils.abort")
+def abort() -> int:
+    """Ends the process at once, with a core dump if the system allows it."""
+    os.abort()
+
+
+@ksr("cfgutils.check_route_exists")
+def check_route_exists(name: str) -> int:
+    """Whether the handler has that method: 1 or -1."""
+    return 1 if callable(getattr(current_handler(), name, None)) else -1
+
+
+@ksr("cfgutils.route_if_exists")
+def route_if_exists(name: str) -> int:
+    """Calls that method of the handler with the message, if there is one: 1 or -1."""
+    method = getattr(current_handler(), name, None)
+    if not callable(method):
+        return -1
+    message: Message = _engine.current()
+    method(message)
+    return 1
+
+
+@ksr("cfgutils.shm_status")
+def shm_status() -> int:
+    """Without effect: the memory is the process's own: 1."""
+    return 1
+
+
+@ksr("cfgutils.shm_summary")
+def shm_summary() -> int:
+    """Without effect: the memory is the process's own: 1."""
+    return 1
+
+
+@ksr("cfgutils.pkg_status")
+def pkg_status() -> int:
+    """Without effect: the memory is the process's own: 1."""
+    return 1
+
+
+@ksr("cfgutils.pkg_summary")
+def pkg_summary() -> int:
+    """Without effect: the memory is the process's own: 1."""
+    return 1
+
+
+# ---- control methods -----------------------------------------------------------------------------------------------
+
+
+def shv_get(name: str = "") -> list[dict[str, Any]]:
+    """cfgutils.shv_get: one shared variable, or all."""
+    if name and name not in _shared:
+        raise RpcError(FAILED, "Variable not found")
+    return [{"name": key, "value": value} for key, value in list(_shared.items()) if name in ("", key)]
+
+
+def shv_set(name: str, kind: str, value: str | int) -> str:
+    """cfgutils.shv_set: sets a shared variable; `kind` is int or str."""
+    if kind not in ("int", "str"):
+        raise RpcError(FAILED, "the type is int or str")
+    _shared[name] = int(value) if kind == "int" else str(value)
+    return "Ok. Variable set."
+
+
+# ---- helpers -------------------------------------------------------------------------------------------------------
+
+
+def _lock_of(key: str) -> Any:
+    return _locks[hash_of(key) % len(_locks)]
+
+
+def _lock(key: str, wait_s: float) -> int:
+    if _lock_of(key).acquire(timeout=wait_s) if wait_s else _lock_of(key).acquire(blocking=False):
+        return 1
+    if wait_s:
+        log.error(f"KSR.cfgutils.lock: another worker keeps {key!r}")
+    return -1
+
+
+def _set_shared(inner: str, value: Value | None) -> bool:
+    if value is None:
+        _shared.pop(inner, None)
+    else:
+        _shared[inner] = value
+    return True
+
+
+def _parsed(line: str) -> tuple[str, Value]:
+    name, _, typed = line.partition("=")
+    return name, int(typed[2:]) if typed.startswith("i:") else typed[2:]

@@ -1,0 +1,91 @@
+"""Settings of small modules; names as in Kamailio's modules of those names."""
+
+import re
+from typing import Annotated, Any, Final
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from sipwright.settings.section import Count, Positive, Section
+
+ASYNC_IGNORED_MODPARAMS: Final = {
+    "workers": "the script workers go on with what waits",
+    "ms_timer": "every wait is exact to the millisecond",
+    "return": "a route ends when it returns",
+}
+CFGUTILS_IGNORED_MODPARAMS: Final = {
+    "hash_file": "there is no configuration file to compare",
+    "initial_gflags": "there are no global flags",
+    "shvlock": "each access to a shared variable is atomic",
+}
+_NAMED: Final = re.compile(r"\s*(\w+)\s*=\s*([^;]*)\s*")
+
+
+def _lines(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+def named_values(line: str) -> dict[str, str]:
+    """`name=value;name=value`, as Kamailio writes it; ValueError for anything else."""
+    found: dict[str, str] = {}
+    for part in filter(None, (part.strip() for part in line.split(";"))):
+        match = _NAMED.fullmatch(part)
+        if match is None:
+            raise ValueError(f"{part!r} is no `name=value`")
+        found[match[1]] = match[2].strip()
+    return found
+
+
+def _queues(lines: list[str]) -> list[str]:
+    for line in lines:
+        values = named_values(line)
+        if not values.get("name") or not values.get("size", "0").isdigit():
+            raise ValueError(f"{line!r} is no queue `name=NAME[;size=NUMBER]`")
+    return lines
+
+
+def _shared(lines: list[str]) -> list[str]:
+    for line in lines:
+        if not re.fullmatch(r"\w+=(s:.*|i:-?\d+)", line):
+            raise ValueError(f"{line!r} is no variable `name=s:TEXT` or `name=i:NUMBER`")
+    return lines
+
+
+Lines = Annotated[list[str], BeforeValidator(_lines)]
+
+
+class MqueueSettings(Section):
+    """Queues between routes: `KSR.mqueue`."""
+
+    mqueue: Annotated[Lines, AfterValidator(_queues)] = Field(
+        default_factory=list,
+        description="Queues, `name=NAME;size=NUMBER`; a full one drops its oldest item, size 0 stands for `max_size`.",
+    )
+    max_size: Positive = Field(100_000, description="Items of a queue without a size.")
+
+
+class CfgutilsSettings(Section):
+    """Chance, locks, shared variables: `KSR.cfgutils`."""
+
+    initial_probability: int = Field(10, ge=0, le=100, description="Probability of `rand_event`, in per cent.")
+    shvset: Annotated[Lines, AfterValidator(_shared)] = Field(
+        default_factory=list, description="Shared variables from the start, `name=s:TEXT` or `name=i:NUMBER`."
+    )
+    lock_set_size: Count = Field(0, description="Locks, as a power of two; 0 for 64 of them (Kamailio: none).")
+
+
+class CountersSettings(Section):
+    """Counters of scripts: `KSR.counters` and `KSR.statistics`."""
+
+    script_counter: Lines = Field(
+        default_factory=list, description="Counters, `[GROUP.]NAME`; without a group they are of the group `script`."
+    )
+    script_cnt_grp_name: str = Field("script", description="That group.")
+    variable: Lines = Field(default_factory=list, description="Counters of Kamailio's module statistics.")
+
+
+class ExecSettings(Section):
+    """Programs that scripts start: `KSR.exec`."""
+
+    time_to_kill_s: Count = Field(0, description="Seconds after which a program is ended; 0 for never.")
+    setvars: bool = Field(True, description="Whether programs get the message in variables `SIP_*`.")
+    bash_safety: bool = Field(True, description="Whether header fields that begin with `() {` are left out of them.")
