@@ -86,6 +86,13 @@ PARAMETERS: dict[str, list[object]] = {
     "dispatcher.set_duid_state": ["a", 1, "a"],
     "dispatcher.hash": [4, "bob", "example.com"],
     "mqueue.get_size": ["q"],
+    "htable.dump": ["t"],
+    "htable.get": ["t", "k"],
+    "htable.seti": ["t", "k", 5],
+    "htable.sets": ["t", "s", "x"],
+    "htable.setex": ["t", "s", 60],
+    "htable.delete": ["t", "d"],
+    "htable.flush": ["u"],
     "cnt.get": ["script", "calls"],
     "cnt.reset": ["script", "calls"],
     "cnt.grp_get_all": ["script"],
@@ -98,11 +105,13 @@ PARAMETERS: dict[str, list[object]] = {
     "rl.push_load": [0.5],
 }
 # They need a TLS connection (tests/protocol/test_tls_control.py), a pipe or an item that a script made
-# (tests/unit/test_floods.py, tests/unit/test_small_modules.py).
-CALLED_ELSEWHERE = {"tls.kill", "pl.set_pipe", "mqueue.fetch"}
+# (tests/unit/test_floods.py, tests/unit/test_small_modules.py), or a database (tests/unit/test_htable.py).
+CALLED_ELSEWHERE = {"tls.kill", "pl.set_pipe", "mqueue.fetch", "htable.reload", "htable.store"}
 SETTINGS: dict[str, object] = {
     "dispatcher.reload_delta_s": 0,
     "mqueue.mqueue": "name=q",
+    "htable.tables.t.autoexpire_s": 0,
+    "htable.tables.u.autoexpire_s": 0,
     "counters.script_counter": "calls",
     "cfgutils.shvset": "n=i:7",
     "http_client.httpcon": "server=>http://127.0.0.1/api",
@@ -145,6 +154,9 @@ def test_rpc_examples_are_shaped_like_the_results(start: Start, tmp_path: Path) 
         wait_until(lambda: bool(call(data_dir, "core.connections")), 5, "the connection is listed")
         phone.sendall(registration(f"{stream.host}:{stream.port}"))
         assert phone.recv(65_536).startswith(b"SIP/2.0 200")
+        for name in ("k", "d"):
+            call(data_dir, "htable.seti", ["t", name, 5])
+        call(data_dir, "htable.sets", ["t", "s", "x"])
         for method in sorted(set(rpc_methods()) - CALLED_ELSEWHERE):
             assert_shape(example(method), call(data_dir, method, PARAMETERS.get(method, [])), method)
 

@@ -7,14 +7,17 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from conftest import Start, in_both
 from sipwright.control.client import call
 from support.messages import Sip, request
-from support.peers import UdpPeer
+from support.peers import UdpPeer, eventually
 from support.servers import Server, Sipwright
+
+FR_MS = 1_200
 
 
 @dataclass
@@ -95,8 +98,9 @@ async def stage(
         server = start(
             "balance.py",
             kind=kind,
-            settings={**own, "timers.fr_ms": 400},
-            kamailio_config=f'loadmodule "dispatcher.so"\nmodparam("tm", "fr_timer", 400)\n{config}',
+            # A silent gateway is to be found out soon; one that answers has time on a slow machine, too.
+            settings={**own, "timers.fr_ms": FR_MS},
+            kamailio_config=f'loadmodule "dispatcher.so"\nmodparam("tm", "fr_timer", {FR_MS})\n{config}',
         )
         yield Stage(server, caller, (first, second))
 
@@ -116,9 +120,11 @@ def play(
     asyncio.run(run())
 
 
-@in_both
-def test_a_call_goes_on_to_the_next_gateway(start: Start, kind: str, tmp_path: Path) -> None:
-    """The failure route marks the gateway that refused; later calls go to the other one at once."""
+def test_a_call_goes_on_to_the_next_gateway(start: Start, tmp_path: Path) -> None:
+    """The failure route marks the gateway that refused; later calls go to the other one at once.
+
+    tests/oracle has the same with Kamailio, whose Python module loses exceptions in a wrapped script now and then.
+    """
 
     async def story(made: Stage) -> None:
         assert await made.states() == ("1", "1", "-1")
@@ -138,7 +144,7 @@ def test_a_call_goes_on_to_the_next_gateway(start: Start, kind: str, tmp_path: P
         assert (await made.caller.final(again["Call-ID"])).status == 486
         assert made.server.route_calls("INVITE", again["Call-ID"]) == 1
 
-    play(start, kind, tmp_path, story)
+    play(start, "sipwright", tmp_path, story)
 
 
 @in_both
@@ -194,9 +200,11 @@ def test_latency_and_states_at_the_control_socket(start: Start, tmp_path: Path) 
 
         async with made.answering(200, None):
             await made.until("1", "-1")
+            await eventually(lambda: f"event dispatcher:dst-down {uri(made.gateways[1])}" in made.server.log())
             first, second = await asyncio.to_thread(destinations)
         async with made.answering(200, 200):
             await made.until("1", "1")
+            await eventually(lambda: f"event dispatcher:dst-up {uri(made.gateways[1])}" in made.server.log())
         async with made.answering(503, 200):
             await made.until("-1", "1")
         assert (first["FLAGS"], second["FLAGS"]) == ("AP", "IP")
@@ -206,7 +214,13 @@ def test_latency_and_states_at_the_control_socket(start: Start, tmp_path: Path) 
         assert done == "Ok. Dispatcher state updated."
         assert (await made.states())[:2] == ("-1", "-1")
 
-    play(start, "sipwright", tmp_path, story, ds_ping_interval=1, ds_probing_mode=1, ds_ping_latency_stats=1)
+    settings: dict[str, Any] = {
+        "ds_ping_interval": 1,
+        "ds_probing_mode": 1,
+        "ds_ping_latency_stats": 1,
+        "event_callback": "changed",
+    }
+    play(start, "sipwright", tmp_path, story, **settings)
 
 
 def test_a_list_that_cannot_be_read_stops_the_start(start: Start, tmp_path: Path) -> None:

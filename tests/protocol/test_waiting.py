@@ -13,7 +13,7 @@ import pytest
 
 from conftest import Start
 from support.messages import Sip, request
-from support.peers import UdpPeer
+from support.peers import UdpPeer, eventually
 from support.ports import free_port
 from support.servers import Server
 
@@ -134,6 +134,15 @@ def test_what_is_asked_and_what_fails(start: Start, web: str) -> None:
         failed = await stage.caller.final(stage.sent("ask", dead)["Call-ID"])
         assert failed["X-Result"] == "0|None|None|None|None|None|kept"
         assert failed["X-Error"].startswith("Couldn't connect to server")
+
+    play(start, story, **{"http_async_client.connection_timeout_ms": 5000})
+
+
+def test_what_needs_no_transaction(start: Start, web: str) -> None:
+    async def story(stage: Stage) -> None:
+        await stage.caller.final(stage.sent("apart", f"{web}/x")["Call-ID"])
+        await eventually(lambda: "apart 200" in stage.server.log())
+        await eventually(lambda: "task data of the task of others" in stage.server.log())
 
     play(start, story, **{"http_async_client.connection_timeout_ms": 5000})
 

@@ -1,15 +1,21 @@
 """Hash tables, with the return codes that Kamailio gives."""
 
+import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from sipwright.control.rpc import RpcError
 from sipwright.host import Host
 from sipwright.kemi import htable as ksr
 from sipwright.modules.htable import HashTable, condition
+from sipwright.modules.htable_rpc import HtableRpc
+from sipwright.modules.htable_store import StoredTables
 from sipwright.settings import Settings
+from sipwright.settings.errors import SettingsError
 from sipwright.settings.model import HtableSettings, TableSettings
 
 
@@ -113,7 +119,7 @@ def test_items_end_with_their_time() -> None:
     assert table.expires_in("a", 4.0) == 6
     assert table.get("a", 9.9) == 1
     assert table.get("a", 10.0) is None
-    assert table.sweep(10.0) == 1
+    assert table.sweep(10.0) == [("a", 1)]
     assert table.names(10.0) == ["b"]
 
 
@@ -163,3 +169,137 @@ def test_conditions() -> None:
     ne = condition("ne", "a")
     assert ne is not None
     assert ne("b")
+
+
+# Databases, control methods, events
+
+
+def a_database(path: Path) -> str:
+    with sqlite3.connect(path) as made:
+        made.execute(
+            "create table h (id integer primary key, key_name text, key_type int default 0, value_type int default 0, "
+            "key_value text, expires int default 0)"
+        )
+        made.executemany(
+            "insert into h (key_name, key_type, value_type, key_value, expires) values (?, ?, ?, ?, ?)",
+            [
+                ("t", 0, 0, "text", 0),
+                ("n", 0, 1, "7", 0),
+                ("a", 1, 0, "x", 0),
+                ("a", 1, 1, "8", 0),
+                ("old", 0, 0, "x", 9),
+            ],
+        )
+        made.execute("create table own (k text, v1 text, v2 int)")
+        made.execute("insert into own values ('k', 'a', 5)")
+    return f"sqlite://{path}"
+
+
+def test_tables_are_loaded_and_written_back(tmp_path: Path) -> None:
+    tables = {
+        "h": TableSettings(dbtable="h", dbmode=1),
+        "own": TableSettings(dbtable="own", cols="'k,v1,v2'"),
+        "one": TableSettings(dbtable="own", cols="k,v2"),
+    }
+    settings = HtableSettings(tables=tables, db_url=a_database(tmp_path / "k.db"), db_expires=True)
+    host = Host(Settings(htable=settings, data_dir=tmp_path))
+    ksr.configure(host)
+    assert [ksr.sht_get("h", key) for key in ("t", "n", "a[0]", "a[1]", "a::size", "old")] == [
+        "text",
+        7,
+        "x",
+        8,
+        2,
+        None,
+    ]
+    assert (ksr.sht_get("own", "k"), ksr.sht_get("one", "k")) == ("a,5", 5)
+    ksr.sht_rm_name_re("h", "^a")
+    ksr.sht_setxs("h", "new", "v", 1000)
+    host.close()
+    with sqlite3.connect(tmp_path / "k.db") as made:
+        rows = made.execute(
+            "select key_name, value_type, key_value, expires > 1000000 from h order by key_name"
+        ).fetchall()
+    assert rows == [("n", 1, "7", 0), ("new", 0, "v", 1), ("t", 0, "text", 0)]
+
+
+def test_a_database_that_cannot_be_read_stops_the_start(tmp_path: Path) -> None:
+    settings = HtableSettings(tables={"h": TableSettings(dbtable="none")}, db_url=f"sqlite://{tmp_path / 'e.db'}")
+    host = Host(Settings(htable=settings, data_dir=tmp_path))
+    with pytest.raises(SettingsError, match="htable h: "):
+        ksr.configure(host)
+    host.close()
+
+
+def test_reload_and_store(tmp_path: Path) -> None:
+    settings = HtableSettings(tables={"h": TableSettings(dbtable="h")}, db_url=a_database(tmp_path / "k.db"))
+    host = Host(Settings(htable=settings, data_dir=tmp_path))
+    ksr.configure(host)
+    methods = HtableRpc(ksr._tables, StoredTables(host.database(settings.db_url), settings))
+    ksr.sht_sets("h", "t", "changed")
+    assert methods.store("h") == "Ok. Htable stored."
+    ksr.sht_reset("h")
+    assert methods.reload("h") == "Ok. Htable reloaded."
+    assert ksr.sht_get("h", "t") == "changed"
+    host.close()
+
+
+def test_control_methods_have_kamailios_shapes() -> None:
+    methods = HtableRpc(ksr._tables, None)
+    assert methods.seti("a", "k", 5) == "Ok. Key set to new value."
+    assert methods.sets("a", "s", "foo") == "Ok. Key set to new value."
+    assert methods.get("a", "k") == {"item": {"name": "k", "value": 5, "flags": 0, "expire": "NEVER"}}
+    assert methods.setex("a", "s", 100) == "Ok"
+    assert methods.get("a", "s") == {"item": {"name": "s", "value": "foo", "flags": 2, "expire": 100}}
+    rows = [row for slot in methods.dump("a") for row in slot["slot"]]
+    assert {"name": "k", "value": 5, "type": "int"} in rows
+    assert methods.stats()[0]["all"] == 2
+    assert methods.listTables()[0] == {
+        "name": "a",
+        "dbtable": "",
+        "dbmode": 0,
+        "expire": 0,
+        "updateexpire": 1,
+        "size": 256,
+        "dmqreplicate": 0,
+    }
+    assert methods.delete("a", "s") == "Ok. Key deleted."
+    assert methods.flush("a") == "Ok. Htable flushed."
+
+
+@pytest.mark.parametrize(
+    ("call", "text"),
+    [
+        (lambda methods: methods.dump("no"), "No such htable"),
+        (lambda methods: methods.get("a", "no"), "Key name doesn't exist"),
+        (lambda methods: methods.delete("a", "no"), "Key not found"),
+        (lambda methods: methods.setex("a", "no", 1), "Key not found"),
+        (lambda methods: methods.reload("a"), "No htable db_url"),
+    ],
+)
+def test_control_methods_say_what_is_wrong(call: Callable[[HtableRpc], object], text: str) -> None:
+    with pytest.raises(RpcError, match=text):
+        call(HtableRpc(ksr._tables, None))
+
+
+def test_counting_by_name() -> None:
+    ksr.sht_sets("a", "foo1", "x")
+    ksr.sht_sets("a", "foo2", "x")
+    assert [ksr.sht_cn("a", "sw", "foo"), ksr.sht_cn("a", "eq", "foo1"), ksr.sht_cn("no", "eq", "x")] == [2, 1, -1]
+
+
+def test_ended_items_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = HtableSettings(tables={"a": TableSettings()}, event_callback="ended")
+    host = Host(Settings(htable=settings))
+    ksr.configure(host)
+    told: list[object] = []
+    monkeypatch.setattr(host, "call", lambda function: function())
+    monkeypatch.setattr(
+        host,
+        "run_route",
+        lambda callback, event: told.append((callback, event, ksr._record("key"), ksr._record("value"))),
+    )
+    ksr._tables["a"].set("k", 5, 0.0, 1)
+    assert ksr.sweep(host) == 1
+    assert told == [("ended", "htable:expired:a", "k", 5)]
+    assert ksr._record("key") is None

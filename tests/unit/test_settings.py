@@ -57,7 +57,10 @@ def test_text_is_read_by_the_type_of_the_setting() -> None:
         ('[script]\nisolation = "both"\n', "FILE:2: script.isolation: must be one of: 'per-worker', 'shared'"),
         ("script.workers = 0\n", "FILE:1: script.workers: must be greater than or equal to 1"),
         ('listen = ["tsl:1.2.3.4:x"]\n', "FILE:1: listen.0: 'tsl' is not a protocol; one of: udp, tcp, tls, ws, wss"),
-        ("workers = 2\n", "FILE:1: workers: there is no such setting; did you mean script.workers?"),
+        (
+            "workers = 2\n",
+            "FILE:1: workers: there is no such setting; did you mean script.workers or http_async_client.workers?",
+        ),
         ("[script]\nworkers = \n", "FILE:2:11: Invalid value"),
         ("[tls]\nthreads_mode = 7\n", "FILE:2: tls.threads_mode: must be one of: 0, 1, 2"),
     ],

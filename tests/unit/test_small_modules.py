@@ -5,6 +5,7 @@ import json
 import socket
 import threading
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,10 +13,11 @@ import pytest
 from sipwright import _engine
 from sipwright.control.rpc import RpcError
 from sipwright.host import Host
-from sipwright.kemi import cfgutils, counters, debugger, kex, log_systemd, mqueue, sipjson, statistics
+from sipwright.kemi import cfgutils, counters, debugger, kex, log_systemd, mqueue, rtimer, sipjson, statistics
 from sipwright.modules.background import Alarm, Crew
 from sipwright.settings import Settings
-from sipwright.settings.small import CfgutilsSettings, CountersSettings, MqueueSettings
+from sipwright.settings.errors import SettingsError
+from sipwright.settings.small import CfgutilsSettings, CountersSettings, MqueueSettings, RtimerSettings
 from support.process import wait_until
 
 programs = importlib.import_module("sipwright.kemi.exec")
@@ -173,6 +175,18 @@ def test_levels_and_dumps() -> None:
 def test_routes_go_on_only_where_there_is_a_request() -> None:
     assert [later.route("x", 0), later.ms_route("x", -1)] == [-1, -1]
     assert (later.get_data(), later.get_gname()) == (None, "")
+
+
+def test_timers_call_routes() -> None:
+    settings = RtimerSettings(timer=["name=t;interval=250000u;mode=1"], exec=["timer=t;route=tick"])
+    host = Host(Settings(rtimer=settings))
+    rtimer.configure(host)
+    timer = host.timers[-1]
+    assert timer.seconds == 0.25
+    assert isinstance(timer.action, partial)
+    assert timer.action.args == ("tick", "rtimer")
+    with pytest.raises(SettingsError, match="there is no timer 'x'"):
+        rtimer.configure(Host(Settings(rtimer=RtimerSettings(exec=["timer=x;route=tick"]))))
 
 
 def test_a_crew_has_bounds_and_ends() -> None:

@@ -16,11 +16,21 @@ if TYPE_CHECKING:
     from sipwright._engine import Message
     from sipwright.host import Host
 
-__all__ = ["get_data", "get_gname", "ms_route", "route", "task_group_route", "task_route"]
+__all__ = [
+    "get_data",
+    "get_gname",
+    "ms_route",
+    "route",
+    "task_data",
+    "task_group_data",
+    "task_group_route",
+    "task_route",
+]
 
 MOST_WAITING: Final = 100_000
 _GO_ON: Final = "async:go_on"
 
+_host: "Host | None" = None
 _alarm = Alarm("async", 1)
 _waiting: dict[Suspended, tuple[str, str]] = {}
 _worker = threading.local()
@@ -28,7 +38,8 @@ _worker = threading.local()
 
 def configure(host: "Host") -> None:
     """Makes the clock that wakes what waits."""
-    global _alarm
+    global _host, _alarm
+    _host = host
     _alarm = Alarm("async", MOST_WAITING)
     _waiting.clear()
     host.at_stop(_alarm.stop)
@@ -60,10 +71,23 @@ def task_group_route(name: str, group: str) -> int:
     return _now(name, group)
 
 
+@ksr("async.task_data")
+def task_data(name: str, data: str) -> int:
+    """Has the next free worker call a method of the script with a made-up message and a text for `get_data`: 1 or -1."""
+    return _apart(name, "", data)
+
+
+@ksr("async.task_group_data")
+def task_group_data(name: str, group: str, data: str) -> int:
+    """The same; `get_gname` tells the group: 1 or -1."""
+    return _apart(name, group, data)
+
+
 @ksr("async.get_data")
 def get_data() -> str | None:
-    """Always None: tasks without a message are not done."""
-    return None
+    """The text of `task_data`, in the route that it has called."""
+    data: str | None = getattr(_worker, "data", None)
+    return data
 
 
 @ksr("async.get_gname")
@@ -96,6 +120,21 @@ def _now(name: str, group: str) -> int:
     _waiting[place] = name, group
     _continue(place)
     return 1
+
+
+def _apart(name: str, group: str, data: str) -> int:
+    host = _host
+    if host is None:
+        return -1
+
+    def run() -> None:
+        _worker.group, _worker.data = group, data
+        try:
+            host.run_route(name, "")
+        finally:
+            _worker.group, _worker.data = "", None
+
+    return 1 if host.call(run) else -1
 
 
 def _continue(place: Suspended) -> None:

@@ -86,7 +86,7 @@ def configure(host: "Host") -> None:
     global _pool
     settings = host.settings.dispatcher
     rows = partial(table_rows, host.database(settings.db_url), settings) if settings.db_url else None
-    _pool = Pool(settings, lambda one: _resolve(host, one), lambda event, one: None, rows)
+    _pool = Pool(settings, lambda one: _resolve(host, one), lambda event, one: _tell(host, event, one.uri), rows)
     _pool.load(time.monotonic())
     _sent.clear()
     _sockets.clear()
@@ -527,6 +527,18 @@ def _source_of(uri: str) -> Source | None:
     transport = TRANSPORT.search(uri)
     addresses = _pool.resolve(one)
     return Source(addresses, one.port, transport[1].lower() if transport else "")
+
+
+def _tell(host: "Host", event: str, uri: str) -> None:
+    """Has the event route of the settings run, with a message to the destination."""
+    callback = host.settings.dispatcher.event_callback
+
+    def run() -> None:
+        _engine.core_seturi(uri)
+        host.run_route(callback, event)
+
+    if callback:
+        host.call(run)
 
 
 def _resolve(host: "Host", one: Destination) -> tuple[str, ...]:

@@ -3,16 +3,20 @@
 import threading
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from functools import partial
+from typing import TYPE_CHECKING
 
 from sipwright import log
 from sipwright.kemi.calls import ksr
 from sipwright.modules.htable import HashTable, Value, condition
+from sipwright.modules.htable_rpc import HtableRpc
+from sipwright.modules.htable_store import StoredTables
 
 if TYPE_CHECKING:
     from sipwright.host import Host
 
 __all__ = [
+    "sht_cn",
     "sht_dec",
     "sht_get",
     "sht_gete",
@@ -44,20 +48,31 @@ __all__ = [
 ]
 
 NOT_A_NUMBER = -255
-SWEEP_S: Final = 10.0
 
 _tables: dict[str, HashTable] = {}
 _iterators = threading.local()
 
 
 def configure(host: "Host") -> None:
-    """Makes the tables of the host's settings, empty, and registers `$sht(table=>key)` and its kin."""
+    """Makes the tables of the host's settings, loads those of a database, and registers `$sht(table=>key)` and its kin.
+
+    Raises SettingsError when the database cannot be read.
+    """
+    settings = host.settings.htable
     _tables.clear()
-    for name, table in host.settings.htable.tables.items():
+    for name, table in settings.tables.items():
         _tables[name] = HashTable(name, table)
+    if any(table.settings.dbtable for table in tables()):
+        stored = StoredTables(host.database(settings.db_url), settings)
+        stored.load_all(tables())
+        host.at_stop(lambda: stored.store_all(tables()))
+    else:
+        stored = None
     register_variables(host.variable)
-    host.every(SWEEP_S, sweep)
+    host.every(settings.timer_interval_s, lambda: sweep(host))
     host.count(lambda: {"htable_items": sum(len(table) for table in tables())})
+    HtableRpc(_tables, stored).register(host.rpc)
+    host.event(settings.event_callback, "htable:mod-init")
 
 
 def tables() -> list[HashTable]:
@@ -65,9 +80,23 @@ def tables() -> list[HashTable]:
     return list(_tables.values())
 
 
-def sweep() -> int:
-    """Removes ended items from all tables; their number."""
-    return sum(table.sweep(time.monotonic()) for table in tables())
+def sweep(host: "Host") -> int:
+    """Removes ended items from all tables; their number. The event route of the settings sees each of them."""
+    callback, count = host.settings.htable.event_callback, 0
+    for table in tables():
+        for key, value in table.sweep(time.monotonic()):
+            count += 1
+            if callback:
+                host.call(partial(_tell, host, callback, table.name, key, value))
+    return count
+
+
+def _tell(host: "Host", callback: str, table: str, key: str, value: Value) -> None:
+    _iterators.record = (key, value)
+    try:
+        host.run_route(callback, f"htable:expired:{table}")
+    finally:
+        _iterators.record = None
 
 
 @ksr("htable.sht_get")
@@ -223,6 +252,15 @@ def sht_unlock(table: str, key: str) -> int:
     return 1 if found is not None and found.unlock_key(key) else -1
 
 
+@ksr("htable.sht_cn")
+def sht_cn(table: str, op: str, pattern: str) -> int:
+    """How many items have a name that matches (op: eq, ne, sw, re); -1 without the table or for a bad condition."""
+    found, test = _table(table), _condition(op, pattern)
+    if found is None or test is None:
+        return -1
+    return len(found.where(lambda key, _: test(key), time.monotonic()))
+
+
 @ksr("htable.sht_iterator_start")
 def sht_iterator_start(name: str, table: str) -> int:
     """Begins to go through the items of a table: 1, or -1."""
@@ -291,6 +329,7 @@ def register_variables(register: Callable[..., None]) -> None:
     register("shtcn", lambda inner, _: _count(inner, lambda key, _: key), None)
     register("shtcv", lambda inner, _: _count(inner, lambda _, value: str(value)), None)
     register("shtitkey", lambda inner, _: place[1] if (place := _iterator_place(inner)) else None, None)
+    register("shtrecord", lambda inner, _: _record(inner), None)
     register("shtitval", lambda inner, _: _iterator_value(inner), None)
 
 
@@ -318,6 +357,12 @@ def _count(inner: str, text_of: Callable[[str, Value], str]) -> int | None:
     if table is None or test is None:
         return None
     return len(table.where(lambda key, value: test(text_of(key, value)), time.monotonic()))
+
+
+def _record(inner: str) -> Value | None:
+    """`key` or `value` of the item that `htable:expired` is about."""
+    record: tuple[str, Value] | None = getattr(_iterators, "record", None)
+    return None if record is None or inner not in ("key", "value") else record[inner == "value"]
 
 
 def _iterator_value(name: str) -> Value | None:

@@ -39,6 +39,7 @@ class _Waiting:
     answer: Answer
 
 
+_host: "Host | None" = None
 _settings = HttpAsyncClientSettings()
 _crew = Crew("http-async", 1, 1)
 _answers: dict[Suspended, _Waiting] = {}
@@ -48,7 +49,8 @@ _counts = {"http_async_ok": 0, "http_async_failed": 0, "http_async_refused": 0}
 
 def configure(host: "Host") -> None:
     """Makes the threads that ask, and registers the variables."""
-    global _settings, _crew
+    global _host, _settings, _crew
+    _host = host
     _settings = host.settings.http_async_client
     _crew = Crew("http-async", _settings.workers, _settings.max_waiting)
     _answers.clear()
@@ -65,19 +67,18 @@ def configure(host: "Host") -> None:
 def query(url: str, route: str) -> int:
     """Asks a URL and calls a method of the script with the answer: 1, or -1 when the request cannot be suspended.
 
-    The transaction is suspended until then, and the route that asks ends. The answer is in `$http_ok`, `$http_rs`,
-    `$http_rb`, `$http_err` and their kin.
+    The transaction is suspended until then, and the route that asks ends; with `$http_req(suspend)` 0 it goes on, and
+    the method gets a made-up message. The answer is in `$http_ok`, `$http_rs`, `$http_rb`, `$http_err` and their kin.
     """
     request = _request()
     _worker.request = _Request()
     asked, options = _query_of(url, request)
-    if not request.numbers.get("suspend", 1):
-        log.error("KSR.http_async_client.query: queries without a transaction ($http_req(suspend) 0) are not done")
-        return -1
-    place = suspend()
-    if place is None:
-        log.error("KSR.http_async_client.query: the request cannot be suspended")
-        return -1
+    place: Suspended | None = None
+    if request.numbers.get("suspend", 1):
+        place = suspend()
+        if place is None:
+            log.error("KSR.http_async_client.query: the request cannot be suspended")
+            return -1
     if not _crew.do(lambda: _ask(asked, options, place, route)):
         _counts["http_async_refused"] += 1
         log.error(f"KSR.http_async_client.query: {_settings.max_waiting} queries wait; this one is not asked")
@@ -88,7 +89,7 @@ def query(url: str, route: str) -> int:
 # ---- asking and answering ------------------------------------------------------------------------------------------
 
 
-def _ask(asked: Query, options: Options, place: Suspended, route: str) -> None:
+def _ask(asked: Query, options: Options, place: Suspended | None, route: str) -> None:
     answer = ask(asked, options)
     _counts["http_async_failed" if answer.error else "http_async_ok"] += 1
     if answer.error:
@@ -96,11 +97,24 @@ def _ask(asked: Query, options: Options, place: Suspended, route: str) -> None:
     _deliver(place, _Waiting(route, answer))
 
 
-def _deliver(place: Suspended, waiting: _Waiting) -> None:
+def _deliver(place: Suspended | None, waiting: _Waiting) -> None:
+    if place is None:
+        if _host is not None:
+            _host.call(lambda: _run_apart(waiting))
+        return
     _answers[place] = waiting
     if _engine.tmx_t_continue(*place, _ANSWERED) != 1:
         # The transaction is over.
         _answers.pop(place, None)
+
+
+def _run_apart(waiting: _Waiting) -> None:
+    _worker.answer = waiting.answer
+    try:
+        if _host is not None:
+            _host.run_route(waiting.route, "")
+    finally:
+        _worker.answer = None
 
 
 def _answered(message: "Message", event: str) -> None:

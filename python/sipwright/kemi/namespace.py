@@ -37,6 +37,7 @@ PYTHON_MODULES: Final = (
     "pipelimit",
     "ratelimit",
     "registrar",
+    "rtimer",
     "sipjson",
     "statistics",
     "x",

@@ -60,6 +60,7 @@ _MODULES: Final = {
     "ratelimit": "Limits by method or number ([how to](../howto/floods.md)).",
     "registrar": "Registrations and the look-up of users (RFC 3261 section 10).",
     "rr": "Record-Route and loose routing (RFC 3261 sections 16.4 and 16.6).",
+    "rtimer": "Routes by the clock.",
     "sanity": "Checks of requests from outside.",
     "sipjson": "The message as JSON.",
     "siputils": "Tests of requests, URIs and texts.",

@@ -121,13 +121,28 @@ class HashTable:
             items = [(key, item.value) for key, item in self._items.items() if self._is_live(item, now)]
         return [key for key, value in items if test(key, value)]
 
-    def sweep(self, now: float) -> int:
-        """Removes what has ended; the number of items."""
+    def sweep(self, now: float) -> list[tuple[str, Value]]:
+        """Removes what has ended; keys and values."""
         with self._lock:
-            ended = [key for key, item in self._items.items() if not self._is_live(item, now)]
-            for key in ended:
+            ended = [(key, item.value) for key, item in self._items.items() if not self._is_live(item, now)]
+            for key, _ in ended:
                 del self._items[key]
-        return len(ended)
+        return ended
+
+    def items(self, now: float) -> list[tuple[str, Value, float]]:
+        """Keys, values and seconds that are left (0 for no end) of all live items."""
+        with self._lock:
+            return [
+                (key, item.value, item.expires_at - now if item.expires_at else 0.0)
+                for key, item in self._items.items()
+                if self._is_live(item, now)
+            ]
+
+    def replace(self, items: list[tuple[str, Value, float]], now: float) -> None:
+        """Has these items, with the seconds that are left (0 for the table's own lifetime), instead of the ones there."""
+        made = {key: Item(value, now + left_s if left_s > 0 else self._end(now, None)) for key, value, left_s in items}
+        with self._lock:
+            self._items = made
 
     def lock_key(self, key: str) -> bool:
         """Locks a key for this thread; False when another one holds it for too long."""

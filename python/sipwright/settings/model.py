@@ -20,7 +20,7 @@ from sipwright.settings.listen import Listen
 from sipwright.settings.pike import PikeSettings, PipelimitSettings, RatelimitSettings
 from sipwright.settings.process import ProcessSettings
 from sipwright.settings.section import Count, Positive, Section
-from sipwright.settings.small import CfgutilsSettings, CountersSettings, ExecSettings, MqueueSettings
+from sipwright.settings.small import CfgutilsSettings, CountersSettings, ExecSettings, MqueueSettings, RtimerSettings
 from sipwright.settings.tls import TlsSettings
 from sipwright.syslog import FACILITIES
 
@@ -329,12 +329,40 @@ class TableSettings(Section):
     initval: int | str | None = Field(None, description="Value of an item that is not there.")
     updateexpire: bool = Field(True, description="Whether a write renews the life of an item.")
     max_items: Positive = Field(1_000_000, description="Items kept; a write of one more fails.")
+    size: int = Field(
+        8, ge=0, le=31, description="Slots that `htable.dump` shows, as a power of two; no limit of items."
+    )
+    dbtable: str = Field("", description="Table of `htable.db_url` that it is loaded from; empty for none.")
+    cols: str = Field(
+        "",
+        description="Columns instead of those of Kamailio's layout, the key first; several values are joined by commas. "
+        "Such a table is not written back.",
+    )
+    dbmode: Literal[0, 1] = Field(0, description="1 to write the items back to `dbtable` at the end.")
+    dmqreplicate: bool = Field(
+        False, description="Without effect: one process keeps the table, and all workers share it."
+    )
 
 
 class HtableSettings(Section):
     """Hash tables for scripts: `KSR.htable` and `$sht(table=>key)`."""
 
     tables: dict[str, TableSettings] = Field(default_factory=dict, description="The tables, by name.")
+    db_url: str = Field("", description="Database of tables with a `dbtable`; empty for that of `database.url`.")
+    key_name_column: str = Field("key_name", description="Column with the key.")
+    key_type_column: str = Field("key_type", description="Column with its type: 0 plain, 1 one of an array.")
+    value_type_column: str = Field("value_type", description="Column with the type of the value: 0 text, 1 number.")
+    key_value_column: str = Field("key_value", description="Column with the value.")
+    expires_column: str = Field("expires", description="Column with the time at which the item ends.")
+    array_size_suffix: str = Field("::size", description="Behind the key of an array, for the item with its length.")
+    db_expires: bool = Field(False, description="Whether the ends of items are loaded and written too.")
+    fetch_rows: Positive = Field(100, description="Without effect: rows are read as they come.")
+    timer_interval_s: Positive = Field(20, description="Seconds between searches for ended items.")
+    event_callback: str = Field(
+        "",
+        description="Method of the script for `htable:mod-init`, at the start, and `htable:expired:TABLE`, for each item "
+        "that has ended.",
+    )
 
 
 class Settings(Section):
@@ -393,3 +421,4 @@ class Settings(Section):
     cfgutils: CfgutilsSettings = CfgutilsSettings()
     counters: CountersSettings = CountersSettings()
     exec: ExecSettings = ExecSettings()
+    rtimer: RtimerSettings = RtimerSettings()

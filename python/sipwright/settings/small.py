@@ -43,6 +43,22 @@ def _queues(lines: list[str]) -> list[str]:
     return lines
 
 
+def _timers(lines: list[str]) -> list[str]:
+    for line in lines:
+        values = named_values(line)
+        if not values.get("name") or not re.fullmatch(r"[1-9]\d*u?", values.get("interval", "120")):
+            raise ValueError(f"{line!r} is no timer `name=NAME;interval=SECONDS`, or microseconds with a `u`")
+    return lines
+
+
+def _tasks(lines: list[str]) -> list[str]:
+    for line in lines:
+        values = named_values(line)
+        if not values.get("timer") or not values.get("route"):
+            raise ValueError(f"{line!r} is no task `timer=NAME;route=METHOD`")
+    return lines
+
+
 def _shared(lines: list[str]) -> list[str]:
     for line in lines:
         if not re.fullmatch(r"\w+=(s:.*|i:-?\d+)", line):
@@ -81,6 +97,19 @@ class CountersSettings(Section):
     )
     script_cnt_grp_name: str = Field("script", description="That group.")
     variable: Lines = Field(default_factory=list, description="Counters of Kamailio's module statistics.")
+
+
+class RtimerSettings(Section):
+    """Routes by the clock."""
+
+    timer: Annotated[Lines, AfterValidator(_timers)] = Field(
+        default_factory=list,
+        description="Timers, `name=NAME;interval=SECONDS`, or microseconds with a `u` behind the number; `mode` has no "
+        "meaning here.",
+    )
+    exec: Annotated[Lines, AfterValidator(_tasks)] = Field(
+        default_factory=list, description="Methods of the script that they call, `timer=NAME;route=METHOD`."
+    )
 
 
 class ExecSettings(Section):

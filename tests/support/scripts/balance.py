@@ -36,3 +36,6 @@ class Balancer:
                 KSR.tm.t_on_failure("next_gateway")
                 KSR.tm.t_relay()
         return 1
+
+    def changed(self, msg, event):
+        KSR.info(f"event {event} {KSR.pv.get('$ru')}")

@@ -33,6 +33,11 @@ class Later:
                 KSR.pv.sets("$http_req(hdr)", "X-Mine: yes")
             KSR.pv.sets("$avp(kept)", "kept")
             KSR.http_async_client.query(url, "asked")
+        elif do == "apart":
+            KSR.pv.seti("$http_req(suspend)", 0)
+            KSR.http_async_client.query(url, "asked_apart")
+            later.task_group_data("task", "others", "data of the task")
+            KSR.sl.send_reply(200, "OK")
         elif do == "sleep":
             later.ms_route("woken", 200)
         elif do == "task":
@@ -50,6 +55,12 @@ class Later:
         )
         KSR.hdr.append_to_reply(f"X-Error: {KSR.pv.getw('$http_err')}\r\n")
         KSR.tm.t_reply(200, "OK")
+
+    def asked_apart(self, msg, event=""):
+        KSR.info(f"apart {KSR.pv.get('$http_rs')}")
+
+    def task(self, msg, event=""):
+        KSR.info(f"task {later.get_data()} of {later.get_gname()}")
 
     def woken(self, msg):
         KSR.hdr.append_to_reply(f"X-Result: {KSR.pv.get('$rm')} {later.get_gname()}\r\n")
