@@ -97,7 +97,7 @@ def test_a_laboratory(tmp_path: Path) -> None:
         (
             'modparam("htable", "htable", "a=>size=8;autoexpire=10;initval=1;updateexpire=0")',
             "htable.tables.a",
-            {"autoexpire_s": 10, "initval": 1, "updateexpire": 0},
+            {"size": 8, "autoexpire_s": 10, "initval": 1, "updateexpire": 0},
         ),
     ],
 )
