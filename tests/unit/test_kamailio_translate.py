@@ -264,5 +264,5 @@ def test_modules_are_known() -> None:
     assert {"kemix", "presence", "tm", "db_mysql"} <= modules.known()
     assert "kx" not in modules.known()
     assert modules.without_effect("tls") == modules.without_effect("tm") == ""
-    assert modules.without_effect("kex")
+    assert modules.without_effect("stun")
     assert modules.why_not_offered("kemix") == modules.why_not_offered("db_postgres") == ""
