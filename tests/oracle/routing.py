@@ -112,4 +112,5 @@ modparam("ratelimit", "pipe", "0:RED:4")
         },
     ),
     "ipops": Profile('loadmodule "ipops.so"\n'),
+    "sdpops": Profile('loadmodule "sdpops.so"\n'),
 }

@@ -147,6 +147,16 @@ def test_what_needs_no_transaction(start: Start, web: str) -> None:
     play(start, story, **{"http_async_client.connection_timeout_ms": 5000})
 
 
+def test_messages_of_a_cluster_are_refused(start: Start) -> None:
+    """As by a Kamailio without peers."""
+
+    async def story(stage: Stage) -> None:
+        answer = await stage.caller.final(stage.sent("cluster")["Call-ID"])
+        assert answer.first_line == "SIP/2.0 404 User Not Found"
+
+    play(start, story)
+
+
 def test_routes_go_on_later(start: Start) -> None:
     async def story(stage: Stage) -> None:
         begin = time.monotonic()

@@ -38,6 +38,8 @@ class Later:
             KSR.http_async_client.query(url, "asked_apart")
             later.task_group_data("task", "others", "data of the task")
             KSR.sl.send_reply(200, "OK")
+        elif do == "cluster":
+            KSR.dmq.handle_message()
         elif do == "sleep":
             later.ms_route("woken", 200)
         elif do == "task":
