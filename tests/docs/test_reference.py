@@ -78,6 +78,29 @@ PARAMETERS: dict[str, list[object]] = {
     "autheph.add_secret": ["s3cret"],
     "autheph.rm_secret": [0],
     "dns.locate": ["sip:127.0.0.1"],
+    "rtpengine.enable": ["all", 1],
+    "uac.reg_active": [1],
+    "uac.reg_add": [
+        "u1",
+        "bob",
+        "example.com",
+        "bob",
+        "far.test",
+        "far.test",
+        "bob",
+        "pw",
+        ".",
+        ".",
+        60,
+        1,
+        0,
+        ".",
+        ".",
+    ],
+    "uac.reg_disable": ["l_uuid", "u1"],
+    "uac.reg_enable": ["l_uuid", "u1"],
+    "uac.reg_info": ["l_uuid", "u1"],
+    "uac.reg_remove": ["u1"],
     "dns.lookup": ["A", "localhost"],
     "dns.delete": ["A", "localhost"],
     "dispatcher.add": [5, "sip:127.0.0.1:5"],
@@ -106,7 +129,13 @@ PARAMETERS: dict[str, list[object]] = {
 }
 # They need a TLS connection (tests/protocol/test_tls_control.py), a pipe or an item that a script made
 # (tests/unit/test_floods.py, tests/unit/test_small_modules.py), or a database (tests/unit/test_htable.py).
-CALLED_ELSEWHERE = {"tls.kill", "pl.set_pipe", "mqueue.fetch", "htable.reload", "htable.store"}
+CALLED_ELSEWHERE = {"tls.kill", "pl.set_pipe", "mqueue.fetch", "htable.reload", "htable.store"} | {
+    "rtpengine.reload",
+    "rtpproxy.enable",
+    "uac.reg_refresh",
+    "uac.reg_reload",
+    "uac.reg_unregister",
+}
 SETTINGS: dict[str, object] = {
     "dispatcher.reload_delta_s": 0,
     "mqueue.mqueue": "name=q",
@@ -246,7 +275,19 @@ def bare(name: str) -> str:
 
 
 OF_MODULES = configured_host().variables
-WITHOUT_INNER_NAME = ("RANDOM", "http_ok", "http_err", "http_rs", "http_rr", "http_rb", "http_bs", "http_mb", "http_ml")
+WITHOUT_INNER_NAME = (
+    "RANDOM",
+    "rtpstat",
+    "rtppstat",
+    "http_ok",
+    "http_err",
+    "http_rs",
+    "http_rr",
+    "http_rb",
+    "http_bs",
+    "http_mb",
+    "http_ml",
+)
 
 
 def supported() -> dict[str, bool]:

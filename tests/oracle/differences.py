@@ -90,6 +90,27 @@ DIFFERENCES: tuple[Difference, ...] = (
         (Replace(SIPWRIGHT, "alice", ", stale=true", ""),),
     ),
     Difference(
+        "Responses to requests that uac_restore_from changed",
+        "in mode `manual` leaves in them the From and To that the other side sees",
+        "gives the sender its own From and To back, as `uac_replace_from` does",
+        "From and To of a response are those of its request (RFC 3261 section 8.2.6.2).",
+        ("manual_and_restored",),
+        (
+            Replace(
+                KAMAILIO,
+                "alice",
+                r"(branch=z9hG4bK-alice-3\n)From: <sip:a@b.com>(.*\n)To: <sip:c@d.com>",
+                r"\1From: <sip:alice@oracle.test>\2To: <sip:bob@oracle.test>",
+            ),
+            Replace(
+                KAMAILIO,
+                "bob",
+                r"(SIP/2.0 200 OK\n.*\n)From: <sip:bob@oracle.test>(.*\n)To: <sip:alice@oracle.test>",
+                r"\1From: <sip:c@d.com>\2To: <sip:a@b.com>",
+            ),
+        ),
+    ),
+    Difference(
         "Header fields after Content-Length",
         "adds the Reason of a CANCEL, and the Route that a strict router gets, after Content-Length; a CANCEL that had to wait for a provisional response says `cause=200` "
         "without a text",

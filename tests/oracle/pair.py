@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
-from oracle import databases, routing
+from oracle import databases, media, routing
 from oracle.profile import HERE, Profile
 from oracle.scenario import Net, Scenario, play
 from oracle.transcript import Transcript, transcript
@@ -52,7 +52,7 @@ modparam("htable", "htable", "t=>size=4")
     },
 )
 
-PROFILES: dict[str, Profile] = {"default": Profile(), **databases.PROFILES, **routing.PROFILES}
+PROFILES: dict[str, Profile] = {"default": Profile(), **databases.PROFILES, **media.PROFILES, **routing.PROFILES}
 
 
 def run_all(kind: str, profile: str, scenarios: Iterable[Scenario], directory: Path) -> dict[str, Transcript]:
@@ -65,7 +65,7 @@ def run_all(kind: str, profile: str, scenarios: Iterable[Scenario], directory: P
         (directory / name).write_text(text)
     (directory / "routes.json").write_text(json.dumps({one.name: one.script for one in chosen}))
     (directory / "peers").mkdir()
-    with server(kind, profile, script, directory) as running:
+    with PROFILES[profile].around(), server(kind, profile, script, directory) as running:
         nets = asyncio.run(play_all(chosen, running, directory))
         assert running.process.running(), f"{kind} has ended:\n{running.log()[-8000:]}"
     notes = read_notes(directory)

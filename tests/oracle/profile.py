@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,3 +21,5 @@ class Profile:
     files: Mapping[str, str] = field(default_factory=dict)
     # Called with that directory, before the server starts.
     prepare: Callable[[Path], None] | None = None
+    # What runs beside each server.
+    around: Callable[[], AbstractContextManager[None]] = nullcontext

@@ -96,6 +96,8 @@ class Local:
         for name, port in self._addresses:
             text = re.sub(rf"127\.0\.0\.1:{port}\b", f"<{name}>", text)
             text = re.sub(rf"(?<![\w.]){port}\b", f"<{name} port>", text)
+        # Answers to digest challenges begin with a number of the client's own.
+        text = re.sub(r'\b(cnonce|response)="[0-9a-f]+"', r'\1="<\1>"', text)
         # The number of the connection that a Via of Kamailio's names.
         text = re.sub(r"(branch=[^;,>\s]+);i=[0-9a-f]+", r"\1", text)
         text = re.sub(r"\b(branch|tag)=([^;,>\s]+)", lambda found: self._invented(found), text)

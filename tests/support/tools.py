@@ -12,6 +12,7 @@ PACKAGES = {
     "mariadb-install-db": "mariadb-server",
     "mariadbd": "mariadb-server",
     "openssl": "openssl",
+    "rtpengine": "rtpengine-daemon",
     "setpriv": "util-linux",
     "sipp": "sip-tester",
     "stunnel4": "stunnel4",

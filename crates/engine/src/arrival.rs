@@ -142,9 +142,9 @@ impl Core {
         let mut shard = self.shards[usize::from(shard)].lock();
         let found = shard.respond(now, msg, out);
         let hooked = match found {
-            ClientMatch::Deliver { tx, branch } => shard
-                .get(tx)
-                .is_some_and(|t| crate::session::reply_hook(t, branch).is_some()),
+            ClientMatch::Deliver { tx, branch } => shard.get(tx).is_some_and(|t| {
+                t.data.script.restore != 0 || crate::session::reply_hook(t, branch).is_some()
+            }),
             ClientMatch::None | ClientMatch::Absorbed(_) => false,
         };
         (found, hooked)
@@ -245,6 +245,7 @@ impl Core {
         for place in places {
             match route::response_flow(env, place, received) {
                 Ok(flow) if self.net().send(&flow, bytes.clone(), None).is_ok() => {
+                    self.tap.note(true, &flow, bytes);
                     return Some(flow);
                 }
                 Ok(_) => self.counters().send_errors.inc(),

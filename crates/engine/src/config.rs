@@ -41,6 +41,8 @@ pub struct EngineConfig {
     pub forward: ForwardConfig,
     /// Record-Route and Route.
     pub rr: RrSettings,
+    /// Other From and To for the next hop.
+    pub uac: UacSettings,
     /// Further names of this server: `host`, `host:port` or `proto:host:port`.
     pub aliases: Vec<String>,
     /// Value of the Server header of responses made here; none when empty.
@@ -66,6 +68,7 @@ impl Default for EngineConfig {
             dns: DnsConfig::default(),
             forward: ForwardConfig::default(),
             rr: RrSettings::default(),
+            uac: UacSettings::default(),
             aliases: Vec::new(),
             server_header: String::new(),
             relief_after_ms: 10,
@@ -365,6 +368,31 @@ impl Default for RrSettings {
             add_username: false,
             ignore_user: String::new(),
             force_send_socket: true,
+        }
+    }
+}
+
+/// From and To for the next hop, with the names and defaults of Kamailio's module uac.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct UacSettings {
+    /// `none`, `manual` or `auto`.
+    pub restore_mode: String,
+    /// Parameter of Record-Route for From.
+    pub rr_from_store_param: String,
+    /// Parameter of Record-Route for To.
+    pub rr_to_store_param: String,
+    /// Mixed into these parameters; empty for nothing.
+    pub restore_passwd: String,
+}
+
+impl Default for UacSettings {
+    fn default() -> Self {
+        Self {
+            restore_mode: "auto".to_owned(),
+            rr_from_store_param: "vsf".to_owned(),
+            rr_to_store_param: "vst".to_owned(),
+            restore_passwd: String::new(),
         }
     }
 }

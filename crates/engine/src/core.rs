@@ -36,6 +36,7 @@ use crate::session::Callback;
 use crate::shift::Shift;
 use crate::stats::Stats;
 use crate::sync::{OrderedGuard, OrderedMutex, rank};
+use crate::tap::Tap;
 use crate::tm::{Reported, TxState};
 use crate::watch::Watch;
 
@@ -81,6 +82,8 @@ pub struct Core {
     /// The Server header line of responses made here, empty for none.
     pub(crate) server_line: Vec<u8>,
     counters: Counters,
+    /// What is traced.
+    pub tap: Tap,
     /// Whether interpreter and threads make progress.
     pub watch: Watch,
 }
@@ -174,6 +177,7 @@ impl Core {
             sl_tag: sl_tag_prefix(hasher.hash_one(instance)),
             server_line: server_line(&config.server_header),
             counters: Counters::default(),
+            tap: Tap::default(),
             watch: Watch::default(),
             config,
         })
@@ -435,6 +439,7 @@ impl Core {
     /// Hands bytes to the transport; a refusal is fed back to the transaction.
     /// `server_name` is what TLS asks for and verifies.
     pub(crate) fn send(&self, flow: &Flow, bytes: Bytes, tx: Option<TxTag>, how: How<'_>) {
+        self.tap.note(true, flow, &bytes);
         if let Err(error) = self.net().send_how(flow, bytes, tx, how) {
             self.refused(flow, tx, &error);
         }
@@ -518,6 +523,7 @@ impl Core {
 
 impl Sink for Core {
     fn message(&self, bytes: Bytes, flow: Flow) {
+        self.tap.note(false, &flow, &bytes);
         match Message::parse(bytes) {
             Ok(msg) if msg.is_request() => self.on_request(msg, flow),
             Ok(msg) => self.on_response(msg, flow),

@@ -20,6 +20,7 @@ mod settings;
 mod shift;
 pub mod stats;
 pub mod sync;
+pub mod tap;
 pub mod tls;
 pub mod tm;
 pub mod watch;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use sipwright_sip::message::Message;
 use sipwright_sip::method::Method;
-use sipwright_sip::script::{Context, RouteType, TxData, forward};
+use sipwright_sip::script::{Context, RouteType, TxData, forward, uac};
 use sipwright_sip::tx::{Hooks, ServerMatch, Transaction, TxId, TxLayer, Watcher};
 use sipwright_sip::types::{Flow, Millis, Proto};
 
@@ -243,6 +243,9 @@ impl Core {
             Job::Reply { msg, flow, target } => {
                 let ctx = self.context(msg, flow);
                 let mut cur = Current::new(ctx, Kind::Reply { target }, Callback::ReplyRoute);
+                if let Some((tx, _)) = target {
+                    self.restore_addresses(tx, &mut cur.ctx);
+                }
                 if self.has_reply_route() {
                     cur.ctx.original = target.and_then(|(tx, _)| self.request_of(tx));
                     return Some(cur);
@@ -365,6 +368,17 @@ impl Core {
         ctx.uri_used = true;
         ctx.tx_data = data;
         ctx
+    }
+
+    /// Gives a response the From and To that the client sent, where the script replaced them.
+    fn restore_addresses(&self, tx: TxId, ctx: &mut Context) {
+        let shard = self.shard(tx);
+        let Some(t) = shard.get(tx).filter(|t| t.data.script.restore != 0) else {
+            return;
+        };
+        if let Some(request) = t.request() {
+            uac::restore_response(ctx, request, t.data.script.restore);
+        }
     }
 
     /// Turns to the `t_on_reply` callback, if the transaction has one.

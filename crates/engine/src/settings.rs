@@ -1,11 +1,12 @@
 //! From the configuration to what transactions and scripts take.
 
 use bytes::Bytes;
+use sipwright_sip::script::uac::{Restore, UacConfig};
 use sipwright_sip::script::{Alias, RrConfig};
 use sipwright_sip::tx::{CancelUnreplied, DropReplies, TxConfig};
 use sipwright_sip::types::Proto;
 
-use crate::config::{EngineConfig, RrSettings, Timers};
+use crate::config::{EngineConfig, RrSettings, Timers, UacSettings};
 
 impl EngineConfig {
     /// Timers and header lines as the transaction layer takes them.
@@ -53,6 +54,23 @@ impl RrSettings {
             add_username: self.add_username,
             ignore_user: self.ignore_user.clone(),
             force_send_socket: self.force_send_socket,
+        }
+    }
+}
+
+impl UacSettings {
+    /// The settings of module uac as the script functions take them.
+    #[must_use]
+    pub fn to_uac(&self) -> UacConfig {
+        UacConfig {
+            restore: match self.restore_mode.as_str() {
+                "none" => Restore::None,
+                "manual" => Restore::Manual,
+                _ => Restore::Auto,
+            },
+            from_param: self.rr_from_store_param.clone(),
+            to_param: self.rr_to_store_param.clone(),
+            passwd: self.restore_passwd.clone(),
         }
     }
 }

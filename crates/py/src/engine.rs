@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
+use pyo3::types::PyBytes;
 use sipwright_engine::config::{EngineConfig, TlsConfig};
 use sipwright_engine::dns::{Key, Kind, Target};
 use sipwright_engine::engine::Engine as Inner;
@@ -26,6 +27,17 @@ type Connection = (
     &'static str,
     String,
     u64,
+);
+
+/// See [`Engine::traced`].
+type Traced<'py> = (
+    u64,
+    bool,
+    u64,
+    &'static str,
+    Endpoint,
+    Endpoint,
+    Bound<'py, PyBytes>,
 );
 
 /// An endpoint as `(address, port)`.
@@ -288,6 +300,59 @@ impl Engine {
     #[pyo3(signature = (kind, name, /))]
     fn dns_delete(&self, kind: &str, name: &str) -> PyResult<bool> {
         Ok(self.inner.core().dns.forget(&key(kind, name)?))
+    }
+
+    /// Has every message that is received or sent traced, or only those of watched calls.
+    #[pyo3(signature = (on, /))]
+    fn trace_all(&self, on: bool) {
+        self.inner.core().tap.trace_all(on);
+    }
+
+    /// Has the messages of a call traced with this key for so many seconds: those with one number of CSeq,
+    /// or all. False when too many calls are traced already.
+    #[pyo3(signature = (call_id, cseq, key, seconds, /))]
+    fn trace_call(&self, call_id: &str, cseq: Option<u32>, key: u64, seconds: u64) -> bool {
+        let tap = &self.inner.core().tap;
+        tap.watch(call_id.as_bytes(), cseq, key, seconds)
+    }
+
+    /// Forgets the traced calls whose time is over, or every one; how many are left.
+    #[pyo3(signature = (all, /))]
+    fn trace_sweep(&self, all: bool) -> usize {
+        let tap = &self.inner.core().tap;
+        if all {
+            tap.clear();
+        }
+        tap.sweep()
+    }
+
+    /// Messages that were lost to tracing because nobody took those before.
+    fn trace_lost(&self) -> u64 {
+        self.inner.core().tap.lost.get()
+    }
+
+    /// Takes the messages that were traced, and waits at most so long for one: `(key, sent, microseconds
+    /// since 1970, protocol, our address, the other's address, bytes)`.
+    #[pyo3(signature = (timeout_ms, /))]
+    fn traced<'py>(&self, py: Python<'py>, timeout_ms: u64) -> Vec<Traced<'py>> {
+        let core = self.inner.core();
+        let taken = py.detach(|| core.tap.take(Duration::from_millis(timeout_ms)));
+        let endpoint = |a: SocketAddr| (a.ip().to_string(), a.port());
+        taken
+            .into_iter()
+            .map(|t| {
+                let ours = core.env().socket(t.flow.socket).map(|s| endpoint(s.addr));
+                (
+                    t.key,
+                    t.sent,
+                    t.at,
+                    t.flow.proto.as_str(),
+                    ours.unwrap_or_default(),
+                    endpoint(t.flow.remote),
+                    PyBytes::new(py, &t.bytes),
+                )
+            })
+            .collect()
     }
 
     /// Forgets all cached answers and reads the hosts file again; how many there were.

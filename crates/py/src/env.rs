@@ -42,6 +42,7 @@ pub fn from_config(config: &EngineConfig) -> Env {
         started,
         utc_offset: utc_offset(),
         rr: config.rr.to_rr(),
+        uac: config.uac.to_uac(),
         mhomed: config.forward.mhomed,
         foreign: Some(Arc::new(PythonVars)),
         ..Env::default()

@@ -156,6 +156,18 @@ fn check_target(uri: &str, dst_uri: Option<&str>, path: Option<&str>) -> PyResul
         .try_for_each(refuse_line_breaks)
 }
 
+/// Replaces the body of the message in work when it is sent, and its Content-Type if one is given.
+#[pyfunction]
+#[pyo3(signature = (body, content_type=None, /))]
+pub fn set_body(body: &[u8], content_type: Option<&str>) -> PyResult<()> {
+    content_type.map_or(Ok(()), refuse_line_breaks)?;
+    scope::with(|c| {
+        let kind = content_type.map(str::as_bytes);
+        c.ctx.edits.set_body(body.to_vec(), kind);
+    });
+    Ok(())
+}
+
 /// Adds header lines, each with its CRLF, to the next reply built here. What
 /// is no complete line raises ValueError.
 #[pyfunction]

@@ -39,7 +39,8 @@ mod _engine {
     use super::functions::{
         append_branch, append_reply_header, begin_fake, current, end_fake, flush_log,
         ksr_functions, log, make_dev_certificates, on_loose_route, register_pv, send_request,
-        set_binding, set_destination, set_log_json, set_log_level, set_strict, watch, watched,
+        set_binding, set_body, set_destination, set_log_json, set_log_level, set_strict, watch,
+        watched,
     };
     #[pymodule_export]
     use super::message::Message;

@@ -11,6 +11,7 @@ use sipwright_sip::header::HeaderId;
 use sipwright_sip::message::Message as SipMessage;
 use sipwright_sip::nameaddr::parse_nameaddr;
 use sipwright_sip::types::Flow as SipFlow;
+use sipwright_sip::via::Via;
 
 use crate::flow::{Contact, Flow};
 use crate::ksr::decode;
@@ -327,6 +328,24 @@ impl Message {
                 method_known: true,
             })
         }))
+    }
+
+    /// Branch parameters of all Via values, the topmost first; empty for one that has none.
+    fn via_branches<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyAny>>> {
+        let msg = self.valid()?;
+        msg.values(HeaderId::Via)
+            .map(|span| {
+                let branch = Via::parse(msg.bytes(), span).ok().and_then(|v| v.branch);
+                decode(py, branch.map(|b| msg.get(b)).unwrap_or_default())
+            })
+            .collect()
+    }
+
+    /// The body as it came, or as of the last `msg_apply_changes`.
+    fn body<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, pyo3::types::PyBytes>> {
+        self.valid()?;
+        let body = scope::with(|c| pyo3::types::PyBytes::new(py, c.ctx.msg.body()).unbind());
+        Ok(body.into_bound(py))
     }
 
     /// The whole message as it came.

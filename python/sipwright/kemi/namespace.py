@@ -17,10 +17,10 @@ from sipwright.kemi import known
 KEMI_VERSION: Final = 1003
 PYTHON_MODULES: Final = (
     "app_python3",
+    "async",
     "auth",
     "auth_db",
     "auth_ephemeral",
-    "async",
     "cfgutils",
     "counters",
     "debugger",
@@ -39,9 +39,13 @@ PYTHON_MODULES: Final = (
     "ratelimit",
     "registrar",
     "rtimer",
+    "rtpengine",
+    "rtpproxy",
     "sdpops",
     "sipjson",
+    "siptrace",
     "statistics",
+    "uac",
     "x",
 )
 

@@ -65,6 +65,9 @@ _MODULES: Final = {
     "sanity": "Checks of requests from outside.",
     "sdpops": "What SDP bodies offer, and edits of them.",
     "sipjson": "The message as JSON.",
+    "rtpengine": "Media through rtpengine ([how](../howto/media.md)); the settings are those of `[rtpengine]` in [settings](settings.md).",
+    "rtpproxy": "Media through RTPProxy ([how](../howto/media.md)); the settings are those of `[rtpproxy]` in [settings](settings.md).",
+    "siptrace": "Copies of messages for a capture server or a table ([how](../howto/tracing.md)).",
     "siputils": "Tests of requests, URIs and texts.",
     "sl": "Answers without a transaction.",
     "statistics": "The same counters by an older module's functions.",
@@ -72,6 +75,7 @@ _MODULES: Final = {
     "textopsx": "Edits that show at once, lists in header fields, iterators.",
     "tm": "Transactions, forwarding, failure routes ([how they work](../explain/transactions.md)).",
     "tmx": "More of transactions.",
+    "uac": "Being a client: other From and To for the next hop, requests of our own, credentials, registrations elsewhere.",
     "x": "Functions by the name that they have in a native configuration.",
     "xlog": "Logging of texts with pseudo-variables.",
 }

@@ -47,6 +47,9 @@ def to_engine_json(settings: Settings, resolver: Resolver = resolve, reverse: Re
                 "udp_mtu_try_proto": settings.forward.udp_mtu_try_proto,
             },
             "rr": settings.rr.model_dump(),
+            "uac": settings.uac.model_dump(
+                include={"restore_mode", "rr_from_store_param", "rr_to_store_param", "restore_passwd"}
+            ),
             "aliases": [*settings.aliases, *_auto_aliases(settings, sockets, reverse)],
             "server_header": settings.server_header,
             "relief_after_ms": udp.relief_after_ms,

@@ -19,9 +19,13 @@ from sipwright.settings.http_clients import HttpAsyncClientSettings, HttpClientS
 from sipwright.settings.listen import Listen
 from sipwright.settings.pike import PikeSettings, PipelimitSettings, RatelimitSettings
 from sipwright.settings.process import ProcessSettings
+from sipwright.settings.rtpengine import RtpengineSettings
+from sipwright.settings.rtpproxy import RtpproxySettings
 from sipwright.settings.section import Count, Positive, Section
+from sipwright.settings.siptrace import SiptraceSettings
 from sipwright.settings.small import CfgutilsSettings, CountersSettings, ExecSettings, MqueueSettings, RtimerSettings
 from sipwright.settings.tls import TlsSettings
+from sipwright.settings.uac import UacSettings
 from sipwright.syslog import FACILITIES
 
 
@@ -422,3 +426,7 @@ class Settings(Section):
     counters: CountersSettings = CountersSettings()
     exec: ExecSettings = ExecSettings()
     rtimer: RtimerSettings = RtimerSettings()
+    rtpengine: RtpengineSettings = RtpengineSettings()
+    rtpproxy: RtpproxySettings = RtpproxySettings()
+    siptrace: SiptraceSettings = SiptraceSettings()
+    uac: UacSettings = UacSettings()

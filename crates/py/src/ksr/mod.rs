@@ -42,6 +42,7 @@ mod textopsx;
 mod tls;
 mod tm;
 mod tmx;
+mod uac;
 mod xlog;
 pub use rr_hooks::set as on_loose_route;
 pub use table::{all, register};

@@ -156,6 +156,8 @@ pub struct TxData {
     pub revision: u32,
     /// Extended flags (corex), 64 of them.
     pub xflags: u64,
+    /// Whether responses get the From (1) and To (2) of the request back (module uac).
+    pub restore: u8,
     /// `$avp(..)`.
     pub avps: AvpList,
     /// `$xavp(..)`, `$xavu(..)` and `$xavi(..)`.

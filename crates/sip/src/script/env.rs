@@ -79,6 +79,8 @@ pub struct Env {
     pub utc_offset: i32,
     /// Settings of module rr.
     pub rr: RrConfig,
+    /// Settings of module uac.
+    pub uac: super::uac::UacConfig,
     /// The kernel's routing table chooses the socket to send from even where the one that
     /// the message came in on would do (Kamailio's `mhomed`).
     pub mhomed: bool,

@@ -8,6 +8,7 @@ use crate::uri::Uri;
 use super::context::Context;
 use super::hdr::remove_field;
 use super::myself::parsed_is_myself;
+use super::uac;
 
 /// The message was routed by its Route header fields.
 const ROUTED: i32 = 1;
@@ -160,6 +161,7 @@ fn take_ours(ctx: &mut Context, routes: &[RouteValue]) -> usize {
     };
     let double = first.params().has(b"r2");
     set_route_params(ctx, &routes[0].uri);
+    uac::on_route(ctx);
     match routes.get(1) {
         Some(second) if double => {
             force_socket(ctx, &second.uri);

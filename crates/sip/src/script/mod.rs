@@ -35,6 +35,7 @@ pub mod serial;
 pub mod siputils;
 pub mod textops;
 pub mod textopsx;
+pub mod uac;
 mod vars;
 pub mod xlog;
 
@@ -48,4 +49,5 @@ pub use iterators::Iterators;
 pub use regexes::Substitution;
 pub use rr::RrState;
 pub use serial::Kept;
+pub use uac::UacConfig;
 pub use vars::Vars;

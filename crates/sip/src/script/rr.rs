@@ -120,6 +120,11 @@ pub fn add_rr_param(ctx: &mut Context, param: &[u8]) -> i32 {
     1
 }
 
+/// Whether a parameter of that name was added to the Record-Route.
+pub(super) fn has_rr_param(ctx: &Context, name: &[u8]) -> bool {
+    Params::new(&ctx.record_route.params).has(name)
+}
+
 /// `KSR.rr.check_route_param`: whether the parameters of our own Route, after
 /// `loose_route`, contain a match of the regular expression.
 pub fn check_route_param(ctx: &mut Context, pattern: &[u8]) -> i32 {
