@@ -8,6 +8,7 @@ TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 DEPENDENCIES := $(VENV)/.dependencies
 ENGINE := $(VENV)/.engine
 LOAD_CLIENT := $(TARGET_DIR)/bench/udp_closed_loop
+STORM_CLIENT := $(TARGET_DIR)/quick/examples/tls_storm
 RUST_SOURCES := Cargo.toml Cargo.lock $(shell find crates -name '*.rs' -o -name Cargo.toml 2>/dev/null)
 
 # The interpreter that PyO3 builds for, in every cargo command, so that nothing is built twice.
@@ -62,8 +63,8 @@ format: $(DEPENDENCIES) check-cargo ## Format Python and Rust
 interop: $(ENGINE) ## Calls and handshakes with foreign clients and judges: sipp, pjsua2, baresip, openssl, testssl
 	$(BIN)/python -m pytest tests/interop $(PYTEST)
 
-bench: $(ENGINE) $(LOAD_CLIENT) ## Measure against Debian's Kamailio (QUICK=1: a short form); writes bench/results/
-	PYTHONPATH=bench:tests $(BIN)/python -m load --client $(LOAD_CLIENT) $(if $(QUICK),--quick) $(ARGS)
+bench: $(ENGINE) $(LOAD_CLIENT) $(STORM_CLIENT) ## Measure against Debian's Kamailio (QUICK=1: a short form); writes bench/results/
+	PYTHONPATH=bench:tests $(BIN)/python -m load --client $(LOAD_CLIENT) --storm $(STORM_CLIENT) $(if $(QUICK),--quick) $(ARGS)
 
 soak: $(ENGINE) ## Load, stop and start for SOAK_SECONDS (1800: ten minutes in each TLS mode) and SOAK_STARTS (200)
 	SOAK_SECONDS=$(SOAK_SECONDS) SOAK_STARTS=$(SOAK_STARTS) $(BIN)/python -m pytest tests/soak tests/shutdown $(PYTEST)
@@ -100,6 +101,9 @@ $(DEPENDENCIES): requirements.lock pyproject.toml | check-python
 $(LOAD_CLIENT): bench/load/udp_closed_loop.rs | check-cargo
 	@mkdir -p $(@D)
 	rustc --edition 2024 -O $< -o $@
+
+$(STORM_CLIENT): crates/engine/examples/tls_storm.rs | check-cargo $(DEPENDENCIES)
+	cargo build --locked --profile quick --package sipwright-engine --example tls_storm
 
 check-cargo:
 	@command -v cargo >/dev/null || { \

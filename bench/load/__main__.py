@@ -68,7 +68,7 @@ def main() -> int:
         counts = count_instructions(plan, options.server) if INSTRUCTIONS in options.case else []
         rested = [weigh(case, plan) for case in CALLS] if MEMORY in options.case else []
         over_tls = measure_tls(rounds, options) if TLS in options.case else ""
-        over_tls += tls_figures.million() if MILLION in options.case else ""
+        over_tls += tls_figures.million(options.storm) if MILLION in options.case else ""
     except MissingTool as error:
         print(f"bench: {error}", file=sys.stderr)
         return 2
@@ -86,6 +86,7 @@ def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     names = [*(case.name for case in CASES), INSTRUCTIONS, HIGHEST, MEMORY, TLS, MILLION]
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--client", type=Path, required=True, help="the built udp_closed_loop")
+    parser.add_argument("--storm", type=Path, required=True, help="the built tls_storm")
     parser.add_argument("--quick", action="store_true", help="two short rounds")
     parser.add_argument("--rounds", type=int, help="rounds of each load")
     parser.add_argument("--case", action="append", choices=names, help="only this load (repeatable)")
@@ -123,7 +124,7 @@ def measure(kind: type[Server], case: Case, plan: loads.Plan) -> Figure:
 def measure_tls(rounds: int, options: argparse.Namespace) -> str:
     """Markdown of the TLS comparison."""
     seconds = TLS_QUICK_SECONDS if options.quick else TLS_SECONDS
-    return tls_figures.report(tls_figures.compare(rounds, seconds, options.server), options.server)
+    return tls_figures.report(tls_figures.compare(rounds, seconds, options.server), options.server, options.storm)
 
 
 def count_instructions(plan: loads.Plan, servers: Sequence[str]) -> list[instructions.Count]:
