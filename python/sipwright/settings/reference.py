@@ -99,7 +99,8 @@ def _default(field: FieldInfo) -> str:
         return "none"
     if isinstance(value, bool):
         return f"`{str(value).lower()}`"
-    return f"`{value}`" if value != "" else '`""`'
+    shown = str(value).replace("\r", "\\r").replace("\n", "\\n")
+    return f"`{shown}`" if value != "" else '`""`'
 
 
 def _cell(text: str) -> str:
