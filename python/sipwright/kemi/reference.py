@@ -72,7 +72,9 @@ _MODULES: Final = {
     "textopsx": "Edits that show at once, lists in header fields, iterators.",
     "tm": "Transactions, forwarding, failure routes ([how they work](../explain/transactions.md)).",
     "tmx": "More of transactions.",
+    "websocket": "WebSocket clients (RFC 7118); [how to](../howto/websocket.md).",
     "x": "Functions by the name that they have in a native configuration.",
+    "xhttp": "HTTP requests on SIP's sockets, in the route of `xhttp:request`.",
     "xlog": "Logging of texts with pseudo-variables.",
 }
 

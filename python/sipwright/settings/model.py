@@ -21,7 +21,10 @@ from sipwright.settings.pike import PikeSettings, PipelimitSettings, RatelimitSe
 from sipwright.settings.process import ProcessSettings
 from sipwright.settings.section import Count, Positive, Section
 from sipwright.settings.small import CfgutilsSettings, CountersSettings, ExecSettings, MqueueSettings, RtimerSettings
+from sipwright.settings.tcp import TcpSettings
 from sipwright.settings.tls import TlsSettings
+from sipwright.settings.websocket import WebsocketSettings
+from sipwright.settings.xhttp import XhttpSettings
 from sipwright.syslog import FACILITIES
 
 
@@ -370,7 +373,8 @@ class Settings(Section):
 
     listen: list[ListenAddress] = Field(
         default_factory=list,
-        description='Addresses: `[proto:]host[:port] [advertise host[:port]] [name "x"]`, proto one of udp, tcp, tls; '
+        description='Addresses: `[proto:]host[:port] [advertise host[:port]] [name "x"]`, proto one of udp, tcp, tls, '
+        "ws, wss; "
         "without any, loopback: UDP and TCP on 5060, TLS on 5061.",
     )
     aliases: list[str] = Field(
@@ -401,6 +405,7 @@ class Settings(Section):
     tm: TmSettings = TmSettings()
     timeouts: TimeoutSettings = TimeoutSettings()
     udp: UdpSettings = UdpSettings()
+    tcp: TcpSettings = TcpSettings()
     dns: DnsSettings = DnsSettings()
     forward: ForwardSettings = ForwardSettings()
     rr: RrSettings = RrSettings()
@@ -422,3 +427,5 @@ class Settings(Section):
     counters: CountersSettings = CountersSettings()
     exec: ExecSettings = ExecSettings()
     rtimer: RtimerSettings = RtimerSettings()
+    xhttp: XhttpSettings = XhttpSettings()
+    websocket: WebsocketSettings = WebsocketSettings()

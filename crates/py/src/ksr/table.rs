@@ -6,7 +6,7 @@ use super::{Function, builtin};
 
 /// Every function, module by module.
 pub fn all() -> impl Iterator<Item = &'static Function> {
-    let tables: [&'static [Function]; 19] = [
+    let tables: [&'static [Function]; 21] = [
         super::core::FUNCTIONS,
         super::corex::FUNCTIONS,
         super::hdr::FUNCTIONS,
@@ -25,6 +25,8 @@ pub fn all() -> impl Iterator<Item = &'static Function> {
         super::tls::FUNCTIONS,
         super::tm::FUNCTIONS,
         super::tmx::FUNCTIONS,
+        super::websocket::FUNCTIONS,
+        super::xhttp::FUNCTIONS,
         super::xlog::FUNCTIONS,
     ];
     tables.into_iter().flatten()
