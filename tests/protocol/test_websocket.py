@@ -12,6 +12,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from conftest import SCRIPTS, Start
+from sipwright.control.client import ControlError, call
 from support.certificates import Certificates
 from support.messages import Sip, request, unique
 from support.peers import StreamPeer, UdpPeer, eventually, options
@@ -359,6 +360,26 @@ def test_origins(start: Start) -> None:
                 async with WebSocketPeer.open(server.address("ws"), origin=other):
                     pass
             assert refused.value.response.status_code == 403
+
+    asyncio.run(run())
+
+
+def test_control_methods(start: Start) -> None:
+    server = start("answer.py", "ws", "tcp")
+    data_dir = server.directory / "data"
+
+    async def run() -> None:
+        async with WebSocketPeer.open(server.address("ws")) as peer, Http.open(server.address("tcp")):
+            await eventually(lambda: bool(call(data_dir, "ws.dump")))
+            [row] = call(data_dir, "ws.dump")
+            assert (row["proto"], row["remote"]) == ("ws", f"127.0.0.1:{peer.address[1]}")
+            with pytest.raises(ControlError, match="there is no WebSocket connection"):
+                call(data_dir, "ws.close", [row["id"] + 1])
+            assert call(data_dir, "ws.close", [row["id"]]) == "closed"
+            with pytest.raises(ConnectionClosed) as closed:
+                await peer.receive()
+            assert closed.value.rcvd is not None
+            assert closed.value.rcvd.code == 1001
 
     asyncio.run(run())
 

@@ -31,6 +31,7 @@ PYTHON_MODULES: Final = (
     "http_async_client",
     "http_client",
     "ipops",
+    "jsonrpcs",
     "kex",
     "log_systemd",
     "mqueue",
@@ -42,6 +43,7 @@ PYTHON_MODULES: Final = (
     "sdpops",
     "sipjson",
     "statistics",
+    "websocket",
     "x",
 )
 

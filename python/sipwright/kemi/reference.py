@@ -48,6 +48,7 @@ _MODULES: Final = {
     "http_client": "HTTP queries that wait for the answer.",
     "ipops": "IP addresses as texts, and questions to DNS.",
     "kex": "The level of the log.",
+    "jsonrpcs": "The methods of the control socket for scripts, and over HTTP; the settings are those of `[jsonrpcs]`.",
     "kx": "Parts of the message without pseudo-variables (Kamailio's module kemix).",
     "log_systemd": "The journal of systemd.",
     "maxfwd": "Max-Forwards (RFC 3261 section 16.6 step 3).",

@@ -16,6 +16,7 @@ from sipwright.settings.cfg import CfgSettings
 from sipwright.settings.database import DatabaseSettings
 from sipwright.settings.dispatcher import DispatcherSettings
 from sipwright.settings.http_clients import HttpAsyncClientSettings, HttpClientSettings
+from sipwright.settings.jsonrpcs import JsonrpcsSettings
 from sipwright.settings.listen import Listen
 from sipwright.settings.pike import PikeSettings, PipelimitSettings, RatelimitSettings
 from sipwright.settings.process import ProcessSettings
@@ -428,4 +429,5 @@ class Settings(Section):
     exec: ExecSettings = ExecSettings()
     rtimer: RtimerSettings = RtimerSettings()
     xhttp: XhttpSettings = XhttpSettings()
+    jsonrpcs: JsonrpcsSettings = JsonrpcsSettings()
     websocket: WebsocketSettings = WebsocketSettings()

@@ -49,6 +49,13 @@ class Web:
             results = [KSR.tm.t_newtran(), KSR.tm.t_relay(), KSR.forward()]
             results += [KSR.siputils.is_http(), KSR.siputils.is_sip(), KSR.pv.get("$ci"), KSR.pv.get("$fu")]
             KSR.xhttp.xhttp_reply(200, "OK", "text/plain", " ".join(map(str, results)))
+        elif uri == "/RPC":
+            note(f"dispatch {KSR.jsonrpcs.dispatch()}")
+        elif uri == "/exec":
+            results = [KSR.jsonrpcs.exec(KSR.pv.get("$rb")), KSR.jsonrpcs.execx(KSR.pv.get("$rb"))]
+            results += [KSR.pv.get("$jsonrpl(code)"), KSR.pv.get("$jsonrpl(text)"), KSR.pv.get("$jsonrpl(body)")]
+            same = KSR.jsonrpcs.response() == results[-1]
+            KSR.xhttp.xhttp_reply(200, "OK", "text/plain", "|".join(map(str, [same, *results])))
         elif uri == "/sl":
             KSR.sl.send_reply(202, "Fine")
         else:
