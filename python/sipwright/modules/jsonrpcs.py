@@ -85,6 +85,7 @@ def outcome(answer: Any) -> tuple[int, str]:
 
 
 def reason(text: str) -> str:
-    """An error as the reason phrase of an HTTP response."""
-    line = "".join(letter if letter.isascii() and letter.isprintable() else " " for letter in text)
+    """An error as the reason phrase of an HTTP response: what is before a semicolon, which lists alternatives."""
+    short = text.partition(";")[0]
+    line = "".join(letter if letter.isascii() and letter.isprintable() else " " for letter in short)
     return line[:MAX_REASON].strip() or "Error"
