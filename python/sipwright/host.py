@@ -8,9 +8,9 @@ another host, and starts afresh then.
 
 import importlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from sipwright import _engine, log
 from sipwright.control.rpc import Rpc
@@ -65,6 +65,7 @@ class Host:
         self.engine = engine
         self.rpc = Rpc()
         self.timers: list[Timer] = []
+        self.services: list[Callable[[], Coroutine[Any, Any, None]]] = []
         self.routes: dict[str, Route] = {}
         self.variables: set[str] = set()
         self._counters: list[Callable[[], Mapping[str, int]]] = []
@@ -82,6 +83,10 @@ class Host:
         What may wait for a disk, a database or a network is `blocking`.
         """
         self.timers.append(Timer(seconds, action, blocking))
+
+    def serve(self, service: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Has `service` run in the control loop from the end of the start to the stop, which cancels it."""
+        self.services.append(service)
 
     def at_stop(self, action: Callable[[], object]) -> None:
         """Has `action` called once after the workers have ended, the last one registered first."""

@@ -10,8 +10,8 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Coroutine
+from typing import Any, Final
 
 from sipwright import _engine, log, process
 from sipwright.control import methods
@@ -137,6 +137,7 @@ class Server:
                 self.host.every(self.settings.tls.watch_s, self.tls.watch, blocking=True)
             timers = [Timer(WATCH_S, self._watch, blocking=False), *self.host.timers]
             services = [loop.create_task(_run(timer)) for timer in timers]
+            services += [loop.create_task(_serve(service)) for service in self.host.services]
             # The first round of the loop counts too: a script may be at work since its workers were released.
             self._watch()
             announce(self)
@@ -225,6 +226,13 @@ def install_ksr(host: Host) -> None:
     host.configure()
     namespace.install(_engine, host.settings.modules)
     router.install()
+
+
+async def _serve(service: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    try:
+        await service()
+    except Exception as error:
+        log.error(f"{getattr(service, '__qualname__', service)}: {type(error).__name__}: {error}")
 
 
 async def _run(timer: Timer) -> None:

@@ -128,13 +128,16 @@ PARAMETERS: dict[str, list[object]] = {
     "rl.push_load": [0.5],
 }
 # They need a TLS connection (tests/protocol/test_tls_control.py), a pipe or an item that a script made
-# (tests/unit/test_floods.py, tests/unit/test_small_modules.py), or a database (tests/unit/test_htable.py).
+# (tests/unit/test_floods.py, tests/unit/test_small_modules.py), a database (tests/unit/test_htable.py), or
+# WebSocket (tests/protocol/test_websocket.py).
 CALLED_ELSEWHERE = {"tls.kill", "pl.set_pipe", "mqueue.fetch", "htable.reload", "htable.store"} | {
     "rtpengine.reload",
     "rtpproxy.enable",
     "uac.reg_refresh",
     "uac.reg_reload",
     "uac.reg_unregister",
+    "ws.dump",
+    "ws.close",
 }
 SETTINGS: dict[str, object] = {
     "dispatcher.reload_delta_s": 0,

@@ -80,6 +80,29 @@ def both(kind: type[Edit], *arguments: str) -> tuple[Edit, Edit]:
 FIRST_TAG = (Replace(KAMAILIO, "alice", "<tag 2>", "<tag 1>"),)
 NO_ACKS = both(Drop, "script", "ksr_request_route: ACK")
 
+UPGRADED = (
+    "phone_calls_a_websocket_client",
+    "websocket_among_other_protocols",
+    "websocket_client_calls_a_phone",
+    "websocket_pings_and_close",
+    "websocket_request_and_close",
+)
+HTTP_SCENARIOS = (
+    *UPGRADED,
+    "http_get",
+    "http_is_no_transaction",
+    "http_post",
+    "http_reply_by_sl",
+    "http_reply_with_header_and_close",
+    "http_requests_in_one_segment",
+    "jsonrpc_of_the_script",
+    "jsonrpc_that_fails",
+    "websocket_version",
+    "websocket_without_key",
+    "websocket_without_sip",
+    "websocket_without_upgrade",
+)
+
 DIFFERENCES: tuple[Difference, ...] = (
     Difference(
         "stale=true by itself",
@@ -356,6 +379,81 @@ DIFFERENCES: tuple[Difference, ...] = (
         "A failure is no sign that the destination is back.",
         ("inactive_twice",),
         both(Replace, "script", r"(inactive twice, active once:) -?1", r"\1"),
+    ),
+    Difference(
+        "Header field Sia in HTTP responses",
+        "adds `Sia: SIP/2.0/TCP address:port`, what it makes of a Via",
+        "adds no such field",
+        "It means nothing to HTTP and tells nobody anything.",
+        HTTP_SCENARIOS,
+        (Replace(KAMAILIO, "web", r"(?m)^Sia: .*\n", ""),),
+    ),
+    Difference(
+        "Via of a request that leaves by WebSocket",
+        "writes two blanks after `SIP/2.0/WS`",
+        "writes one",
+        "Both are the same to a parser.",
+        ("phone_calls_a_websocket_client", "websocket_client_calls_a_phone"),
+        (Replace(KAMAILIO, "web", r"SIP/2.0/WS  ", "SIP/2.0/WS "),),
+    ),
+    Difference(
+        "Place of `received` in the Via of a WebSocket client",
+        "writes it before the parameters that are there",
+        "writes it behind them",
+        "The order of parameters has no meaning.",
+        ("websocket_client_calls_a_phone",),
+        (Replace(KAMAILIO, "", r"(web\.invalid);received=127\.0\.0\.1(;branch=[^;\s]+)", r"\1\2;received=127.0.0.1"),),
+    ),
+    Difference(
+        "A WebSocket connection that the script closes",
+        "sends the close frame and leaves the TCP connection to the client",
+        "closes the TCP connection too",
+        "RFC 6455 section 7.1.1 wants the server to close it first.",
+        ("websocket_request_and_close",),
+        (Replace(SIPWRIGHT, "scenario", "was closed", "stays"),),
+    ),
+    Difference(
+        "Content-Length of a 101",
+        "writes `Content-Length: 0` into it",
+        "writes none",
+        "RFC 9110 section 8.6 forbids it in a response to which no body belongs.",
+        UPGRADED,
+        (Replace(KAMAILIO, "web", r"(?s)\A(HTTP/1.1 101 .*?)Content-Length: <fits>\n", r"\1"),),
+    ),
+    Difference(
+        "HTTP responses after which the connection is closed",
+        "closes without a word",
+        "says `Connection: close`",
+        "RFC 9112 section 9.6: a client that was not told sends its next request into the void.",
+        (
+            "http_reply_with_header_and_close",
+            "websocket_version",
+            "websocket_without_key",
+            "websocket_without_sip",
+            "websocket_without_upgrade",
+        ),
+        (Replace(SIPWRIGHT, "web", r"(?m)^Connection: close\n", ""),),
+    ),
+    Difference(
+        "HTTP requests that the script does not answer",
+        "leaves the connection open, and answers the next request as if this one had not been",
+        "closes it",
+        "Answers are told apart by their order alone (RFC 9112 section 9.3.2).",
+        ("http_without_an_answer",),
+        (Replace(SIPWRIGHT, "scenario", "was closed", "stays"),),
+    ),
+    Difference(
+        "Errors of JSON-RPC",
+        "gives 500 and `Method Not Found` as the error and as the status line of HTTP",
+        "gives the code of JSON-RPC 2.0, -32601, and says which method there is none of; HTTP's status is 500 all the same",
+        "Clients of JSON-RPC know those codes.",
+        ("jsonrpc_that_fails",),
+        (
+            *both(Replace, "web", r"500 (Method Not Found|there is no method no.such)", "500 <why>"),
+            *both(Replace, "web", r'"jsonrpc":\s+', '"jsonrpc": '),
+            *both(Replace, "web", r'"id":\s+', '"id": '),
+            *both(Replace, "web", r'(?s)"error":.*\}', '"error": <error>}'),
+        ),
     ),
 )
 

@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
-from oracle import databases, media, routing
+from oracle import databases, media, routing, web
 from oracle.profile import HERE, Profile
 from oracle.scenario import Net, Scenario, play
 from oracle.transcript import Transcript, transcript
@@ -52,7 +52,13 @@ modparam("htable", "htable", "t=>size=4")
     },
 )
 
-PROFILES: dict[str, Profile] = {"default": Profile(), **databases.PROFILES, **media.PROFILES, **routing.PROFILES}
+PROFILES: dict[str, Profile] = {
+    "default": Profile(),
+    **databases.PROFILES,
+    **media.PROFILES,
+    **routing.PROFILES,
+    **web.PROFILES,
+}
 
 
 def run_all(kind: str, profile: str, scenarios: Iterable[Scenario], directory: Path) -> dict[str, Transcript]:

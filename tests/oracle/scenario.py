@@ -461,7 +461,8 @@ async def play(
     wanted = inspect.signature(scenario.play, eval_str=True).parameters
     try:
         for name in scenario.peers:
-            kind = TcpPeer if wanted[name].annotation is TcpPeer else Peer
+            wants = wanted[name].annotation
+            kind = wants if isinstance(wants, type) and issubclass(wants, Peer) else Peer
             net.peers[name] = kind(name, net)
             await net.peers[name].open()
         announce(scenario.name, {name: peer.at for name, peer in net.peers.items()})

@@ -58,7 +58,8 @@ def test_each_command_has_help(command: str) -> None:
         (["--listen", "sctp:1.2.3.4:x"], "command line: listen.0: 'sctp' is not a protocol"),
         (["--config", "gone.toml"], "gone.toml: No such file"),
         (["--listen", "udp:no-such-interface9:5060"], "listen udp:no-such-interface9:5060: "),
-        (["--listen", "ws:127.0.0.1:80"], "WebSocket is not implemented yet"),
+        (["--set", "websocket.ping_application_data=" + "x" * 126], "websocket.ping_application_data: is longer than"),
+        (["--set", "xhttp.url_match=("], "xhttp.url_match: "),
     ],
 )
 def test_wrong_settings_end_with_status_2(arguments: list[str], expected: str) -> None:

@@ -1,7 +1,7 @@
 //! What becomes of a message that arrives, before the script sees it and without it.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use sipwright_sip::error::{ErrorKind, ParseError};
@@ -9,16 +9,17 @@ use sipwright_sip::message::Message;
 use sipwright_sip::method::Method;
 use sipwright_sip::script::{Context, Env, forward};
 use sipwright_sip::tx::{
-    ClientMatch, Outcome, ServerMatch, Transaction, TxId, happening, shard_of_response,
+    ClientMatch, Outcome, ServerMatch, Transaction, TxId, happening, shard_of_datagram,
+    shard_of_response,
 };
-use sipwright_sip::types::{Flow, Millis, SocketId};
+use sipwright_sip::types::{Flow, Millis, Proto, SocketId};
 use sipwright_sip::{Edits, build};
 
 use crate::core::{Core, Outputs, SHARDS};
 use crate::dns::{Located, Target};
 use crate::job::Job;
 use crate::log::{self, level};
-use crate::net::TxTag;
+use crate::net::{Sink, TxTag};
 use crate::onsend::{Upstream, is_failing};
 use crate::reply::Reply;
 use crate::route::{self, NextHop, RouteError};
@@ -39,7 +40,7 @@ impl Core {
             return;
         }
         let is_new = !matches!(msg.method(), Method::Ack | Method::Cancel);
-        if is_new && self.draining.load(Ordering::Relaxed) {
+        if is_new && self.is_draining() {
             self.refuse(&msg, &flow, b"Service Unavailable");
             return;
         }
@@ -242,8 +243,8 @@ impl Core {
         received: SocketId,
         bytes: &Bytes,
     ) -> Option<Flow> {
-        for place in places {
-            match route::response_flow(env, place, received) {
+        for place in places.iter().map(|place| self.as_connected(place.clone())) {
+            match route::response_flow(env, &place, received) {
                 Ok(flow) if self.net().send(&flow, bytes.clone(), None).is_ok() => {
                     self.tap.note(true, &flow, bytes);
                     return Some(flow);
@@ -314,6 +315,53 @@ impl Core {
         };
         self.reply_tagged(msg, flow, &reply, tag.as_deref().map(str::as_bytes));
         self.flush(&mut out);
+    }
+}
+
+impl Sink for Core {
+    fn message(&self, bytes: Bytes, flow: Flow) {
+        match Message::parse(bytes) {
+            Ok(msg) if msg.is_request() => self.on_request(msg, flow),
+            Ok(msg) => self.on_response(msg, flow),
+            Err(error) => self.on_malformed(&error, &flow),
+        }
+    }
+
+    fn http(&self, bytes: Bytes, flow: Flow) {
+        self.on_http(bytes, flow);
+    }
+
+    fn conn_closed(&self, flow: &Flow) {
+        let wanted = !self.config.websocket.event_callback.is_empty();
+        if wanted && matches!(flow.proto, Proto::Ws | Proto::Wss) {
+            self.queue_event(Job::WebSocketClosed { flow: *flow });
+        }
+    }
+
+    fn send_failed(&self, _flow: &Flow, tx: Option<TxTag>) {
+        let Some((tx, branch)) = tx else { return };
+        let mut out = Vec::new();
+        self.shard(tx).send_failed(self.now(), tx, branch, &mut out);
+        self.flush(&mut out);
+    }
+
+    fn connection_out(&self, flow: &Flow) {
+        self.queue_event(Job::TlsConnectionOut { flow: *flow });
+    }
+
+    fn unreachable(&self, remote: SocketAddr, quoted: &[u8]) {
+        let Some(shard) = shard_of_datagram(quoted).filter(|s| *s < SHARDS) else {
+            return;
+        };
+        let mut out = Outputs::new();
+        self.shards[usize::from(shard)]
+            .lock()
+            .unreachable(self.now(), remote, quoted, &mut out);
+        self.flush(&mut out);
+    }
+
+    fn jobs_pending(&self) -> bool {
+        !self.queue.is_empty()
     }
 }
 

@@ -6,6 +6,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 mod tls;
+mod web;
 
 use serde::Deserialize;
 use sipwright_sip::types::Proto;
@@ -13,6 +14,7 @@ use sipwright_sip::types::Proto;
 pub use self::tls::{
     ClientProfile, NameMode, ServerProfile, TlsConfig, TlsMode, TlsVersion, VerifyClient,
 };
+pub use self::web::{KeepAlive, Pattern, WebSocketConfig, XhttpConfig};
 pub use crate::dns::DnsConfig;
 
 /// Everything the engine needs to know before it binds a socket.
@@ -41,6 +43,13 @@ pub struct EngineConfig {
     pub forward: ForwardConfig,
     /// Record-Route and Route.
     pub rr: RrSettings,
+    /// HTTP requests on the TCP and TLS sockets (Kamailio's module xhttp).
+    pub xhttp: XhttpConfig,
+    /// WebSocket (Kamailio's module websocket).
+    pub websocket: WebSocketConfig,
+    /// A SIP message on a stream without Content-Length has no body, instead of ending the
+    /// stream (Kamailio `tcp_accept_no_cl`).
+    pub accept_missing_length: bool,
     /// Other From and To for the next hop.
     pub uac: UacSettings,
     /// Further names of this server: `host`, `host:port` or `proto:host:port`.
@@ -68,6 +77,9 @@ impl Default for EngineConfig {
             dns: DnsConfig::default(),
             forward: ForwardConfig::default(),
             rr: RrSettings::default(),
+            xhttp: XhttpConfig::default(),
+            websocket: WebSocketConfig::default(),
+            accept_missing_length: false,
             uac: UacSettings::default(),
             aliases: Vec::new(),
             server_header: String::new(),
@@ -87,6 +99,12 @@ impl EngineConfig {
             serde_json::from_str(text).map_err(|e| format!("engine configuration: {e}"))?;
         config.dns.zone()?;
         Ok(config)
+    }
+
+    /// Whether WebSocket is offered, by the script or without one.
+    #[must_use]
+    pub fn may_upgrade(&self) -> bool {
+        self.websocket.enabled || !self.xhttp.event_callback.is_empty()
     }
 }
 

@@ -12,7 +12,6 @@
 
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
-use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -20,7 +19,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use sipwright_sip::message::Message;
 use sipwright_sip::script::{Context, Env};
-use sipwright_sip::tx::{Output, TxId, TxLayer, shard_of_datagram, shard_of_request};
+use sipwright_sip::tx::{Output, TxId, TxLayer, shard_of_request};
 use sipwright_sip::types::{Flow, Millis};
 
 use crate::config::EngineConfig;
@@ -131,6 +130,12 @@ counters! {
     send_errors,
     /// Scripts that ended with an uncaught exception or a missing route.
     script_errors,
+    /// HTTP requests given to the script.
+    http_requests,
+    /// HTTP requests that nobody wants, answered with 404.
+    http_not_found,
+    /// WebSocket handshakes refused.
+    websockets_refused,
     /// Requests whose route ended.
     routed,
     /// Times that Python's control loop did not come round for longer than
@@ -313,6 +318,11 @@ impl Core {
     /// From here on only what belongs to requests in work is given to the script.
     pub fn set_draining(&self) {
         self.draining.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether that is so.
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
     }
 
     /// No further jobs: workers get none once this is set.
@@ -518,42 +528,5 @@ impl Core {
             s.lock().iter().filter(|t| t.final_code() == 0).count()
         };
         self.shards.iter().map(unanswered).sum()
-    }
-}
-
-impl Sink for Core {
-    fn message(&self, bytes: Bytes, flow: Flow) {
-        self.tap.note(false, &flow, &bytes);
-        match Message::parse(bytes) {
-            Ok(msg) if msg.is_request() => self.on_request(msg, flow),
-            Ok(msg) => self.on_response(msg, flow),
-            Err(error) => self.on_malformed(&error, &flow),
-        }
-    }
-
-    fn send_failed(&self, _flow: &Flow, tx: Option<TxTag>) {
-        let Some((tx, branch)) = tx else { return };
-        let mut out = Vec::new();
-        self.shard(tx).send_failed(self.now(), tx, branch, &mut out);
-        self.flush(&mut out);
-    }
-
-    fn connection_out(&self, flow: &Flow) {
-        self.queue_event(Job::TlsConnectionOut { flow: *flow });
-    }
-
-    fn unreachable(&self, remote: SocketAddr, quoted: &[u8]) {
-        let Some(shard) = shard_of_datagram(quoted).filter(|s| *s < SHARDS) else {
-            return;
-        };
-        let mut out = Outputs::new();
-        self.shards[usize::from(shard)]
-            .lock()
-            .unreachable(self.now(), remote, quoted, &mut out);
-        self.flush(&mut out);
-    }
-
-    fn jobs_pending(&self) -> bool {
-        !self.queue.is_empty()
     }
 }

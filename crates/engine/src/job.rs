@@ -70,6 +70,18 @@ pub enum Job {
     Unanswered(Box<Unanswered>),
     /// Run a function of the script, or a module's, that Python asked for.
     Event(Callback),
+    /// Run the script's function for `xhttp:request`.
+    Http {
+        /// The HTTP request.
+        msg: Arc<Message>,
+        /// How it came.
+        flow: Flow,
+    },
+    /// Run the script's function for `websocket:closed`.
+    WebSocketClosed {
+        /// The connection that is gone.
+        flow: Flow,
+    },
     /// Run the callback of `t_continue` with the message that was suspended.
     Resume {
         /// Transaction.

@@ -101,6 +101,8 @@ pub enum Kind {
     },
     /// A request that was suspended, in the route of `t_continue`.
     Resumed,
+    /// An HTTP request.
+    Http,
     /// A TLS connection that we opened waits for the script's decision.
     ConnectionOut,
     /// Somebody who watches a transaction is told what happened.
@@ -281,6 +283,8 @@ impl Core {
                 self.begin_failure(tx, branch, code, callback, kind, RouteType::BranchFailure)
             }
             Job::Resume { tx, callback } => self.begin_resumed(tx, callback),
+            Job::Http { msg, flow } => Some(self.begin_http(msg, flow)),
+            Job::WebSocketClosed { flow } => Some(self.begin_websocket_closed(flow)),
             Job::TlsConnectionOut { flow } => Some(self.begin_connection_out(flow)),
             Job::Local(done) => Some(self.begin_local(*done)),
             Job::Watched { tx } => self.begin_watched(tx),
@@ -441,6 +445,10 @@ impl Core {
                 }
                 Next::Done
             }
+            Kind::Http => {
+                self.finish_http(&cur);
+                Next::Done
+            }
             Kind::ConnectionOut => {
                 let conn = cur.ctx.flow.conn;
                 self.net().release(conn, !cur.ctx.drop);
@@ -545,7 +553,7 @@ impl Core {
             || cur.handled
             || !matches!(
                 cur.kind,
-                Kind::Request { .. } | Kind::Failure { .. } | Kind::Resumed
+                Kind::Request { .. } | Kind::Failure { .. } | Kind::Resumed | Kind::Http
             )
         {
             return;
@@ -554,6 +562,10 @@ impl Core {
             return;
         }
         let reason = b"Server Internal Error";
+        if matches!(cur.kind, Kind::Http) {
+            self.xhttp_reply(cur, 500, reason, b"", b"");
+            return;
+        }
         match cur.tx {
             Some(_) => {
                 self.t_reply(cur, 500, reason);

@@ -57,6 +57,16 @@ stats! {
     received_tls,
     /// Messages received by WebSocket, with or without TLS.
     received_ws,
+    /// HTTP requests received.
+    received_http,
+    /// HTTP responses sent, those to requests that could not be read left out.
+    sent_http,
+    /// Connections upgraded to WebSocket.
+    websockets_opened,
+    /// Pings, or unasked pongs, sent to silent WebSocket clients.
+    websocket_keepalives,
+    /// WebSocket connections closed because of malformed frames.
+    malformed_websockets,
     /// Messages handed to the kernel by UDP.
     sent_udp,
     /// Messages flushed to TCP.

@@ -120,7 +120,7 @@ fn garbage_is_closed_without_an_answer() {
     let server = Server::start(&tcp());
     let mut client = connect(server.addr(0));
     client
-        .write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        .write_all(b"GET / HTTP/3.0\r\nHost: x\r\n\r\n")
         .unwrap();
     assert_eq!(read_to_end(&mut client), b"");
     server.until_stat("malformed_streams", 1);

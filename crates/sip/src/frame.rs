@@ -1,10 +1,12 @@
-//! Messages out of a byte stream (RFC 3261 section 18.3, RFC 5626 section 4.4.1).
+//! Messages out of a byte stream (RFC 3261 section 18.3, RFC 5626 section 4.4.1), and HTTP
+//! requests that come the same way.
 
 use bytes::{Buf, Bytes, BytesMut};
 use memchr::memchr;
 
 use crate::error::{ErrorKind, ParseError};
 use crate::header::HeaderId;
+use crate::http::{self, Chunks, Length};
 use crate::lex;
 use crate::message::Message;
 
@@ -13,6 +15,8 @@ use crate::message::Message;
 pub enum Frame {
     /// One whole message, from its first line to the end of its body.
     Message(Bytes),
+    /// One whole HTTP/1.x request, a chunked body put together.
+    Http(Bytes),
     /// CRLFCRLF: answer with one CRLF (RFC 5626 section 4.4.1).
     Ping,
     /// A single CRLF: the answer to our own ping. Reported when the next byte
@@ -25,12 +29,29 @@ pub enum Frame {
 pub struct FrameError {
     /// What was wrong.
     pub kind: ErrorKind,
-    /// Code to answer with (400, 505, 513), `None` when there is nothing to answer.
+    /// Code to answer with (400, 505, 513; of HTTP 400, 413, 431, 501), `None` when there is
+    /// nothing to answer.
     pub status: Option<u16>,
     /// One line for the log.
     pub reason: &'static str,
     /// The request as far as it could be read, when that is enough to answer it.
     pub partial: Option<Box<Message>>,
+    /// Whether it was an HTTP request.
+    pub is_http: bool,
+}
+
+impl FrameError {
+    /// A message that may not come this way, and is not answered.
+    #[must_use]
+    pub const fn not_here(reason: &'static str) -> Self {
+        Self {
+            kind: ErrorKind::StartLine,
+            status: None,
+            reason,
+            partial: None,
+            is_http: false,
+        }
+    }
 }
 
 impl std::fmt::Display for FrameError {
@@ -48,11 +69,14 @@ impl From<ParseError> for FrameError {
             status: e.status,
             reason: e.reason,
             partial: e.partial,
+            is_http: false,
         }
     }
 }
 
 /// Cuts a byte stream into messages by Content-Length.
+///
+/// HTTP/1.x requests between them come out as such ([`Frame::Http`]).
 ///
 /// What comes out depends on the bytes alone, not on how they were split into
 /// pushes, and no byte of a header block is looked at twice.
@@ -62,6 +86,8 @@ pub struct Framer {
     max_message: usize,
     default_length: Option<u32>,
     state: State,
+    /// The HTTP request with a chunked body that is coming in.
+    chunks: Option<Box<Chunks>>,
 }
 
 /// How far the message at the start of the buffer is known.
@@ -73,6 +99,10 @@ enum State {
     Head(usize),
     /// The whole message is that long.
     Body(usize),
+    /// The whole HTTP request is that long.
+    HttpBody(usize),
+    /// In the chunks of an HTTP request.
+    HttpChunks,
     /// After an error.
     Dead,
 }
@@ -86,6 +116,7 @@ impl Framer {
             max_message,
             default_length: None,
             state: State::Idle,
+            chunks: None,
         }
     }
 
@@ -107,7 +138,13 @@ impl Framer {
     /// Bytes waiting for the rest of their message.
     #[must_use]
     pub fn buffered(&self) -> usize {
-        self.buf.len()
+        self.buf.len() + self.chunks.as_ref().map_or(0, |chunks| chunks.len())
+    }
+
+    /// What came after the last frame, for whoever reads the stream on.
+    #[must_use]
+    pub fn into_rest(self) -> BytesMut {
+        self.buf
     }
 
     /// The next frame, or `None` until more bytes are pushed. Call it until then
@@ -122,6 +159,7 @@ impl Framer {
         if result.is_err() {
             self.state = State::Dead;
             self.buf = BytesMut::new();
+            self.chunks = None;
         }
         result
     }
@@ -135,6 +173,7 @@ impl Framer {
         }
         if let State::Head(from) = self.state {
             match self.head_end(from)? {
+                Ok(end) if http::is_request(&self.buf[..end]) => self.begin_http(end)?,
                 Ok(end) => self.state = State::Body(self.whole_len(end)?),
                 Err(from) => {
                     self.state = State::Head(from);
@@ -147,8 +186,40 @@ impl Framer {
                 self.state = State::Idle;
                 Ok(Some(Frame::Message(self.buf.split_to(len).freeze())))
             }
+            State::HttpBody(len) if self.buf.len() >= len => {
+                self.state = State::Idle;
+                Ok(Some(Frame::Http(self.buf.split_to(len).freeze())))
+            }
+            State::HttpChunks => self.next_chunks(),
             _ => Ok(None),
         }
+    }
+
+    /// An HTTP request whose header block ends at `head`.
+    fn begin_http(&mut self, head: usize) -> Result<(), FrameError> {
+        self.state = match http::body_length(&self.buf[..head])? {
+            Length::Bytes(length) if head + length > self.max_message => {
+                return Err(http::refusal(413, "Content Too Large"));
+            }
+            Length::Bytes(length) => State::HttpBody(head + length),
+            Length::Chunked => {
+                self.chunks = Some(Box::new(Chunks::new(self.buf.split_to(head))));
+                State::HttpChunks
+            }
+        };
+        Ok(())
+    }
+
+    fn next_chunks(&mut self) -> Result<Option<Frame>, FrameError> {
+        let Some(chunks) = &mut self.chunks else {
+            return Ok(None);
+        };
+        let whole = chunks.step(&mut self.buf, self.max_message)?;
+        if whole.is_some() {
+            self.chunks = None;
+            self.state = State::Idle;
+        }
+        Ok(whole.map(Frame::Http))
     }
 
     /// CRLFs between messages. `Some(None)` waits for more bytes, `None` says that
@@ -184,6 +255,9 @@ impl Framer {
         if limit < self.max_message {
             return Ok(Err(limit));
         }
+        if http::is_request(buf) {
+            return Err(http::refusal(431, "Request Header Fields Too Large"));
+        }
         Err(self.too_large(limit))
     }
 
@@ -213,6 +287,7 @@ impl Framer {
                     status: partial.is_some().then_some(400),
                     reason: "Content-Length missing",
                     partial: partial.map(Box::new),
+                    is_http: false,
                 }
             }
         }
@@ -228,6 +303,7 @@ impl Framer {
             status: partial.is_some().then_some(513),
             reason: "Message too large",
             partial,
+            is_http: false,
         }
     }
 

@@ -16,6 +16,7 @@ pub mod edit;
 pub mod error;
 pub mod frame;
 pub mod header;
+mod http;
 mod lex;
 pub mod message;
 pub mod method;
@@ -29,6 +30,7 @@ pub mod tx;
 pub mod types;
 pub mod uri;
 pub mod via;
+pub mod ws;
 
 pub use edit::Edits;
 pub use error::{ErrorKind, ParseError, SyntaxError};

@@ -46,6 +46,12 @@ pub(crate) enum StartLine {
         /// Of CSeq.
         method: Method,
     },
+    /// HTTP request.
+    Http {
+        name: Span,
+        uri: Span,
+        version: Span,
+    },
 }
 
 impl Message {
@@ -64,6 +70,16 @@ impl Message {
         parse::parse(bytes)
     }
 
+    /// Indexes an HTTP/1.x request as [`crate::frame::Framer`] cuts it out: what follows the
+    /// header block is the body. Nothing that SIP wants is there: addresses, Call-ID and the
+    /// top Via are empty.
+    ///
+    /// # Errors
+    /// A malformed first line or header field, or too many of them.
+    pub fn parse_http(bytes: Bytes) -> Result<Self, ParseError> {
+        parse::parse_http(bytes)
+    }
+
     /// The whole message, from the first line to the end of the body.
     #[must_use]
     pub fn bytes(&self) -> &Bytes {
@@ -79,14 +95,32 @@ impl Message {
     /// Whether it is a request.
     #[must_use]
     pub fn is_request(&self) -> bool {
-        matches!(self.start, StartLine::Request { .. })
+        matches!(
+            self.start,
+            StartLine::Request { .. } | StartLine::Http { .. }
+        )
     }
 
-    /// Whether a response may be sent to it: not to a response, nor to an ACK
+    /// Whether it is an HTTP request.
+    #[must_use]
+    pub fn is_http(&self) -> bool {
+        matches!(self.start, StartLine::Http { .. })
+    }
+
+    /// Protocol and version of the first line: `SIP/2.0`, or `HTTP/1.1`.
+    #[must_use]
+    pub fn version(&self) -> &[u8] {
+        match self.start {
+            StartLine::Http { version, .. } => self.get(version),
+            _ => b"SIP/2.0",
+        }
+    }
+
+    /// Whether a SIP response may be sent to it: not to a response, nor to an ACK
     /// (RFC 3261 sections 8.1.3.3 and 17).
     #[must_use]
     pub fn is_answerable(&self) -> bool {
-        self.is_request() && self.method() != Method::Ack
+        self.is_request() && !self.is_http() && self.method() != Method::Ack
     }
 
     /// Method of a request; of CSeq for a response.
@@ -94,6 +128,7 @@ impl Message {
     pub fn method(&self) -> Method {
         match self.start {
             StartLine::Request { method, .. } | StartLine::Response { method, .. } => method,
+            StartLine::Http { .. } => Method::Other,
         }
     }
 
@@ -101,7 +136,7 @@ impl Message {
     #[must_use]
     pub fn method_name(&self) -> &[u8] {
         match self.start {
-            StartLine::Request { name, .. } => self.get(name),
+            StartLine::Request { name, .. } | StartLine::Http { name, .. } => self.get(name),
             StartLine::Response { .. } => self.get(self.cseq_method),
         }
     }
@@ -116,7 +151,7 @@ impl Message {
     #[must_use]
     pub fn uri_span(&self) -> Span {
         match self.start {
-            StartLine::Request { uri, .. } => uri,
+            StartLine::Request { uri, .. } | StartLine::Http { uri, .. } => uri,
             StartLine::Response { .. } => Span::default(),
         }
     }
@@ -126,7 +161,7 @@ impl Message {
     pub fn status(&self) -> u16 {
         match self.start {
             StartLine::Response { code, .. } => code,
-            StartLine::Request { .. } => 0,
+            StartLine::Request { .. } | StartLine::Http { .. } => 0,
         }
     }
 
@@ -135,7 +170,7 @@ impl Message {
     pub fn reason(&self) -> &[u8] {
         match self.start {
             StartLine::Response { reason, .. } => self.get(reason),
-            StartLine::Request { .. } => &[],
+            StartLine::Request { .. } | StartLine::Http { .. } => &[],
         }
     }
 

@@ -9,6 +9,7 @@ use memchr::memchr;
 
 use crate::error::{ErrorKind, ParseError, SyntaxError};
 use crate::header::{Header, HeaderId};
+use crate::http;
 use crate::lex::{self, Lines, Step};
 use crate::message::{Message, StartLine};
 use crate::method::Method;
@@ -38,6 +39,14 @@ pub(crate) fn parse(mut bytes: Bytes) -> Result<Message, ParseError> {
     }
     let draft = Parser::new(&bytes).run();
     draft.finish(bytes)
+}
+
+pub(crate) fn parse_http(mut bytes: Bytes) -> Result<Message, ParseError> {
+    skip_crlfs(&mut bytes);
+    if bytes.len() > MAX_MESSAGE {
+        return Err(bare_error(ErrorKind::TooLarge, "Message too large"));
+    }
+    Parser::new(&bytes).run_http().finish(bytes)
 }
 
 /// CRLFs before the first line are ignored (RFC 3261 section 7.5).
@@ -76,6 +85,7 @@ struct Parser<'a> {
     buf: &'a [u8],
     needed: Needed,
     draft: Draft,
+    is_http: bool,
 }
 
 /// What was read so far.
@@ -115,7 +125,12 @@ impl<'a> Parser<'a> {
             end: buf.len(),
         };
         let needed = Needed::default();
-        Self { buf, needed, draft }
+        Self {
+            buf,
+            needed,
+            draft,
+            is_http: false,
+        }
     }
 
     fn run(mut self) -> Draft {
@@ -128,6 +143,34 @@ impl<'a> Parser<'a> {
         let body = self.cut_body();
         self.note(body);
         self.draft
+    }
+
+    /// An HTTP request: no header field has to be there, and the framer has cut the body.
+    fn run_http(mut self) -> Draft {
+        self.is_http = true;
+        let mut lines = Lines::new(self.buf, 0);
+        let start = self.http_line(lines.first_line());
+        self.note(start);
+        self.index(lines);
+        let length = self.needed.content_length.map(|span| span.of(self.buf));
+        self.draft.msg.content_length = length.and_then(|n| lex::parse_content_length(n).ok());
+        self.draft
+    }
+
+    /// Request line of HTTP (RFC 9112 section 3), up to `end`.
+    fn http_line(&mut self, end: usize) -> Result<(), SyntaxError> {
+        self.draft.msg.first_line = Span::new(0, end as u32);
+        let line = self.buf[..end].trim_ascii_end();
+        let (name, rest) = split_space(line).ok_or(BAD_START)?;
+        let (uri, version) = split_space(rest).ok_or(BAD_START)?;
+        self.draft.msg.start = StartLine::Http {
+            name: lex::span_in(line, name),
+            uri: lex::span_in(line, uri),
+            version: lex::span_in(line, version),
+        };
+        let is_known = http::version_of(line) == Some(version);
+        let is_well = is_known && lex::is_token(name) && !uri.is_empty() && lex::is_uri_text(uri);
+        is_well.then_some(()).ok_or(BAD_START)
     }
 
     /// Keeps the first thing that was wrong.
@@ -225,6 +268,9 @@ impl<'a> Parser<'a> {
             return self.note(Err(error(kind, "Header field too long")));
         }
         self.draft.msg.headers.push(header);
+        if self.is_http && header.id != HeaderId::ContentLength {
+            return;
+        }
         let slot = match header.id {
             HeaderId::Via => {
                 self.needed.via.get_or_insert(header.value);
@@ -290,6 +336,7 @@ impl<'a> Parser<'a> {
         self.draft.msg.cseq_method = span;
         match &mut self.draft.msg.start {
             StartLine::Response { method, .. } => *method = of_cseq,
+            StartLine::Http { .. } => {}
             StartLine::Request { name, .. } => {
                 if name.of(self.buf) != span.of(self.buf) {
                     let reason = "CSeq method is not the request method";

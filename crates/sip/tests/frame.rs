@@ -197,7 +197,7 @@ fn exactly_the_largest_message_passes() {
 
 #[test]
 fn garbage_is_refused_without_answer() {
-    let e = refused("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+    let e = refused("GET / HTTP/3.0\r\nHost: x\r\n\r\n");
     assert!(e.partial.is_none());
 }
 

@@ -1,7 +1,8 @@
 """JSON-RPC 2.0 over the methods that other files register; no I/O."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 from sipwright import log
@@ -51,6 +52,22 @@ class Rpc:
         answer = await self._one(request)
         return None if answer is None else json.dumps(answer)
 
+    def call_here(self, request: Any) -> dict[str, Any]:
+        """Carries out one request in the thread that calls, and answers it even without an `id`. What is no request is
+        answered with an error.
+        """
+        if not isinstance(request, dict) or not isinstance(request.get("method"), str):
+            return _error(None, INVALID_REQUEST, 'the request must be an object with "jsonrpc", "method" and "id"')
+        identity = {"id": request["id"]} if "id" in request else {}
+        try:
+            found, arguments, named = self._found(request["method"], request.get("params", []))
+            with _told(request["method"]):
+                return {"jsonrpc": "2.0", "result": found[0](*arguments, **named), **identity}
+        except RpcError as error:
+            answer = _error(None, error.code, str(error))
+            del answer["id"]
+            return {**answer, **identity}
+
     async def _one(self, request: Any) -> dict[str, Any] | None:
         if not isinstance(request, dict) or not isinstance(request.get("method"), str):
             return _error(None, INVALID_REQUEST, 'the request must be an object with "jsonrpc", "method" and "id"')
@@ -64,24 +81,33 @@ class Rpc:
         return answer if "id" in request else None
 
     async def _call(self, name: str, params: Any) -> Any:
+        (method, blocking), arguments, named = self._found(name, params)
+        with _told(name):
+            if blocking:
+                return await in_thread(method, *arguments, **named)
+            return method(*arguments, **named)
+
+    def _found(self, name: str, params: Any) -> tuple[tuple[Method, bool], list[Any], dict[str, Any]]:
         found = self._methods.get(name)
         if found is None:
             raise RpcError(METHOD_NOT_FOUND, f"there is no method {name}; there are: {', '.join(self.names())}")
         if not isinstance(params, list | dict):
             raise RpcError(INVALID_PARAMS, "params must be an array or an object")
-        method, blocking = found
-        arguments, named = (params, {}) if isinstance(params, list) else ([], params)
-        try:
-            if blocking:
-                return await in_thread(method, *arguments, **named)
-            return method(*arguments, **named)
-        except RpcError:
-            raise
-        except TypeError as error:
-            raise RpcError(INVALID_PARAMS, str(error)) from error
-        except Exception as error:
-            log.error(f"control: {name} failed: {type(error).__name__}: {error}")
-            raise RpcError(INTERNAL_ERROR, f"{type(error).__name__}: {error}") from error
+        return found, *((params, {}) if isinstance(params, list) else ([], params))
+
+
+@contextmanager
+def _told(name: str) -> Iterator[None]:
+    """What a method raises, as an error that the caller is told."""
+    try:
+        yield
+    except RpcError:
+        raise
+    except TypeError as error:
+        raise RpcError(INVALID_PARAMS, str(error)) from error
+    except Exception as error:
+        log.error(f"control: {name} failed: {type(error).__name__}: {error}")
+        raise RpcError(INTERNAL_ERROR, f"{type(error).__name__}: {error}") from error
 
 
 def _error(identity: Any, code: int, message: str) -> dict[str, Any]:

@@ -31,6 +31,7 @@ PYTHON_MODULES: Final = (
     "http_async_client",
     "http_client",
     "ipops",
+    "jsonrpcs",
     "kex",
     "log_systemd",
     "mqueue",
@@ -46,6 +47,7 @@ PYTHON_MODULES: Final = (
     "siptrace",
     "statistics",
     "uac",
+    "websocket",
     "x",
 )
 

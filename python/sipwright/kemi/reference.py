@@ -48,6 +48,7 @@ _MODULES: Final = {
     "http_client": "HTTP queries that wait for the answer.",
     "ipops": "IP addresses as texts, and questions to DNS.",
     "kex": "The level of the log.",
+    "jsonrpcs": "The methods of the control socket for scripts, and over HTTP; the settings are those of `[jsonrpcs]`.",
     "kx": "Parts of the message without pseudo-variables (Kamailio's module kemix).",
     "log_systemd": "The journal of systemd.",
     "maxfwd": "Max-Forwards (RFC 3261 section 16.6 step 3).",
@@ -76,7 +77,9 @@ _MODULES: Final = {
     "tm": "Transactions, forwarding, failure routes ([how they work](../explain/transactions.md)).",
     "tmx": "More of transactions.",
     "uac": "Being a client: other From and To for the next hop, requests of our own, credentials, registrations elsewhere.",
+    "websocket": "WebSocket clients (RFC 7118); [how to](../howto/websocket.md).",
     "x": "Functions by the name that they have in a native configuration.",
+    "xhttp": "HTTP requests on SIP's sockets, in the route of `xhttp:request`.",
     "xlog": "Logging of texts with pseudo-variables.",
 }
 

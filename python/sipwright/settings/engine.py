@@ -47,6 +47,9 @@ def to_engine_json(settings: Settings, resolver: Resolver = resolve, reverse: Re
                 "udp_mtu_try_proto": settings.forward.udp_mtu_try_proto,
             },
             "rr": settings.rr.model_dump(),
+            "xhttp": settings.xhttp.model_dump(),
+            "websocket": _websocket(settings),
+            "accept_missing_length": settings.tcp.accept_no_cl,
             "uac": settings.uac.model_dump(
                 include={"restore_mode", "rr_from_store_param", "rr_to_store_param", "restore_passwd"}
             ),
@@ -71,8 +74,6 @@ def _listen(listen: Listen, resolver: Resolver) -> list[dict[str, Any]]:
         raise SettingsError(f"listen {listen}: {error.strerror or error}") from None
     entries: list[dict[str, Any]] = []
     for proto, _, port in listen.sockets():
-        if proto in ("ws", "wss"):
-            raise SettingsError(f"listen {listen}: WebSocket is not implemented yet; one of: udp, tcp, tls")
         entry: dict[str, Any] = {"proto": proto, "addr": address, "port": port}
         if listen.advertise:
             host, advertised = listen.advertise
@@ -142,6 +143,21 @@ def _profile(placed: Placed[Any], names: dict[str, str]) -> dict[str, Any]:
     values = placed.profile.model_dump(exclude_none=True)
     shown = {names.get(key, key): str(value) if isinstance(value, Path) else value for key, value in values.items()}
     return {**shown, "source": placed.source}
+
+
+def _websocket(settings: Settings) -> dict[str, Any]:
+    websocket = settings.websocket
+    listens = any(listen.proto in ("ws", "wss") for listen in settings.listen)
+    by_itself = listens and not settings.xhttp.event_callback
+    return {
+        "enabled": by_itself if websocket.enabled is None else websocket.enabled,
+        "origins": websocket.origins,
+        "keepalive": ("none", "ping", "pong")[websocket.keepalive_mechanism],
+        "keepalive_ms": websocket.keepalive_timeout_s * 1000,
+        "ping_data": websocket.ping_application_data,
+        "cors_mode": websocket.cors_mode,
+        "event_callback": websocket.event_callback,
+    }
 
 
 def _limits(settings: Settings) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from sipwright.settings.cfg import CfgSettings
 from sipwright.settings.database import DatabaseSettings
 from sipwright.settings.dispatcher import DispatcherSettings
 from sipwright.settings.http_clients import HttpAsyncClientSettings, HttpClientSettings
+from sipwright.settings.jsonrpcs import JsonrpcsSettings
 from sipwright.settings.listen import Listen
 from sipwright.settings.pike import PikeSettings, PipelimitSettings, RatelimitSettings
 from sipwright.settings.process import ProcessSettings
@@ -24,8 +25,11 @@ from sipwright.settings.rtpproxy import RtpproxySettings
 from sipwright.settings.section import Count, Positive, Section
 from sipwright.settings.siptrace import SiptraceSettings
 from sipwright.settings.small import CfgutilsSettings, CountersSettings, ExecSettings, MqueueSettings, RtimerSettings
+from sipwright.settings.tcp import TcpSettings
 from sipwright.settings.tls import TlsSettings
 from sipwright.settings.uac import UacSettings
+from sipwright.settings.websocket import WebsocketSettings
+from sipwright.settings.xhttp import XhttpSettings
 from sipwright.syslog import FACILITIES
 
 
@@ -374,7 +378,8 @@ class Settings(Section):
 
     listen: list[ListenAddress] = Field(
         default_factory=list,
-        description='Addresses: `[proto:]host[:port] [advertise host[:port]] [name "x"]`, proto one of udp, tcp, tls; '
+        description='Addresses: `[proto:]host[:port] [advertise host[:port]] [name "x"]`, proto one of udp, tcp, tls, '
+        "ws, wss; "
         "without any, loopback: UDP and TCP on 5060, TLS on 5061.",
     )
     aliases: list[str] = Field(
@@ -405,6 +410,7 @@ class Settings(Section):
     tm: TmSettings = TmSettings()
     timeouts: TimeoutSettings = TimeoutSettings()
     udp: UdpSettings = UdpSettings()
+    tcp: TcpSettings = TcpSettings()
     dns: DnsSettings = DnsSettings()
     forward: ForwardSettings = ForwardSettings()
     rr: RrSettings = RrSettings()
@@ -430,3 +436,6 @@ class Settings(Section):
     rtpproxy: RtpproxySettings = RtpproxySettings()
     siptrace: SiptraceSettings = SiptraceSettings()
     uac: UacSettings = UacSettings()
+    xhttp: XhttpSettings = XhttpSettings()
+    jsonrpcs: JsonrpcsSettings = JsonrpcsSettings()
+    websocket: WebsocketSettings = WebsocketSettings()

@@ -71,7 +71,10 @@ class Dispatcher:
         return lambda msg, *arguments: self.run(name, msg, *arguments)
 
     def run(self, route, msg, *arguments):
-        scenario = self.scenarios.get(scenario_of(KSR.pv.get("$ci")))
+        call_id = KSR.pv.get("$ci")
+        # An HTTP request has none: its path begins with the scenario.
+        name = scenario_of(call_id) if call_id else (KSR.pv.get("$hu") or "/").split("/")[1]
+        scenario = self.scenarios.get(name)
         if scenario is None or route not in scenario.routes:
             return 1
         what = [KSR.pv.get("$rm"), KSR.pv.get("$rs") if KSR.siputils.is_reply() > 0 else None]

@@ -82,7 +82,7 @@ impl Reactor {
     fn accepted(&mut self, index: usize, sock: TcpStream, remote: SocketAddr) {
         let shared = &self.cx.shared;
         let stats = &shared.stats;
-        let proto = shared.infos[index].proto;
+        let proto = carrier(shared.infos[index].proto);
         stats.connections_accepted.inc();
         if sock.set_nonblocking(true).is_err() {
             return;
@@ -124,6 +124,15 @@ impl Reactor {
             handle.set_owner(self.cx.index);
             self.take_accepted(sock, handle, slot);
         }
+    }
+}
+
+/// What a WebSocket listener accepts connections of.
+const fn carrier(proto: Proto) -> Proto {
+    match proto {
+        Proto::Ws => Proto::Tcp,
+        Proto::Wss => Proto::Tls,
+        other => other,
     }
 }
 

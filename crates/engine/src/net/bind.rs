@@ -37,7 +37,33 @@ pub fn bind_all(cfg: &EngineConfig) -> Result<(Vec<SocketInfo>, Sockets), NetErr
     let faces =
         faces(&infos).map_err(|e| NetError::new(format!("addresses of interfaces: {e}")))?;
     infos.extend(faces);
+    if cfg.may_upgrade() {
+        let twins = websocket_twins(&infos);
+        infos.extend(twins);
+    }
     Ok((infos, sockets))
+}
+
+/// WebSocket on the TCP and TLS sockets, each as a socket of its own, so that Via and
+/// Record-Route name the transport.
+fn websocket_twins(sockets: &[SocketInfo]) -> Vec<SocketInfo> {
+    let mut made = Vec::new();
+    for socket in sockets {
+        let proto = match socket.proto {
+            Proto::Tcp => Proto::Ws,
+            Proto::Tls => Proto::Wss,
+            _ => continue,
+        };
+        let Ok(id) = SocketId::try_from(sockets.len() + made.len()) else {
+            break;
+        };
+        made.push(SocketInfo {
+            id,
+            proto,
+            ..socket.clone()
+        });
+    }
+    made
 }
 
 fn faces(bound: &[SocketInfo]) -> std::io::Result<Vec<SocketInfo>> {
@@ -86,17 +112,13 @@ fn bind_one(listen: &Listen, udp: &UdpConfig) -> std::io::Result<Bound> {
                 tcp: None,
             })
         }
-        Proto::Tcp | Proto::Tls => {
+        _ => {
             let listener = TcpListener::from(sys::tcp_listener(&addr)?);
             Ok(Bound {
                 addr: listener.local_addr()?,
                 udp: None,
                 tcp: Some(listener),
             })
-        }
-        Proto::Ws | Proto::Wss => {
-            let text = "WebSocket is an upgrade of a TCP or TLS listener";
-            Err(std::io::Error::new(std::io::ErrorKind::Unsupported, text))
         }
     }
 }

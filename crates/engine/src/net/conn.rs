@@ -16,12 +16,13 @@ use rustls::server::ClientHello;
 use rustls_pki_types::ServerName;
 use sipwright_sip::build::{self, ViaFix};
 use sipwright_sip::error::ErrorKind as SipError;
-use sipwright_sip::frame::{Frame, FrameError, Framer};
+use sipwright_sip::frame::FrameError;
 use sipwright_sip::types::Millis;
 
 use super::shared::{HandshakeSlot, Shared};
 use super::stream::{HandshakeError, Outgoing, Stream};
 use super::table::{ConnHandle, ConnState, OutItem};
+use super::web::{Codec, GOING_AWAY, Web, refusal};
 use super::{Sink, sys};
 use crate::config::TlsMode;
 use crate::sync::assert_no_lock_held;
@@ -81,11 +82,12 @@ pub struct Conn {
     pub watched: u32,
     /// Earliest entry in the reactor's timer heap; 0 for none.
     pub timer: Millis,
-    stream: Stream,
-    state: ConnState,
-    out: Outgoing,
-    framer: Framer,
-    partial_since: Option<Millis>,
+    pub(super) stream: Stream,
+    pub(super) state: ConnState,
+    pub(super) out: Outgoing,
+    pub(super) codec: Codec,
+    pub(super) web: Web,
+    pub(super) partial_since: Option<Millis>,
     farewell: Farewell,
     slot: Option<HandshakeSlot>,
     /// The TLS profile, once it is known.
@@ -103,7 +105,7 @@ impl Conn {
         cx: &Cx,
     ) -> Self {
         let state = handle.state();
-        let secure = handle.proto.is_secure();
+        let secure = handle.carrier.is_secure();
         let stream = if secure {
             Stream::server(sock)
         } else {
@@ -117,7 +119,7 @@ impl Conn {
         let from = cx
             .shared
             .infos
-            .get(usize::from(handle.socket))
+            .get(usize::from(handle.socket()))
             .map(|s| s.addr.ip());
         let from = from.filter(|ip| !ip.is_unspecified());
         let sock = sys::tcp_connect(from, &handle.remote)?;
@@ -145,7 +147,8 @@ impl Conn {
             stream,
             state,
             out: Outgoing::default(),
-            framer: Framer::new(cx.shared.cfg.limits.max_message),
+            codec: Codec::new(&cx.shared.cfg),
+            web: Web::default(),
             partial_since: None,
             farewell: Farewell::Flush,
             slot,
@@ -179,6 +182,7 @@ impl Conn {
             || (self.is_established() && !self.held && !self.out.is_empty());
         match self.state {
             ConnState::Connecting => sys::WRITABLE,
+            ConnState::Open if !self.reads() => u32::from(write) * sys::WRITABLE,
             _ if write => sys::READABLE | sys::WRITABLE,
             _ => sys::READABLE,
         }
@@ -223,7 +227,7 @@ impl Conn {
             let _ = self.handle.local.set(local);
         }
         let timeouts = &cx.shared.cfg.timeouts;
-        if !self.handle.proto.is_secure() {
+        if !self.handle.carrier.is_secure() {
             self.opened(cx);
             return Fate::Keep;
         }
@@ -272,7 +276,7 @@ impl Conn {
         // Profiles name the address that is bound.
         let listener = shared
             .infos
-            .get(usize::from(self.handle.socket))
+            .get(usize::from(self.handle.socket()))
             .and_then(|s| shared.infos.get(shared.bound(s).0))
             .map(|s| s.addr);
         let chosen = &mut self.profile;
@@ -348,17 +352,22 @@ impl Conn {
     }
 
     /// Reads what came, delivers it, writes what waits.
-    fn exchange(&mut self, cx: &mut Cx) -> Fate {
+    pub(super) fn exchange(&mut self, cx: &mut Cx) -> Fate {
+        if !self.reads() && !matches!(self.stream.socket().take_error(), Ok(None)) {
+            return Fate::Close;
+        }
         let mut turns = 0;
-        while turns < READS_PER_TURN {
+        while turns < READS_PER_TURN && self.reads() {
             turns += 1;
             match self.stream.read(&mut cx.buf) {
+                // Who asks and says that this was all still wants the answer.
+                Ok(0) if self.web.awaits_answer => self.web.at_end = true,
                 Ok(0) => return self.ended(cx),
                 Ok(n) => {
                     self.active(cx);
-                    self.framer.push(&cx.buf[..n]);
-                    if let Err(e) = self.deliver(cx) {
-                        return self.malformed(&e, cx);
+                    self.codec.push(&cx.buf[..n]);
+                    if let Some(fate) = self.deliver(cx) {
+                        return fate;
                     }
                     // TLS may hold more plaintext, which epoll knows nothing of.
                     turns -= usize::from(n == cx.buf.len());
@@ -388,62 +397,45 @@ impl Conn {
         Fate::Close
     }
 
-    fn deliver(&mut self, cx: &mut Cx) -> Result<(), FrameError> {
-        while let Some(frame) = self.framer.next_frame()? {
-            match frame {
-                Frame::Message(bytes) => {
-                    cx.shared.stats.received(self.handle.proto).inc();
-                    cx.messages += 1;
-                    assert_no_lock_held("Sink::message");
-                    cx.sink.message(bytes, self.handle.flow());
-                }
-                Frame::Ping => self.pong(cx),
-                Frame::Pong => {}
-            }
+    /// RFC 5626 section 4.4.1.
+    pub(super) fn pong(&mut self, bytes: Bytes, cx: &Cx) {
+        // Who pings without reading gets no more answers.
+        if self.handle.waiting() < cx.shared.cfg.limits.write_buffer {
+            self.queue(bytes, false);
+            cx.shared.stats.pings_answered.inc();
         }
-        Ok(())
     }
 
-    /// RFC 5626 section 4.4.1. Who pings without reading gets no more answers.
-    fn pong(&mut self, cx: &Cx) {
-        if self.handle.waiting() >= cx.shared.cfg.limits.write_buffer {
-            return;
-        }
-        let bytes = Bytes::from_static(b"\r\n");
+    /// Queues bytes behind all others.
+    pub(super) fn queue(&mut self, bytes: Bytes, message: bool) {
+        self.out.extend(self.handle.take());
         self.handle.waiting_more(bytes.len());
-        self.out.extend([OutItem {
-            bytes,
-            tx: None,
-            message: false,
-        }]);
-        cx.shared.stats.pings_answered.inc();
+        let tx = None;
+        self.out.extend([OutItem { bytes, tx, message }]);
     }
 
     /// The stream cannot be read on: answer if possible, then close.
-    fn malformed(&mut self, error: &FrameError, cx: &mut Cx) -> Fate {
+    pub(super) fn malformed(&mut self, error: &FrameError, cx: &mut Cx) -> Fate {
         if error.kind == SipError::TooLarge {
             cx.shared.stats.oversize_messages.inc();
         } else {
             cx.shared.stats.malformed_streams.inc();
         }
-        if let (Some(code), Some(request)) = (error.status, &error.partial)
+        if let (Some(code), true) = (error.status, error.is_http) {
+            self.queue(refusal(code, error.reason), false);
+        } else if let (Some(code), Some(request)) = (error.status, &error.partial)
             && request.is_request()
         {
             let fix = ViaFix::for_request(request, self.handle.remote, false);
             let extra = b"Connection: close\r\n";
             let answer = build::response(request, code, b"", None, extra, b"", &fix);
-            self.handle.waiting_more(answer.len());
-            self.out.extend([OutItem {
-                bytes: answer.into(),
-                tx: None,
-                message: true,
-            }]);
+            self.queue(answer.into(), true);
         }
         self.close(cx)
     }
 
     fn note_partial(&mut self, cx: &Cx) {
-        if self.framer.buffered() == 0 {
+        if self.web.awaits_answer || self.codec.buffered() == 0 {
             self.partial_since = None;
             return;
         }
@@ -451,11 +443,11 @@ impl Conn {
         self.deadline = self.deadline.min(since + cx.shared.cfg.timeouts.message_ms);
     }
 
-    fn active(&mut self, cx: &Cx) {
-        if self.held {
-            return;
+    pub(super) fn active(&mut self, cx: &Cx) {
+        if !self.held {
+            self.deadline = cx.now + self.silence_ms(cx);
+            self.web.awaits_pong = false;
         }
-        self.deadline = cx.now + cx.shared.cfg.timeouts.idle_ms;
     }
 
     /// Writes what others have queued, as far as the connection is up.
@@ -479,7 +471,7 @@ impl Conn {
         }
     }
 
-    fn flush(&mut self, cx: &Cx) -> Fate {
+    pub(super) fn flush(&mut self, cx: &Cx) -> Fate {
         self.out.extend(self.handle.take());
         if self.held {
             return Fate::Keep;
@@ -499,7 +491,7 @@ impl Conn {
     fn count_sent(&mut self, cx: &Cx) -> bool {
         let (messages, bytes) = self.out.take_done();
         self.handle.waiting_less(bytes);
-        cx.shared.stats.sent(self.handle.proto).add(messages);
+        cx.shared.stats.sent(self.handle.proto()).add(messages);
         bytes > 0
     }
 
@@ -510,6 +502,7 @@ impl Conn {
         }
         if self.state == ConnState::Open {
             self.out.extend(self.handle.shut());
+            self.say_goodbye(GOING_AWAY);
             self.enter(ConnState::Closing);
             self.deadline = cx.now + cx.shared.cfg.timeouts.close_ms;
         }
@@ -552,6 +545,7 @@ impl Conn {
                 self.log_failure(cx, "not done in time");
             }
             ConnState::Open if self.partial_since.is_some() => stats.timeouts_message.inc(),
+            ConnState::Open if self.is_kept_alive(cx) => return self.keep_alive(cx),
             ConnState::Open => stats.timeouts_idle.inc(),
             ConnState::Closing => return Fate::Close,
         }

@@ -29,6 +29,7 @@ pub(crate) mod sys;
 mod table;
 pub mod threads;
 pub(crate) mod wake;
+mod web;
 mod worker;
 
 use std::fmt;
@@ -42,6 +43,7 @@ use bytes::Bytes;
 use sipwright_sip::tx::TxId;
 use sipwright_sip::types::{ConnId, Flow, Proto, SendOptions, SocketId, SocketInfo};
 
+pub use self::command::After;
 use self::command::Command;
 pub use self::pktinfo::source_for;
 pub use self::send::SendError;
@@ -73,6 +75,12 @@ pub struct How<'a> {
 pub trait Sink: Send + Sync {
     /// One whole message, as it came.
     fn message(&self, bytes: Bytes, flow: Flow);
+
+    /// One whole HTTP request. Nothing further is read from its connection as messages
+    /// until it is answered by [`Net::answer_http`].
+    fn http(&self, bytes: Bytes, flow: Flow) {
+        let _ = (bytes, flow);
+    }
 
     /// A message that [`Net::send`] accepted could not be sent (RFC 3261 section 18.4).
     fn send_failed(&self, flow: &Flow, tx: Option<TxTag>);
@@ -325,8 +333,8 @@ impl Net {
     fn describe(&self, handle: &ConnHandle, now: u64) -> ConnInfo {
         ConnInfo {
             id: handle.id,
-            proto: handle.proto,
-            socket: handle.socket,
+            proto: handle.proto(),
+            socket: handle.socket(),
             remote: handle.remote,
             local: handle.local.get().copied(),
             outbound: handle.outbound,

@@ -220,9 +220,7 @@ impl Reactor {
                 Command::Accepted(sock, handle, slot) => self.take_accepted(sock, handle, slot),
                 Command::Open(handle) => self.open(handle),
                 Command::Adopt(conn) => self.add(conn),
-                Command::Flush(id) => self.flush_or_forward(id),
-                Command::Close(id) => self.close_or_forward(id),
-                Command::Release(id, may_send) => self.release_or_forward(id, may_send),
+                command => self.serve_or_forward(command),
             }
         }
     }
@@ -259,7 +257,7 @@ impl Reactor {
             .add(conn.socket(), Token::Conn(id).pack(), conn.watched)
             .is_err()
         {
-            self.bury(conn);
+            self.bury(*conn);
             return;
         }
         self.conns.insert(id, conn);
@@ -280,7 +278,7 @@ impl Reactor {
             Fate::Close => {
                 if let Some(conn) = self.conns.remove(&id) {
                     let _ = self.epoll.delete(conn.socket());
-                    self.bury(conn);
+                    self.bury(*conn);
                 }
             }
         }
@@ -312,7 +310,7 @@ impl Reactor {
             return;
         };
         let shared = Arc::clone(&self.cx.shared);
-        let next = shared.place(conn.handle.proto, true, self.cx.index);
+        let next = shared.place(conn.handle.carrier, true, self.cx.index);
         let handle = Arc::clone(&conn.handle);
         let _ = self.epoll.delete(conn.socket());
         if next == self.cx.index {
@@ -342,27 +340,22 @@ impl Reactor {
             .fetch_sub(1, Ordering::Relaxed);
     }
 
-    fn flush_or_forward(&mut self, id: ConnId) {
-        if self.conns.contains_key(&id) {
-            self.serve(id, Conn::flush_queued);
-        } else {
-            self.forward(id, Command::Flush(id));
+    /// A command for a connection, which may have moved.
+    fn serve_or_forward(&mut self, command: Command) {
+        let Some(id) = command.conn() else { return };
+        if !self.conns.contains_key(&id) {
+            self.forward(id, command);
+            return;
         }
-    }
-
-    fn close_or_forward(&mut self, id: ConnId) {
-        if self.conns.contains_key(&id) {
-            self.serve(id, Conn::close);
-        } else {
-            self.forward(id, Command::Close(id));
-        }
-    }
-
-    fn release_or_forward(&mut self, id: ConnId, may_send: bool) {
-        if self.conns.contains_key(&id) {
-            self.serve(id, |conn, cx| conn.release(may_send, cx));
-        } else {
-            self.forward(id, Command::Release(id, may_send));
+        match command {
+            Command::Flush(_) => self.serve(id, Conn::flush_queued),
+            Command::Close(_) => self.serve(id, Conn::close),
+            Command::Release(_, may_send) => {
+                self.serve(id, |conn, cx| conn.release(may_send, cx));
+            }
+            Command::Answered(_, after) => self.serve(id, |conn, cx| conn.answered(after, cx)),
+            Command::Farewell(_, frame) => self.serve(id, |conn, cx| conn.farewell(frame, cx)),
+            Command::Accepted(..) | Command::Open(_) | Command::Adopt(_) => {}
         }
     }
 
@@ -401,7 +394,7 @@ impl Reactor {
     }
 
     /// Ends a connection: nobody finds it any more, and who waits is told.
-    fn bury(&mut self, conn: Box<Conn>) {
+    fn bury(&mut self, conn: Conn) {
         let handle = Arc::clone(&conn.handle);
         self.forget(&handle);
         let unsent = conn.into_unsent().into_iter().map(|item| item.tx).collect();
@@ -499,20 +492,20 @@ impl Reactor {
             self.process();
         }
         for (_, conn) in std::mem::take(&mut self.conns) {
-            self.bury(conn);
+            self.bury(*conn);
         }
     }
 
     /// A command that nobody will carry out.
     fn refuse(&mut self, command: Command) {
         match command {
-            Command::Adopt(conn) => self.bury(conn),
+            Command::Adopt(conn) => self.bury(*conn),
             Command::Accepted(_, handle, _) | Command::Open(handle) => {
                 self.forget(&handle);
                 let unsent = handle.shut().into_iter().map(|item| item.tx).collect();
                 self.report(&handle, unsent);
             }
-            Command::Flush(_) | Command::Close(_) | Command::Release(..) => {}
+            _ => {}
         }
     }
 }

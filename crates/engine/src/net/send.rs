@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use sipwright_sip::types::{Flow, Proto, SendOptions};
+use sipwright_sip::ws;
 
 use super::command::Command;
 use super::shared::Phase;
@@ -143,7 +144,7 @@ impl Net {
         Ok(())
     }
 
-    fn send_stream(&self, flow: &Flow, mut item: OutItem, how: How<'_>) -> Result<(), SendError> {
+    fn send_stream(&self, flow: &Flow, item: OutItem, how: How<'_>) -> Result<(), SendError> {
         let bound = self.shared().cfg.limits.write_buffer;
         let server_id = if flow.proto.is_secure() {
             tls::next_server_id()
@@ -156,7 +157,11 @@ impl Net {
         };
         for _ in 0..CLOSING_TRIES {
             let (handle, new) = self.connection(flow, hop, how.options)?;
-            let pushed = handle.push(item, bound);
+            let bytes = match handle.is_websocket() {
+                true => ws::message(&item.bytes),
+                false => item.bytes.clone(),
+            };
+            let pushed = handle.push(OutItem { bytes, ..item }, bound);
             // Not before, lest it be closed for want of anything to send.
             let close = how.options.close && pushed.is_ok();
             if close {
@@ -180,7 +185,7 @@ impl Net {
                     self.shared().stats.write_buffer_full.inc();
                     return Err(SendError::Full);
                 }
-                Err(PushError::Closed(back)) => item = back,
+                Err(PushError::Closed) => {}
             }
         }
         Err(SendError::NoConnection)

@@ -306,6 +306,26 @@ impl Shared {
         face.map_or(own, |s| s.id)
     }
 
+    /// The socket that stands for WebSocket on one of the sockets.
+    pub fn websocket_face(&self, socket: SocketId) -> Option<SocketId> {
+        let info = self.infos.get(usize::from(socket))?;
+        let proto = if info.proto.is_secure() {
+            Proto::Wss
+        } else {
+            Proto::Ws
+        };
+        let same = |s: &&SocketInfo| {
+            s.proto == proto && s.addr == info.addr && s.advertise == info.advertise
+        };
+        self.infos.iter().find(same).map(|s| s.id)
+    }
+
+    /// Whether a socket is for HTTP and WebSocket only.
+    pub fn is_web_only(&self, socket: SocketId) -> bool {
+        let info = self.infos.get(usize::from(socket));
+        info.is_some_and(|s| matches!(s.proto, Proto::Ws | Proto::Wss))
+    }
+
     /// Wakes one sleeping worker; false if none sleeps.
     pub fn wake_worker(&self) -> bool {
         self.sleepers

@@ -81,7 +81,7 @@ pub enum PushError {
     /// The bound on waiting bytes is reached.
     Full,
     /// The connection closes; try another.
-    Closed(OutItem),
+    Closed,
 }
 
 /// The shared face of a connection. Its socket is its reactor's alone.
@@ -89,12 +89,14 @@ pub enum PushError {
 pub struct ConnHandle {
     /// Never used twice.
     pub id: ConnId,
-    /// Transport.
-    pub proto: Proto,
+    /// TCP or TLS, which WebSocket runs on too.
+    pub carrier: Proto,
     /// The other side.
     pub remote: SocketAddr,
     /// Our listening socket, or the one we connect on behalf of.
-    pub socket: SocketId,
+    carrier_socket: SocketId,
+    /// The socket that stands for WebSocket on it, once it has been upgraded.
+    websocket: OnceLock<SocketId>,
     /// Whether we open it.
     pub outbound: bool,
     /// Name that its certificate must be for, if we open it.
@@ -118,11 +120,30 @@ pub struct ConnHandle {
 }
 
 impl ConnHandle {
+    /// Transport of what it carries.
+    pub fn proto(&self) -> Proto {
+        match (self.is_websocket(), self.carrier) {
+            (false, carrier) => carrier,
+            (true, Proto::Tls) => Proto::Wss,
+            (true, _) => Proto::Ws,
+        }
+    }
+
+    /// Whether it was upgraded (RFC 6455).
+    pub fn is_websocket(&self) -> bool {
+        self.websocket.get().is_some()
+    }
+
+    /// Our socket for what it carries.
+    pub fn socket(&self) -> SocketId {
+        self.websocket.get().copied().unwrap_or(self.carrier_socket)
+    }
+
     /// The path of what it carries.
-    pub const fn flow(&self) -> Flow {
+    pub fn flow(&self) -> Flow {
         Flow {
-            proto: self.proto,
-            socket: self.socket,
+            proto: self.proto(),
+            socket: self.socket(),
             remote: self.remote,
             conn: self.id,
         }
@@ -181,7 +202,7 @@ impl ConnHandle {
             if queue.closed {
                 drop(queue);
                 self.waiting_less(len);
-                return Err(PushError::Closed(item));
+                return Err(PushError::Closed);
             }
             queue.items.push_back(item);
         }
@@ -253,6 +274,19 @@ struct Maps {
     aliases: HashMap<ConnId, Vec<u16>>,
 }
 
+impl Maps {
+    /// A connection by the address of its peer. `transport=ws` is said of WebSocket with and
+    /// without TLS (RFC 7118 section 5), so either will do.
+    fn by_address(&self, proto: Proto, remote: SocketAddr) -> Option<&Arc<ConnHandle>> {
+        let found = self.by_remote.get(&(proto, remote));
+        found.or_else(|| match proto {
+            Proto::Ws => self.by_remote.get(&(Proto::Wss, remote)),
+            Proto::Wss => self.by_remote.get(&(Proto::Ws, remote)),
+            _ => None,
+        })
+    }
+}
+
 /// Aliases that one connection may have.
 const MAX_ALIASES: usize = 12;
 
@@ -295,7 +329,7 @@ impl ConnTable {
             .get(&flow.conn)
             .filter(|c| c.state() != ConnState::Closing);
         let known = known.or_else(|| {
-            let found = maps.by_remote.get(&(flow.proto, flow.remote))?;
+            let found = maps.by_address(flow.proto, flow.remote)?;
             (found.state() != ConnState::Closing && fits(found, hop)).then_some(found)
         });
         if let Some(known) = known {
@@ -323,9 +357,10 @@ impl ConnTable {
         }
         let handle = Arc::new(ConnHandle {
             id: self.next_id.fetch_add(1, Ordering::Relaxed),
-            proto: new.proto,
+            carrier: new.proto,
             remote: new.remote,
-            socket: new.socket,
+            carrier_socket: new.socket,
+            websocket: OnceLock::new(),
             outbound: new.outbound,
             server_name: new.server_name,
             server_id: new.server_id,
@@ -342,7 +377,7 @@ impl ConnTable {
         });
         maps.by_id.insert(handle.id, Arc::clone(&handle));
         maps.by_remote
-            .insert((handle.proto, handle.remote), Arc::clone(&handle));
+            .insert((handle.carrier, handle.remote), Arc::clone(&handle));
         Ok(handle)
     }
 
@@ -353,7 +388,7 @@ impl ConnTable {
         let Some(handle) = maps.by_id.get(&id) else {
             return false;
         };
-        let key = (handle.proto, SocketAddr::new(handle.remote.ip(), port));
+        let key = (handle.proto(), SocketAddr::new(handle.remote.ip(), port));
         let other = maps
             .by_remote
             .get(&key)
@@ -368,6 +403,35 @@ impl ConnTable {
         ports.push(port);
         maps.by_remote.insert(key, Arc::clone(handle));
         true
+    }
+
+    /// From here on a connection carries WebSocket, and is found as such; `socket` is ours for
+    /// that. False if it is gone or carries it already.
+    pub fn upgrade(&self, id: ConnId, socket: SocketId) -> bool {
+        let mut guard = self.maps.lock();
+        let maps = &mut *guard;
+        let Some(handle) = maps.by_id.get(&id).filter(|c| !c.is_websocket()).cloned() else {
+            return false;
+        };
+        let carrier = handle.carrier;
+        let _ = handle.websocket.set(socket);
+        let ports = maps.aliases.get(&id).into_iter().flatten().copied();
+        for port in ports.chain([handle.remote.port()]).collect::<Vec<_>>() {
+            let remote = SocketAddr::new(handle.remote.ip(), port);
+            let old = (carrier, remote);
+            if maps.by_remote.get(&old).is_some_and(|c| c.id == id) {
+                maps.by_remote.remove(&old);
+            }
+            maps.by_remote
+                .insert((handle.proto(), remote), Arc::clone(&handle));
+        }
+        true
+    }
+
+    /// What an address is connected by, if it is by WebSocket.
+    pub fn websocket_proto(&self, remote: SocketAddr) -> Option<Proto> {
+        let maps = self.maps.lock();
+        maps.by_address(Proto::Ws, remote).map(|c| c.proto())
     }
 
     /// A connection by its identity.
@@ -386,7 +450,7 @@ impl ConnTable {
         for port in ports {
             let mut remote = handle.remote;
             remote.set_port(port);
-            let key = (handle.proto, remote);
+            let key = (handle.proto(), remote);
             if maps.by_remote.get(&key).is_some_and(|c| c.id == handle.id) {
                 maps.by_remote.remove(&key);
             }

@@ -76,7 +76,8 @@ impl Core {
             Some(_) => None,
             None => Some(slot.with(|c| self.pending.family(&c.ctx.msg))),
         };
-        let (numeric, found) = (hop.numeric(), self.places(slot, &hop, seed)?);
+        let numeric = hop.numeric().map(|place| self.as_connected(place));
+        let found = self.places(slot, &hop, seed)?;
         let places = numeric.as_ref().map_or(&found[..], std::slice::from_ref);
         let outgoing = slot.with(|c| {
             let mut ways = places
@@ -191,6 +192,9 @@ impl Core {
 
     /// `KSR.forward`: passes the message on without state (RFC 3261 section 16.11).
     pub fn forward_stateless<S: Slot>(&self, slot: &S, forced: Option<NextHop>) -> i32 {
+        if slot.with(|c| c.ctx.msg.is_http()) {
+            return -1;
+        }
         let (target, branch) =
             slot.with(|c| (forward::main_branch(&c.ctx), self.stateless_branch(c)));
         match self.build(slot, &target, &branch, None, forced.as_ref()) {

@@ -100,7 +100,11 @@ impl Core {
             Kind::Failure { branch } | Kind::BranchFailure { branch } => Some(branch),
             Kind::Reply { target } => target.map(|(_, branch)| branch),
             Kind::Watched(told) => Some(told.branch),
-            Kind::Request { .. } | Kind::Resumed | Kind::ConnectionOut | Kind::Fake => None,
+            Kind::Request { .. }
+            | Kind::Resumed
+            | Kind::Http
+            | Kind::ConnectionOut
+            | Kind::Fake => None,
         }
     }
 

@@ -77,8 +77,14 @@ impl Core {
         }
     }
 
-    /// `sl_send_reply`: answers without a transaction.
+    /// `sl_send_reply`: answers without a transaction; an HTTP request too.
     pub fn sl_send_reply(&self, cur: &mut Current, code: u16, reason: &[u8]) -> i32 {
+        if cur.ctx.msg.is_http() {
+            return match self.xhttp_reply(cur, code, reason, b"", b"") {
+                0 => 1,
+                failed => failed,
+            };
+        }
         if !cur.ctx.msg.is_request() || cur.ctx.msg.method() == Method::Ack {
             return -1;
         }

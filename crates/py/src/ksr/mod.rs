@@ -42,6 +42,8 @@ mod textopsx;
 mod tls;
 mod tm;
 mod tmx;
+mod websocket;
+mod xhttp;
 mod uac;
 mod xlog;
 pub use rr_hooks::set as on_loose_route;

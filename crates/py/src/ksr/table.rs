@@ -6,7 +6,7 @@ use super::{Function, builtin};
 
 /// Every function, module by module.
 pub fn all() -> impl Iterator<Item = &'static Function> {
-    let tables: [&'static [Function]; 20] = [
+    let tables: [&'static [Function]; 22] = [
         super::core::FUNCTIONS,
         super::corex::FUNCTIONS,
         super::hdr::FUNCTIONS,
@@ -26,6 +26,8 @@ pub fn all() -> impl Iterator<Item = &'static Function> {
         super::tm::FUNCTIONS,
         super::tmx::FUNCTIONS,
         super::uac::FUNCTIONS,
+        super::websocket::FUNCTIONS,
+        super::xhttp::FUNCTIONS,
         super::xlog::FUNCTIONS,
     ];
     tables.into_iter().flatten()

@@ -27,16 +27,16 @@ pub fn is_reply(ctx: &Context) -> i32 {
     code(!ctx.is_request())
 }
 
-/// `KSR.siputils.is_sip`: every message here is one.
+/// `KSR.siputils.is_sip`.
 #[must_use]
-pub const fn is_sip(_ctx: &Context) -> i32 {
-    1
+pub fn is_sip(ctx: &Context) -> i32 {
+    code(!ctx.msg.is_http())
 }
 
-/// `KSR.siputils.is_http`: HTTP never reaches these functions.
+/// `KSR.siputils.is_http`: an HTTP request, in the route of `xhttp:request`.
 #[must_use]
-pub const fn is_http(_ctx: &Context) -> i32 {
-    -1
+pub fn is_http(ctx: &Context) -> i32 {
+    code(ctx.msg.is_http())
 }
 
 /// `KSR.siputils.is_first_hop`: whether no proxy is between the sender and this server.

@@ -21,7 +21,6 @@ WITHOUT_EFFECT: Final[dict[str, str]] = {
     "db_postgres": _DATABASE,
     "db_sqlite": _DATABASE,
     "debugger": "`script.slow_call_ms`, tracebacks and pdb take its place",
-    "jsonrpcs": _CONTROL,
     "sctp": "SCTP is not offered; TCP and UDP are not concerned",
     "stun": "STUN requests are not answered; SIP is not concerned",
     "tls": "TLS is built in",

@@ -38,6 +38,7 @@ classes! {
     Method = "rm";
     MethodId = "rmid";
     Version = "rv";
+    HttpUri = "hu";
     Status = "rs";
     ReasonPhrase = "rr";
     Ruri = "ru" | "ruri";
@@ -136,6 +137,7 @@ classes! {
     AdvUriProto = "RAut";
     AdvAddr = "Ras";
     ConnId = "conid";
+    WsConnId = "ws_conid";
     ServerId = "sid" | "rsi";
     SendSocket = "fs";
     SendSocketName = "fsn";

@@ -23,6 +23,10 @@ pub(super) fn get(ctx: &Context, class: Class) -> Value<'_> {
             0 => Value::Null,
             conn => int(conn),
         },
+        Class::WsConnId => match (flow.proto, flow.conn) {
+            (Proto::Ws | Proto::Wss, conn) => int(conn),
+            _ => Value::Null,
+        },
         Class::SendSocket => send_socket(ctx, |s| text(socket_text(s.proto, s.addr))),
         Class::SendSocketName => send_socket(ctx, name),
         Class::SendSocketPort => match send_socket(ctx, |s| int(s.addr.port())) {

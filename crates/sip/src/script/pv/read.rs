@@ -15,6 +15,9 @@ use super::{Index, addr, auth, avps, branch, header, net, time, tx};
 /// Variables without an inner name.
 pub(super) fn plain(ctx: &Context, class: Class, index: Index) -> Value<'_> {
     let msg = &*ctx.msg;
+    if msg.is_http() && is_of_sip(class) {
+        return Value::Null;
+    }
     match class {
         Class::True => Value::Int(1),
         Class::RetCode => Value::Int(ctx.retcode),
@@ -29,7 +32,8 @@ pub(super) fn plain(ctx: &Context, class: Class, index: Index) -> Value<'_> {
         Class::BufferUpdated => Value::owned(super::super::forward::applied(ctx).to_vec()),
         Class::Method => Value::borrowed(msg.method_name()),
         Class::MethodId => Value::Int(core::method_bit(ctx)),
-        Class::Version => Value::borrowed(b"SIP/2.0"),
+        Class::Version => Value::borrowed(msg.version()),
+        Class::HttpUri if msg.is_http() => Value::borrowed(msg.uri()),
         Class::Status => reply(ctx).map_or(Value::Null, |m| Value::Int(i64::from(m.status()))),
         Class::ReasonPhrase => reply(ctx).map_or(Value::Null, |m| Value::borrowed(m.reason())),
 
@@ -127,6 +131,7 @@ pub(super) fn plain(ctx: &Context, class: Class, index: Index) -> Value<'_> {
         | Class::AdvUriProto
         | Class::AdvAddr
         | Class::ConnId
+        | Class::WsConnId
         | Class::SendSocket
         | Class::SendSocketName
         | Class::SendSocketPort => net::get(ctx, class),
@@ -159,6 +164,22 @@ pub(super) fn plain(ctx: &Context, class: Class, index: Index) -> Value<'_> {
         | Class::TxReplyRuid => tx::plain(ctx, class),
         _ => Value::Null,
     }
+}
+
+/// Variables of what an HTTP request lacks.
+const fn is_of_sip(class: Class) -> bool {
+    matches!(
+        class,
+        Class::Ruri
+            | Class::RuriLen
+            | Class::OrigUri
+            | Class::From
+            | Class::FromLen
+            | Class::To
+            | Class::CallId
+            | Class::CSeq
+            | Class::CSeqBody
+    )
 }
 
 /// Variables with an inner name.
