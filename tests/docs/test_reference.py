@@ -106,7 +106,12 @@ PARAMETERS: dict[str, list[object]] = {
 }
 # They need a TLS connection (tests/protocol/test_tls_control.py), a pipe or an item that a script made
 # (tests/unit/test_floods.py, tests/unit/test_small_modules.py), or a database (tests/unit/test_htable.py).
-CALLED_ELSEWHERE = {"tls.kill", "pl.set_pipe", "mqueue.fetch", "htable.reload", "htable.store"}
+CALLED_ELSEWHERE = {"tls.kill", "pl.set_pipe", "mqueue.fetch", "htable.reload", "htable.store"} | {
+    # They show dialogs; tests/unit/test_dialog.py has some.
+    method
+    for method in rpc_methods()
+    if method.startswith("dlg.") and method != "dlg.stats_active"
+}
 SETTINGS: dict[str, object] = {
     "dispatcher.reload_delta_s": 0,
     "mqueue.mqueue": "name=q",
@@ -246,7 +251,20 @@ def bare(name: str) -> str:
 
 
 OF_MODULES = configured_host().variables
-WITHOUT_INNER_NAME = ("RANDOM", "http_ok", "http_err", "http_rs", "http_rr", "http_rb", "http_bs", "http_mb", "http_ml")
+WITHOUT_INNER_NAME = (
+    "DLG_count",
+    "DLG_status",
+    "DLG_lifetime",
+    "RANDOM",
+    "http_ok",
+    "http_err",
+    "http_rs",
+    "http_rr",
+    "http_rb",
+    "http_bs",
+    "http_mb",
+    "http_ml",
+)
 
 
 def supported() -> dict[str, bool]:

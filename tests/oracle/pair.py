@@ -52,7 +52,21 @@ modparam("htable", "htable", "t=>size=4")
     },
 )
 
-PROFILES: dict[str, Profile] = {"default": Profile(), **databases.PROFILES, **routing.PROFILES}
+DIALOG = Profile(
+    """
+loadmodule "dialog.so"
+modparam("dialog", "event_callback", "dialog_event")
+modparam("dialog", "profiles_with_value", "caller")
+modparam("dialog", "profiles_no_value", "plain")
+""",
+    {
+        "dialog.event_callback": "dialog_event",
+        "dialog.profiles_with_value": "caller",
+        "dialog.profiles_no_value": "plain",
+    },
+)
+
+PROFILES: dict[str, Profile] = {"default": Profile(), "dialog": DIALOG, **databases.PROFILES, **routing.PROFILES}
 
 
 def run_all(kind: str, profile: str, scenarios: Iterable[Scenario], directory: Path) -> dict[str, Transcript]:
