@@ -138,6 +138,11 @@ CALLED_ELSEWHERE = {"tls.kill", "pl.set_pipe", "mqueue.fetch", "htable.reload", 
     "uac.reg_unregister",
     "ws.dump",
     "ws.close",
+} | {
+    # They show dialogs; tests/unit/test_dialog.py has some.
+    method
+    for method in rpc_methods()
+    if method.startswith("dlg.") and method != "dlg.stats_active"
 }
 SETTINGS: dict[str, object] = {
     "dispatcher.reload_delta_s": 0,
@@ -279,6 +284,9 @@ def bare(name: str) -> str:
 
 OF_MODULES = configured_host().variables
 WITHOUT_INNER_NAME = (
+    "DLG_count",
+    "DLG_status",
+    "DLG_lifetime",
     "RANDOM",
     "rtpstat",
     "rtppstat",

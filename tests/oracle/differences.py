@@ -105,6 +105,53 @@ HTTP_SCENARIOS = (
 
 DIFFERENCES: tuple[Difference, ...] = (
     Difference(
+        "Events of a dialog without a name",
+        "calls `dialog.event_callback` for the first provisional response and for the ACK too, with the name `unknown`",
+        "calls it for `dialog:start`, `dialog:end` and `dialog:failed`, and for what `$dlg_ctx(timeout_route)` says",
+        "Kamailio's documentation knows no such event; a script would take it for one of the others.",
+        (
+            "dialog_from_invite_to_bye",
+            "dialog_ended_by_the_callee",
+            "dialog_refused",
+            "dialog_cancelled",
+            "dialog_with_a_second_invite",
+            "dialog_profiles",
+            "dialog_flags_properties_variables",
+            "dialog_ended_from_here",
+            "dialog_of_a_request_without_the_cookie",
+            "dialog_nobody_answers",
+            "dialog_whose_bye_is_refused",
+        ),
+        (Drop(KAMAILIO, "script", "dialog_event unknown"),),
+    ),
+    Difference(
+        "A dialog that nobody answered",
+        "runs `dialog:failed` with a made-up message when the final response was made here",
+        "with that response",
+        "The script sees whose call it was.",
+        ("dialog_nobody_answers",),
+        (
+            Drop(SIPWRIGHT, "script", "dialog_event dialog:failed: INVITE 408"),
+            Drop(SIPWRIGHT, "script", "  dialog:failed"),
+        ),
+    ),
+    Difference(
+        "unset_dlg_profile in the request route",
+        "gives -1 and does nothing in the request route",
+        "takes the dialog out of the profile there too",
+        "Nothing speaks against it.",
+        ("dialog_profiles",),
+        both(Replace, "script", r"(  unset -1|  in(?= -?1 -1$)) -?1", r"\1"),
+    ),
+    Difference(
+        "Order of header fields in requests of a dialog from here",
+        "Content-Length, User-Agent, Max-Forwards in the BYE that it makes",
+        "the other way round",
+        "The order of header fields of different names has no meaning (RFC 3261 section 7.3.1).",
+        ("dialog_ended_from_here",),
+        (Replace(KAMAILIO, "", r"(Content-Length: <fits>\n)(User-Agent: .*\n)(Max-Forwards: .*\n)", r"\3\2\1"),),
+    ),
+    Difference(
         "stale=true by itself",
         "writes `stale=true` into a challenge when the script's flags say so (16)",
         "also when the last check of the request found the response right and only the nonce too old or used up",

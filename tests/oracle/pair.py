@@ -52,8 +52,23 @@ modparam("htable", "htable", "t=>size=4")
     },
 )
 
+DIALOG = Profile(
+    """
+loadmodule "dialog.so"
+modparam("dialog", "event_callback", "dialog_event")
+modparam("dialog", "profiles_with_value", "caller")
+modparam("dialog", "profiles_no_value", "plain")
+""",
+    {
+        "dialog.event_callback": "dialog_event",
+        "dialog.profiles_with_value": "caller",
+        "dialog.profiles_no_value": "plain",
+    },
+)
+
 PROFILES: dict[str, Profile] = {
     "default": Profile(),
+    "dialog": DIALOG,
     **databases.PROFILES,
     **media.PROFILES,
     **routing.PROFILES,

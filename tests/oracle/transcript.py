@@ -100,7 +100,7 @@ class Local:
         text = re.sub(r'\b(cnonce|response)="[0-9a-f]+"', r'\1="<\1>"', text)
         # The number of the connection that a Via of Kamailio's names.
         text = re.sub(r"(branch=[^;,>\s]+);i=[0-9a-f]+", r"\1", text)
-        text = re.sub(r"\b(branch|tag)=([^;,>\s]+)", lambda found: self._invented(found), text)
+        text = re.sub(r"\b(branch|tag|did)=([^;,>\s]+)", lambda found: self._invented(found), text)
         # What a server makes up for its challenges, and what is computed from that.
         text = re.sub(r'\b(nonce|nextnonce|rspauth|response)="[^"]+"', r'\1="<\1>"', text)
         text = re.sub(r"(?im)^(call-id): (\S+)", self._call_id, text)

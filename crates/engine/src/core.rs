@@ -370,6 +370,10 @@ impl Core {
     pub(crate) fn flush(&self, outputs: &mut Outputs) {
         // Few transactions are our own; what ends one may come with its last report.
         let (mut local, mut gone) = (Vec::new(), Vec::new());
+        if self.watching.load(Ordering::Relaxed) {
+            // Before anything is sent: what comes because of it is a later job.
+            self.ask_watchers(outputs);
+        }
         for output in outputs.drain(..) {
             match output {
                 Output::Send {
@@ -412,7 +416,7 @@ impl Core {
                     });
                 }
                 Output::HeldReply { tx, .. } => self.release_reply(tx),
-                Output::Watched { tx } => self.queue_event(Job::Watched { tx }),
+                Output::Watched { .. } => {}
                 Output::Local {
                     tx,
                     branch,
@@ -431,6 +435,14 @@ impl Core {
         }
         if !local.is_empty() {
             self.local_responses(local, &gone);
+        }
+    }
+
+    fn ask_watchers(&self, outputs: &Outputs) {
+        for output in outputs {
+            if let Output::Watched { tx } = output {
+                self.queue_event(Job::Watched { tx: *tx });
+            }
         }
     }
 

@@ -456,8 +456,7 @@ impl Core {
             }
             Kind::Watched(_) => {
                 self.save_data(&mut cur);
-                self.watched_done(&cur);
-                Next::Done
+                self.watched_done(cur)
             }
             Kind::Fake => Next::Done,
         }

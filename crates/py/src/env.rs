@@ -106,35 +106,39 @@ impl ForeignVars for PythonVars {
             Index::At(i) => Some(i),
             Index::None | Index::All => None,
         };
-        Self::call(var, |py, class| {
-            let value = class.get.bind(py).call1((inner.as_ref(), index))?;
-            if value.is_none() {
-                return Ok(Value::Null);
-            }
-            if let Ok(number) = value.extract::<i64>() {
-                return Ok(Value::Int(number));
-            }
-            Ok(Value::owned(value.extract::<String>()?.into_bytes()))
-        })
-        .unwrap_or(Value::Null)
+        let getting = || {
+            Self::call(var, |py, class| {
+                let value = class.get.bind(py).call1((inner.as_ref(), index))?;
+                if value.is_none() {
+                    return Ok(Value::Null);
+                }
+                if let Ok(number) = value.extract::<i64>() {
+                    return Ok(Value::Int(number));
+                }
+                Ok(Value::owned(value.extract::<String>()?.into_bytes()))
+            })
+        };
+        scope::showing(ctx, getting).unwrap_or(Value::Null)
     }
 
-    fn set(&self, _ctx: &mut Context, var: &Foreign, inner: &[u8], value: Value<'_>) -> bool {
+    fn set(&self, ctx: &mut Context, var: &Foreign, inner: &[u8], value: Value<'_>) -> bool {
         let inner = String::from_utf8_lossy(inner);
-        Self::call(var, |py, class| {
-            let Some(set) = &class.set else {
-                return Ok(false);
-            };
-            let set = set.bind(py);
-            let done = match value {
-                Value::Null => set.call1((inner.as_ref(), py.None()))?,
-                Value::Int(n) => set.call1((inner.as_ref(), n))?,
-                Value::Str(s) | Value::StrInt(s, _) => {
-                    set.call1((inner.as_ref(), String::from_utf8_lossy(&s).as_ref()))?
-                }
-            };
-            done.is_truthy()
-        })
-        .unwrap_or(false)
+        let setting = || {
+            Self::call(var, |py, class| {
+                let Some(set) = &class.set else {
+                    return Ok(false);
+                };
+                let set = set.bind(py);
+                let done = match value {
+                    Value::Null => set.call1((inner.as_ref(), py.None()))?,
+                    Value::Int(n) => set.call1((inner.as_ref(), n))?,
+                    Value::Str(s) | Value::StrInt(s, _) => {
+                        set.call1((inner.as_ref(), String::from_utf8_lossy(&s).as_ref()))?
+                    }
+                };
+                done.is_truthy()
+            })
+        };
+        scope::showing(ctx, setting).unwrap_or(false)
     }
 }

@@ -18,7 +18,7 @@ use crate::{env, errors};
 /// The message whose route runs in this thread; outside of any, Kamailio's made-up one.
 #[pyfunction]
 pub fn current() -> Message {
-    scope::with(|c| Message::new(scope::serial(), c))
+    scope::message()
 }
 
 /// Starts code that runs outside of any message, such as `mod_init`; a message

@@ -10,6 +10,7 @@ use sipwright_engine::session::{Callback, Current, Kind};
 use sipwright_sip::header::HeaderId;
 use sipwright_sip::message::Message as SipMessage;
 use sipwright_sip::nameaddr::parse_nameaddr;
+use sipwright_sip::script::Context;
 use sipwright_sip::types::Flow as SipFlow;
 use sipwright_sip::via::Via;
 
@@ -19,8 +20,10 @@ use crate::scope;
 
 /// A message during one call of a route; used later, it raises `RuntimeError`.
 #[pyclass(frozen, module = "sipwright._engine")]
+#[derive(Clone)]
 pub struct Message {
     serial: u64,
+    number: u64,
     msg: Arc<SipMessage>,
     flow: SipFlow,
     callback: Callback,
@@ -39,10 +42,23 @@ impl Message {
         let method_known = msg.is_request() && !matches!(current.kind, Kind::Reply { .. });
         Self {
             serial,
+            number: current.ctx.msg_id,
             msg,
             flow: current.ctx.flow,
             callback,
             method_known,
+        }
+    }
+
+    /// The message of a context that is at work for a variable.
+    pub fn of_context(serial: u64, ctx: &Context) -> Self {
+        Self {
+            serial,
+            number: ctx.msg_id,
+            msg: Arc::clone(&ctx.msg),
+            flow: ctx.flow,
+            callback: Callback::RequestRoute,
+            method_known: ctx.msg.is_request(),
         }
     }
 
@@ -61,6 +77,12 @@ impl Message {
 #[allow(clippy::wrong_self_convention)]
 #[pymethods]
 impl Message {
+    /// Number of the message in this process, `$mi`; the routes of one message have the same.
+    #[getter]
+    const fn number(&self) -> u64 {
+        self.number
+    }
+
     /// Name of the route to call, such as `ksr_request_route`.
     #[getter]
     fn callback<'py>(&self, py: Python<'py>) -> Bound<'py, PyString> {
@@ -305,6 +327,7 @@ impl Message {
             let reply = c.ctx.tx.as_ref()?.reply.clone()?;
             Some(Self {
                 serial: self.serial,
+                number: self.number,
                 msg: reply,
                 flow: self.flow,
                 callback: self.callback.clone(),
@@ -322,6 +345,7 @@ impl Message {
             let request = c.ctx.original.clone()?;
             Some(Self {
                 serial: self.serial,
+                number: self.number,
                 msg: request,
                 flow: self.flow,
                 callback: self.callback.clone(),

@@ -10,6 +10,7 @@ use sipwright_engine::log::{self, level};
 use sipwright_engine::net::process_generation;
 use sipwright_engine::session::{Callback, Current};
 use sipwright_engine::tm::Slot;
+use sipwright_sip::script::Context;
 
 use crate::message::Message;
 
@@ -25,6 +26,8 @@ thread_local! {
     static SERIAL: Cell<u64> = const { Cell::new(0) };
     static SUSPENDED: RefCell<Vec<(Option<Current>, u64)>> = const { RefCell::new(Vec::new()) };
     static LAST_SERIAL: Cell<u64> = const { Cell::new(0) };
+    /// The message whose variable a module is asked for: the one in work is borrowed then.
+    static SHOWN: RefCell<Option<Message>> = const { RefCell::new(None) };
     static HANDLER: RefCell<Option<Py<PyAny>>> = const { RefCell::new(None) };
 }
 
@@ -94,6 +97,21 @@ pub fn serial() -> u64 {
 /// serves, as with Kamailio, and lasts as long as the thread.
 pub fn with<R>(f: impl FnOnce(&mut Current) -> R) -> R {
     CURRENT.with(|c| f(c.borrow_mut().get_or_insert_with(|| Current::fake(&core()))))
+}
+
+/// Runs `f`, in which Python may ask for the message of this context.
+pub fn showing<R>(ctx: &Context, f: impl FnOnce() -> R) -> R {
+    let message = Message::of_context(serial(), ctx);
+    let before = SHOWN.with(|s| s.replace(Some(message)));
+    let result = f();
+    SHOWN.with(|s| s.replace(before));
+    result
+}
+
+/// The message that Python asks for.
+pub fn message() -> Message {
+    let shown = SHOWN.with(|s| s.borrow().clone());
+    shown.unwrap_or_else(|| with(|c| Message::new(serial(), c)))
 }
 
 /// The handler whose routes this worker runs.

@@ -24,6 +24,7 @@ PYTHON_MODULES: Final = (
     "cfgutils",
     "counters",
     "debugger",
+    "dialog",
     "dispatcher",
     "dmq",
     "exec",

@@ -39,6 +39,7 @@ _MODULES: Final = {
     "corex": "More of the core: branches, sockets, extended flags.",
     "counters": "Counters that scripts keep.",
     "debugger": "For scripts that call it; there is nothing to dump.",
+    "dialog": "Dialogs, and profiles that count calls ([events](script.md#routes)).",
     "dispatcher": "Load balancing with failover and probing ([how to](../howto/load-balancing.md)).",
     "dmq": "Messages between Kamailio servers, which are refused.",
     "exec": "Programs that scripts start.",

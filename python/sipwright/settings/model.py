@@ -14,6 +14,7 @@ from sipwright.settings.addresses import name_server
 from sipwright.settings.auth import AuthDbSettings, AuthEphemeralSettings, AuthSettings
 from sipwright.settings.cfg import CfgSettings
 from sipwright.settings.database import DatabaseSettings
+from sipwright.settings.dialog import DialogSettings
 from sipwright.settings.dispatcher import DispatcherSettings
 from sipwright.settings.http_clients import HttpAsyncClientSettings, HttpClientSettings
 from sipwright.settings.jsonrpcs import JsonrpcsSettings
@@ -421,6 +422,7 @@ class Settings(Section):
     auth_db: AuthDbSettings = AuthDbSettings()
     auth_ephemeral: AuthEphemeralSettings = AuthEphemeralSettings()
     database: DatabaseSettings = DatabaseSettings()
+    dialog: DialogSettings = DialogSettings()
     dispatcher: DispatcherSettings = DispatcherSettings()
     pike: PikeSettings = PikeSettings()
     ratelimit: RatelimitSettings = RatelimitSettings()

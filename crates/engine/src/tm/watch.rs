@@ -17,7 +17,7 @@ use super::TxState;
 use super::view::view_of;
 use crate::core::Core;
 use crate::job::Job;
-use crate::session::{Callback, Current, Kind};
+use crate::session::{Callback, Current, Kind, Next};
 
 /// What a watcher is told, besides the messages.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -147,10 +147,19 @@ impl Core {
         Some(cur)
     }
 
-    /// A watcher was told; the next thing may be.
-    pub(crate) fn watched_done(&self, cur: &Current) {
-        if let Some(tx) = cur.tx {
-            self.transact(tx, |shard, now, out| shard.watched_done(now, tx, out));
+    /// A watcher was told. What else waits is told at once by the same worker, before jobs
+    /// that came later: the ACK of a call after its answer.
+    pub(crate) fn watched_done(&self, cur: Current) -> Next {
+        let Some(tx) = cur.tx else { return Next::Done };
+        drop(cur);
+        let next = self.shard(tx).next_watched(tx);
+        let told = next.and_then(|(watcher, happened)| self.show_watched(tx, &watcher, &happened));
+        match told {
+            Some(told) => Next::Again(Box::new(told)),
+            None => {
+                self.transact(tx, |shard, now, out| shard.watched_done(now, tx, out));
+                Next::Done
+            }
         }
     }
 }
