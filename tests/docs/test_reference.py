@@ -77,6 +77,7 @@ def test_every_command_is_in_the_reference() -> None:
 PARAMETERS: dict[str, list[object]] = {
     "autheph.add_secret": ["s3cret"],
     "autheph.rm_secret": [0],
+    "permissions.testUri": [1, "192.0.2.1"],
     "dns.locate": ["sip:127.0.0.1"],
     "dns.lookup": ["A", "localhost"],
     "dns.delete": ["A", "localhost"],

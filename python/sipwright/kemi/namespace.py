@@ -16,17 +16,20 @@ from sipwright.kemi import known
 # app_python3 of Kamailio has it, and scripts print it.
 KEMI_VERSION: Final = 1003
 PYTHON_MODULES: Final = (
+    "alias_db",
     "app_python3",
+    "async",
     "auth",
     "auth_db",
     "auth_ephemeral",
-    "async",
     "cfgutils",
     "counters",
     "debugger",
     "dispatcher",
     "dmq",
+    "domain",
     "exec",
+    "group",
     "htable",
     "http_async_client",
     "http_client",
@@ -34,6 +37,7 @@ PYTHON_MODULES: Final = (
     "kex",
     "log_systemd",
     "mqueue",
+    "permissions",
     "pike",
     "pipelimit",
     "ratelimit",
@@ -41,7 +45,10 @@ PYTHON_MODULES: Final = (
     "rtimer",
     "sdpops",
     "sipjson",
+    "speeddial",
+    "sqlops",
     "statistics",
+    "uri_db",
     "x",
 )
 

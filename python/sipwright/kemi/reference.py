@@ -30,6 +30,7 @@ Unless a line says otherwise, a function with the result int returns 1 for succe
 _MODULES: Final = {
     CORE: "Logging, tests of the message, flags, the request-URI, forwarding. These are called without a module: "
     "`KSR.info(...)`.",
+    "alias_db": "Other names of users, by a table.",
     "app_python3": "Calls between the methods of the handler.",
     "auth": "Digest authentication: challenges and credentials ([how to](../howto/authentication.md)).",
     "auth_db": "Users whose passwords are in a database; the settings are those of `[auth_db]` in [settings](settings.md).",
@@ -42,6 +43,8 @@ _MODULES: Final = {
     "dispatcher": "Load balancing with failover and probing ([how to](../howto/load-balancing.md)).",
     "dmq": "Messages between Kamailio servers, which are refused.",
     "exec": "Programs that scripts start.",
+    "domain": "Domains that are ours, with attributes, by a table that is kept in memory.",
+    "group": "Groups of users, by a table.",
     "hdr": "Header fields by name.",
     "htable": "Hash tables that all workers share; the settings are those of `[htable]` in [settings](settings.md).",
     "http_async_client": "HTTP queries for which the transaction waits.",
@@ -54,6 +57,7 @@ _MODULES: Final = {
     "mqueue": "Queues between routes.",
     "nathelper": "Clients behind NAT.",
     "path": "Path of registrations (RFC 3327).",
+    "permissions": "Addresses by group, and trusted peers, by tables or a file that are kept in memory.",
     "pike": "Senders of too many requests ([how to](../howto/floods.md)).",
     "pipelimit": "Limits by name ([how to](../howto/floods.md)).",
     "pv": "[Pseudo-variables](pseudo-variables.md) by name.",
@@ -68,10 +72,13 @@ _MODULES: Final = {
     "siputils": "Tests of requests, URIs and texts.",
     "sl": "Answers without a transaction.",
     "statistics": "The same counters by an older module's functions.",
+    "speeddial": "Short numbers of users, by a table.",
+    "sqlops": "SQL of scripts ([databases](../howto/databases.md)).",
     "textops": "Texts, header fields and bodies, by regular expressions and without.",
     "textopsx": "Edits that show at once, lists in header fields, iterators.",
     "tm": "Transactions, forwarding, failure routes ([how they work](../explain/transactions.md)).",
     "tmx": "More of transactions.",
+    "uri_db": "Which URIs users may use, by a table.",
     "x": "Functions by the name that they have in a native configuration.",
     "xlog": "Logging of texts with pseudo-variables.",
 }

@@ -17,6 +17,15 @@ from sipwright.settings.database import DatabaseSettings
 from sipwright.settings.dispatcher import DispatcherSettings
 from sipwright.settings.http_clients import HttpAsyncClientSettings, HttpClientSettings
 from sipwright.settings.listen import Listen
+from sipwright.settings.lookups import (
+    AliasDbSettings,
+    DomainSettings,
+    GroupSettings,
+    PermissionsSettings,
+    SpeeddialSettings,
+    SqlopsSettings,
+    UriDbSettings,
+)
 from sipwright.settings.pike import PikeSettings, PipelimitSettings, RatelimitSettings
 from sipwright.settings.process import ProcessSettings
 from sipwright.settings.section import Count, Positive, Section
@@ -407,6 +416,13 @@ class Settings(Section):
     log: LogSettings = LogSettings()
     registrar: RegistrarSettings = RegistrarSettings()
     htable: HtableSettings = HtableSettings()
+    alias_db: AliasDbSettings = AliasDbSettings()
+    domain: DomainSettings = DomainSettings()
+    group: GroupSettings = GroupSettings()
+    permissions: PermissionsSettings = PermissionsSettings()
+    speeddial: SpeeddialSettings = SpeeddialSettings()
+    sqlops: SqlopsSettings = SqlopsSettings()
+    uri_db: UriDbSettings = UriDbSettings()
     auth: AuthSettings = AuthSettings()
     auth_db: AuthDbSettings = AuthDbSettings()
     auth_ephemeral: AuthEphemeralSettings = AuthEphemeralSettings()
