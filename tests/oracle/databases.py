@@ -137,3 +137,28 @@ PROFILES |= {
         files={"addresses": ADDRESSES},
     ),
 }
+
+
+def prepare_acc(directory: Path) -> None:
+    prepare(directory)
+    with contextlib.closing(sqlite3.connect(directory / FILE)) as connection, connection:
+        for table in ("acc", "missed_calls"):
+            for column in ("src_user", "via_ua"):
+                connection.execute(f"ALTER TABLE {table} ADD COLUMN {column} VARCHAR(64)")
+
+
+ACC = {"db_flag": 1, "db_missed_flag": 2, "failed_transaction_flag": 3, "detect_direction": 1}
+PROFILES["acc"] = Profile(
+    'loadmodule "db_sqlite.so"\nloadmodule "sqlops.so"\nloadmodule "acc.so"\n'
+    f'modparam("sqlops", "sqlcon", "ca=>{URL}")\nmodparam("acc", "db_url", "{URL}")\n'
+    'modparam("acc", "db_extra", "src_user=$fU;via_ua=$ua")\n'
+    + "".join(f'modparam("acc", "{name}", {value})\n' for name, value in ACC.items()),
+    {
+        "sqlops.sqlcon.ca": URL,
+        "acc.db_url": URL,
+        "acc.db_extra": "src_user=$fU;via_ua=$ua",
+        **{f"acc.{name}": value for name, value in ACC.items()},
+    },
+    prepare=prepare_acc,
+)
+PROFILES["acc_timeout"] = PROFILES["acc"]

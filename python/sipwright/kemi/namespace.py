@@ -16,6 +16,7 @@ from sipwright.kemi import known
 # app_python3 of Kamailio has it, and scripts print it.
 KEMI_VERSION: Final = 1003
 PYTHON_MODULES: Final = (
+    "acc",
     "alias_db",
     "app_python3",
     "async",

@@ -30,6 +30,7 @@ Unless a line says otherwise, a function with the result int returns 1 for succe
 _MODULES: Final = {
     CORE: "Logging, tests of the message, flags, the request-URI, forwarding. These are called without a module: "
     "`KSR.info(...)`.",
+    "acc": "Accounting of transactions in the log and in a database ([how to](../howto/accounting.md)).",
     "alias_db": "Other names of users, by a table.",
     "app_python3": "Calls between the methods of the handler.",
     "auth": "Digest authentication: challenges and credentials ([how to](../howto/authentication.md)).",

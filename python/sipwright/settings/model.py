@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, PlainSerializer, field_validator
 
+from sipwright.settings.acc import AccSettings
 from sipwright.settings.addresses import name_server
 from sipwright.settings.auth import AuthDbSettings, AuthEphemeralSettings, AuthSettings
 from sipwright.settings.cfg import CfgSettings
@@ -416,6 +417,7 @@ class Settings(Section):
     log: LogSettings = LogSettings()
     registrar: RegistrarSettings = RegistrarSettings()
     htable: HtableSettings = HtableSettings()
+    acc: AccSettings = AccSettings()
     alias_db: AliasDbSettings = AliasDbSettings()
     domain: DomainSettings = DomainSettings()
     group: GroupSettings = GroupSettings()
