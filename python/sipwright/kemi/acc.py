@@ -126,7 +126,8 @@ def _told(message: "Message", event: str) -> None:
         if response.raw().partition(b"\r\n\r\n")[2]:
             _answered(code, response, branch)
     elif event == "ack":
-        _account(ACKNOWLEDGED, "ACK", code, response, branch, _state.settings.log_flag, _state.settings.db_flag)
+        # It acknowledges a 2xx, of which the event itself says no more.
+        _account(ACKNOWLEDGED, "ACK", code or 200, response, branch, _state.settings.log_flag, _state.settings.db_flag)
 
 
 def _answered(code: int, response: "Message | None", branch: int | None) -> None:
