@@ -110,6 +110,7 @@ PARAMETERS: dict[str, list[object]] = {
 CALLED_ELSEWHERE = {"tls.kill", "pl.set_pipe", "mqueue.fetch", "htable.reload", "htable.store"}
 SETTINGS: dict[str, object] = {
     "dispatcher.reload_delta_s": 0,
+    "permissions.reload_delta_s": 0,
     "mqueue.mqueue": "name=q",
     "htable.tables.t.autoexpire_s": 0,
     "htable.tables.u.autoexpire_s": 0,
