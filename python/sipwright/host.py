@@ -70,6 +70,7 @@ class Host:
         self.variables: set[str] = set()
         self._counters: list[Callable[[], Mapping[str, int]]] = []
         self._ends: list[Callable[[], object]] = []
+        self.before: list[Callable[[], object]] = []
         self._databases: dict[str, Database] = {}
         self._calls = None if engine is None else Calls(engine)
         if self._calls is not None:
@@ -99,6 +100,12 @@ class Host:
         A method of the script's handler with that name goes first, so a colon in the name keeps them apart.
         """
         self.routes[name] = function
+
+    def before_request(self, function: Callable[[], object]) -> None:
+        """Has script workers call `function` with each request in work, before the script's route: for what every
+        transaction is watched for.
+        """
+        self.before.append(function)
 
     def call(self, function: Callable[[], object]) -> bool:
         """Has a script worker run a function, with a made-up message in work; may be called from any thread.

@@ -54,7 +54,7 @@ class Server:
         self.engine = _engine.Engine(to_engine_json(settings))
         self.host = Host(settings, self.engine)
         self.runtime = Runtime(self.engine, settings.script)
-        self.runtime.routes = self.host.routes
+        self.runtime.routes, self.runtime.before = self.host.routes, self.host.before
         self.watchdog = Watchdog(
             self.engine.busy, self.runtime.workers, settings.script.slow_call_ms, settings.script.stall_after_ms
         )

@@ -77,6 +77,7 @@ def test_every_command_is_in_the_reference() -> None:
 PARAMETERS: dict[str, list[object]] = {
     "autheph.add_secret": ["s3cret"],
     "autheph.rm_secret": [0],
+    "permissions.testUri": [1, "192.0.2.1"],
     "dns.locate": ["sip:127.0.0.1"],
     "rtpengine.enable": ["all", 1],
     "uac.reg_active": [1],
@@ -146,6 +147,7 @@ CALLED_ELSEWHERE = {"tls.kill", "pl.set_pipe", "mqueue.fetch", "htable.reload", 
 }
 SETTINGS: dict[str, object] = {
     "dispatcher.reload_delta_s": 0,
+    "permissions.reload_delta_s": 0,
     "mqueue.mqueue": "name=q",
     "htable.tables.t.autoexpire_s": 0,
     "htable.tables.u.autoexpire_s": 0,

@@ -78,3 +78,87 @@ PROFILES = {
         prepare=prepare,
     ),
 }
+
+
+ROWS = """
+INSERT INTO address (grp, ip_addr, mask, port, tag) VALUES
+    (1, '127.0.0.1', 32, 0, 'loopback'), (1, '10.0.0.0', 8, 0, 'ten'), (2, '10.1.0.0', 16, 5060, 'ten one'),
+    (3, 'gw.example.com', 32, 0, 'name'), (4, '2001:db8::', 32, 0, 'six'), (1, '192.0.2.1', 32, 5070, 'port'),
+    (5, '127.0.0.1', 32, 0, NULL), (6, '10.1.2.3', 24, 0, 'host bits');
+INSERT INTO trusted (src_ip, proto, from_pattern, ruri_pattern, tag, priority) VALUES
+    ('127.0.0.1', 'udp', '^sip:alice@', NULL, 'alice', 1), ('127.0.0.1', 'any', '^sip:carol@', '^sip:oracle', 'carol', 0),
+    ('127.0.0.1', 'tcp', NULL, NULL, 'tcp', 0), ('192.0.2.9', 'any', NULL, NULL, 'other', 0);
+INSERT INTO dbaliases (alias_username, alias_domain, username, domain) VALUES
+    ('sales', 'oracle.test', 'alice', 'oracle.test'), ('help', 'oracle.test', 'bob', 'oracle.test');
+INSERT INTO domain (domain, did) VALUES ('home.test', 'd1'), ('plain.test', NULL);
+INSERT INTO domain_attrs (did, name, type, value) VALUES ('d1', 'quota', 0, '5'), ('d1', 'greeting', 2, 'hello');
+INSERT INTO grp (username, domain, grp) VALUES ('alice', 'oracle.test', 'vip');
+INSERT INTO speed_dial (username, domain, sd_username, sd_domain, new_uri) VALUES
+    ('alice', 'oracle.test', '22', 'oracle.test', 'sip:real@elsewhere.test'),
+    ('bob', 'oracle.test', '22', 'oracle.test', 'sip:of-bob@elsewhere.test');
+"""
+
+
+def prepare_tables(directory: Path) -> None:
+    prepare(directory)
+    with contextlib.closing(sqlite3.connect(directory / FILE)) as connection, connection:
+        connection.executescript(ROWS)
+
+
+TABLES = ["alias_db", "domain", "group", "uri_db", "speeddial", "permissions"]
+TABLES_MODULES = AUTH_MODULES + "".join(
+    f'loadmodule "{name}.so"\nmodparam("{name}", "db_url", "{URL}")\n' for name in TABLES
+)
+TABLES_MODULES += f'loadmodule "sqlops.so"\nmodparam("sqlops", "sqlcon", "ca=>{URL}")\n'
+TABLES_SETTINGS: dict[str, object] = {
+    **AUTH_SETTINGS,
+    **{f"{name}.db_url": URL for name in TABLES},
+    "sqlops.sqlcon.ca": URL,
+    "permissions.peer_tag_avp": "$avp(tag)",
+}
+ADDRESSES = """# comment
+1 127.0.0.1 32 0 loopback
+2 10.0.0.0 8 0 ten
+2 10.1.0.0 16
+3 gw.example.com
+4 10.0.0.0 8 5060 port
+"""
+PROFILES |= {
+    "tables": Profile(
+        TABLES_MODULES
+        + 'modparam("permissions", "peer_tag_avp", "$avp(tag)")\nmodparam("permissions", "db_mode", 1)\n',
+        TABLES_SETTINGS,
+        prepare=prepare_tables,
+    ),
+    "address_file": Profile(
+        f'loadmodule "permissions.so"\nmodparam("permissions", "address_file", "{HERE}/addresses")\n'
+        'modparam("permissions", "peer_tag_avp", "$avp(tag)")\n',
+        {"permissions.address_file": f"{HERE}/addresses", "permissions.peer_tag_avp": "$avp(tag)"},
+        files={"addresses": ADDRESSES},
+    ),
+}
+
+
+def prepare_acc(directory: Path) -> None:
+    prepare(directory)
+    with contextlib.closing(sqlite3.connect(directory / FILE)) as connection, connection:
+        for table in ("acc", "missed_calls"):
+            for column in ("src_user", "via_ua"):
+                connection.execute(f"ALTER TABLE {table} ADD COLUMN {column} VARCHAR(64)")
+
+
+ACC = {"db_flag": 1, "db_missed_flag": 2, "failed_transaction_flag": 3, "detect_direction": 1}
+PROFILES["acc"] = Profile(
+    'loadmodule "db_sqlite.so"\nloadmodule "sqlops.so"\nloadmodule "acc.so"\n'
+    f'modparam("sqlops", "sqlcon", "ca=>{URL}")\nmodparam("acc", "db_url", "{URL}")\n'
+    'modparam("acc", "db_extra", "src_user=$fU;via_ua=$ua")\n'
+    + "".join(f'modparam("acc", "{name}", {value})\n' for name, value in ACC.items()),
+    {
+        "sqlops.sqlcon.ca": URL,
+        "acc.db_url": URL,
+        "acc.db_extra": "src_user=$fU;via_ua=$ua",
+        **{f"acc.{name}": value for name, value in ACC.items()},
+    },
+    prepare=prepare_acc,
+)
+PROFILES["acc_timeout"] = PROFILES["acc"]

@@ -29,7 +29,7 @@ class Stage:
         self.engine = _engine.Engine(to_engine_json(settings))
         self.host = Host(settings, self.engine)
         self.runtime = Runtime(self.engine, settings.script)
-        self.runtime.routes = self.host.routes
+        self.runtime.routes, self.runtime.before = self.host.routes, self.host.before
         install_ksr(self.host)
         self.engine.bind()
         self.runtime.load()

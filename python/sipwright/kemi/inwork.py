@@ -8,6 +8,11 @@ from sipwright import _engine
 Value = str | int | None
 
 
+def core() -> Any:
+    """`KSR` itself, for the functions of the core."""
+    return sys.modules["KSR"]
+
+
 def part(name: str) -> Any:
     """A module of `KSR`, for what the engine's functions do."""
     return getattr(sys.modules["KSR"], name)
@@ -28,6 +33,11 @@ def text(name: str) -> str:
     """The value of a pseudo-variable as text, "" when it has none."""
     value = _engine.pv_get(name)
     return "" if value is None else str(value)
+
+
+def expanded(template: str) -> str:
+    """A text with the values of the pseudo-variables in it."""
+    return text(f"$_s({template})")
 
 
 def put(name: str, value: Value) -> bool:

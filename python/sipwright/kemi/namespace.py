@@ -16,6 +16,8 @@ from sipwright.kemi import known
 # app_python3 of Kamailio has it, and scripts print it.
 KEMI_VERSION: Final = 1003
 PYTHON_MODULES: Final = (
+    "acc",
+    "alias_db",
     "app_python3",
     "async",
     "auth",
@@ -27,7 +29,9 @@ PYTHON_MODULES: Final = (
     "dialog",
     "dispatcher",
     "dmq",
+    "domain",
     "exec",
+    "group",
     "htable",
     "http_async_client",
     "http_client",
@@ -36,6 +40,7 @@ PYTHON_MODULES: Final = (
     "kex",
     "log_systemd",
     "mqueue",
+    "permissions",
     "pike",
     "pipelimit",
     "ratelimit",
@@ -46,8 +51,11 @@ PYTHON_MODULES: Final = (
     "sdpops",
     "sipjson",
     "siptrace",
+    "speeddial",
+    "sqlops",
     "statistics",
     "uac",
+    "uri_db",
     "websocket",
     "x",
 )

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from sipwright import log
@@ -29,6 +30,8 @@ class Runtime:
         self.answers_errors = settings.on_error == "500"
         # Routes of modules, by name.
         self.routes: dict[str, Route] = {}
+        # What modules do with each request before the script's route.
+        self.before: list[Callable[[], object]] = []
         self.generation = 1
         self.go = threading.Event()
         self.stopping = False

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from sipwright import _engine, log
 from sipwright.script.errors import ScriptError, report
-from sipwright.script.instance import Instance
+from sipwright.script.instance import REQUEST_ROUTE, Instance
 
 if TYPE_CHECKING:
     from sipwright._engine import Message, Worker
@@ -68,6 +68,9 @@ class ScriptWorker(threading.Thread):
                 continue
             try:
                 if message.event is None:
+                    if runtime.before and message.callback == REQUEST_ROUTE:
+                        for function in runtime.before:
+                            function()
                     method(message)
                 else:
                     call_for_event(method, message, message.event)

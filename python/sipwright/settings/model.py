@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, PlainSerializer, field_validator
 
+from sipwright.settings.acc import AccSettings
 from sipwright.settings.addresses import name_server
 from sipwright.settings.auth import AuthDbSettings, AuthEphemeralSettings, AuthSettings
 from sipwright.settings.cfg import CfgSettings
@@ -19,6 +20,15 @@ from sipwright.settings.dispatcher import DispatcherSettings
 from sipwright.settings.http_clients import HttpAsyncClientSettings, HttpClientSettings
 from sipwright.settings.jsonrpcs import JsonrpcsSettings
 from sipwright.settings.listen import Listen
+from sipwright.settings.lookups import (
+    AliasDbSettings,
+    DomainSettings,
+    GroupSettings,
+    PermissionsSettings,
+    SpeeddialSettings,
+    SqlopsSettings,
+    UriDbSettings,
+)
 from sipwright.settings.pike import PikeSettings, PipelimitSettings, RatelimitSettings
 from sipwright.settings.process import ProcessSettings
 from sipwright.settings.rtpengine import RtpengineSettings
@@ -418,6 +428,14 @@ class Settings(Section):
     log: LogSettings = LogSettings()
     registrar: RegistrarSettings = RegistrarSettings()
     htable: HtableSettings = HtableSettings()
+    acc: AccSettings = AccSettings()
+    alias_db: AliasDbSettings = AliasDbSettings()
+    domain: DomainSettings = DomainSettings()
+    group: GroupSettings = GroupSettings()
+    permissions: PermissionsSettings = PermissionsSettings()
+    speeddial: SpeeddialSettings = SpeeddialSettings()
+    sqlops: SqlopsSettings = SqlopsSettings()
+    uri_db: UriDbSettings = UriDbSettings()
     auth: AuthSettings = AuthSettings()
     auth_db: AuthDbSettings = AuthDbSettings()
     auth_ephemeral: AuthEphemeralSettings = AuthEphemeralSettings()
