@@ -66,6 +66,8 @@ pub enum Ret {
     None,
     /// `str`, `int` or `None`
     Xval,
+    /// `list`, `dict` or `None`
+    Data,
 }
 
 /// One KSR function.
@@ -124,6 +126,12 @@ impl From<bool> for Out<'_> {
 impl From<()> for Out<'_> {
     fn from((): ()) -> Self {
         Self::Void
+    }
+}
+
+impl<'py> From<PyResult<Self>> for Out<'py> {
+    fn from(result: PyResult<Out<'py>>) -> Self {
+        result.unwrap_or_else(Self::Raise)
     }
 }
 

@@ -8,12 +8,13 @@ use crate::message::Message;
 use crate::types::{Flow, SendOptions, SocketId, SocketInfo, Span};
 
 use super::addresses::Addresses;
-use super::avp::{AvpList, XavpList};
+use super::avp::AvpList;
 use super::env::Env;
 use super::iterators::Iterators;
 use super::rr::RrState;
 use super::serial::Kept;
 use super::vars::Vars;
+use super::xavp::XavpList;
 
 /// Wall-clock time in microseconds since 1970-01-01 UTC, given by the caller.
 pub type WallMicros = u64;

@@ -36,10 +36,11 @@ pub mod siputils;
 pub mod textops;
 pub mod textopsx;
 mod vars;
+mod xavp;
 pub mod xlog;
 
 pub use addresses::{AddressEdit, Addresses};
-pub use avp::{AvpKey, AvpList, XavpKind, XavpList, XavpPath};
+pub use avp::{AvpKey, AvpList};
 pub use context::{
     Binding, BranchTarget, Context, RouteType, SendFlags, TxData, TxView, Value, WallMicros,
 };
@@ -49,3 +50,4 @@ pub use regexes::Substitution;
 pub use rr::RrState;
 pub use serial::Kept;
 pub use vars::Vars;
+pub use xavp::{Fields as XavpFields, Item as XavpItem, XavpKind, XavpList, XavpPath};

@@ -27,4 +27,9 @@ impl Vars {
             (None, false) => self.list.push((name.into(), value)),
         }
     }
+
+    /// All names and values, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = (&[u8], &Value<'static>)> {
+        self.list.iter().map(|(name, value)| (&**name, value))
+    }
 }

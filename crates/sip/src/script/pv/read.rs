@@ -198,7 +198,7 @@ pub(super) fn with_inner<'a>(
         Class::TimeValue | Class::TimePart | Class::UtcPart => time::part(ctx, class, &inner),
         Class::TimeFormat | Class::UtcFormat => time::format(ctx, class, &inner),
         Class::Avp => avps::avp(ctx, &inner, index),
-        Class::Xavp | Class::Xavu | Class::Xavi => avps::xavp(ctx, class, &inner),
+        Class::Xavp | Class::Xavu | Class::Xavi => avps::xavp(ctx, class, &inner, index),
         Class::Var => var(ctx, &inner).unwrap_or(Value::Int(0)),
         Class::VarNull => var(ctx, &null_name(&inner)).unwrap_or(Value::Null),
         Class::VarZero => var(ctx, &inner).unwrap_or(Value::Int(0)),

@@ -68,7 +68,7 @@ pub(super) fn with_inner(
 ) -> bool {
     match class {
         Class::Avp => avps::set_avp(ctx, inner, index, value),
-        Class::Xavp | Class::Xavu | Class::Xavi => avps::set_xavp(ctx, class, inner, value),
+        Class::Xavp | Class::Xavu | Class::Xavi => avps::set_xavp(ctx, class, inner, index, value),
         Class::Var | Class::VarZero => {
             ctx.vars.set(inner, value.into_owned());
             true

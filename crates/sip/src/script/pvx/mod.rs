@@ -1,9 +1,14 @@
 //! `KSR.pvx`: AVPs, extended AVPs and script variables by name.
 
-use super::avp::{AvpKey, XavpKind, XavpPath};
+mod lists;
+
+use super::avp::AvpKey;
 use super::context::{Context, Value};
 use super::corex::code;
-use super::pv::{avp_key, borrow};
+use super::pv::{self, Format, Index, Spec, avp_key, borrow};
+use super::xavp::{XavpKind, XavpPath};
+
+pub use lists::*;
 
 /// `KSR.pvx.var_get`: a script variable, 0 when it was never set.
 #[must_use]
@@ -43,30 +48,16 @@ pub fn avp_is_null(ctx: &Context, name: &[u8]) -> i32 {
     code(avp_get(ctx, name).is_null())
 }
 
-const fn root(name: &[u8]) -> XavpPath<'_> {
-    XavpPath {
-        root: (name, None),
-        field: None,
-    }
-}
-
-const fn child<'a>(name: &'a [u8], field: &'a [u8]) -> XavpPath<'a> {
-    XavpPath {
-        root: (name, None),
-        field: Some((field, None)),
-    }
-}
-
 /// `KSR.pvx.xavp_get`, `xavu_get`, `xavi_get`.
 #[must_use]
 pub fn xavp_get<'a>(ctx: &'a Context, kind: XavpKind, name: &[u8]) -> Value<'a> {
-    let value = ctx.tx_data.xavps.get(kind, &root(name));
-    value.map_or(Value::Null, borrow)
+    ctx.tx_data.xavps.get(kind, &XavpPath::root(name))
 }
 
 /// `KSR.pvx.xavp_sets`, `xavp_seti` and siblings: a new value on top.
 pub fn xavp_set(ctx: &mut Context, kind: XavpKind, name: &[u8], value: Value<'_>) -> i32 {
-    code(ctx.tx_data.xavps.set(kind, &root(name), value.into_owned()))
+    let path = XavpPath::root(name);
+    code(!name.is_empty() && ctx.tx_data.xavps.set(kind, &path, value.into_owned()))
 }
 
 /// `KSR.pvx.xavp_is_null` and siblings.
@@ -77,13 +68,17 @@ pub fn xavp_is_null(ctx: &Context, kind: XavpKind, name: &[u8]) -> i32 {
 
 /// `KSR.pvx.xavp_rm` and siblings: the newest value of that name.
 pub fn xavp_rm(ctx: &mut Context, kind: XavpKind, name: &[u8]) -> i32 {
-    ctx.tx_data.xavps.remove(kind, &root(name));
+    ctx.tx_data.xavps.remove(kind, &XavpPath::root(name));
     1
 }
 
 /// `KSR.pvx.xavp_rm_all` and siblings: all values of that name.
 pub fn xavp_rm_all(ctx: &mut Context, kind: XavpKind, name: &[u8]) -> i32 {
-    ctx.tx_data.xavps.remove_all(kind, name);
+    let path = XavpPath {
+        root: (name, Index::All),
+        ..XavpPath::root(name)
+    };
+    ctx.tx_data.xavps.remove(kind, &path);
     1
 }
 
@@ -95,8 +90,7 @@ pub fn xavp_child_get<'a>(
     name: &[u8],
     field: &[u8],
 ) -> Value<'a> {
-    let value = ctx.tx_data.xavps.get(kind, &child(name, field));
-    value.map_or(Value::Null, borrow)
+    ctx.tx_data.xavps.get(kind, &XavpPath::child(name, field))
 }
 
 /// `KSR.pvx.xavp_child_sets`, `xavp_child_seti` and siblings: sets or replaces a field.
@@ -107,6 +101,9 @@ pub fn xavp_child_set(
     field: &[u8],
     value: Value<'_>,
 ) -> i32 {
+    if name.is_empty() || field.is_empty() {
+        return -1;
+    }
     let xavps = &mut ctx.tx_data.xavps;
     xavps.set_child(kind, name, field, value.into_owned());
     1
@@ -120,17 +117,34 @@ pub fn xavp_child_is_null(ctx: &Context, kind: XavpKind, name: &[u8], field: &[u
 
 /// `KSR.pvx.xavp_child_rm` and siblings.
 pub fn xavp_child_rm(ctx: &mut Context, kind: XavpKind, name: &[u8], field: &[u8]) -> i32 {
-    ctx.tx_data.xavps.remove(kind, &child(name, field));
+    let path = XavpPath::child(name, field);
+    ctx.tx_data.xavps.remove(kind, &path);
     1
 }
 
-/// `KSR.pvx.xavp_get_keys` and siblings: names of the fields of the value at `index`.
-#[must_use]
-pub fn xavp_get_keys(ctx: &Context, kind: XavpKind, name: &[u8], index: i64) -> Vec<Vec<u8>> {
-    let index = usize::try_from(index).unwrap_or(usize::MAX);
-    let keys = ctx.tx_data.xavps.keys(kind, name, index);
-    keys.unwrap_or_default()
-        .into_iter()
-        .map(<[u8]>::to_vec)
-        .collect()
+/// `KSR.pvx.evalx`: evaluates the variables in a text, and those in what comes out.
+pub fn evalx(ctx: &mut Context, target: &[u8], text: &[u8]) -> i32 {
+    let evaluate = |text: &[u8], ctx: &Context| Format::parse(text).map(|f| f.eval(ctx));
+    match evaluate(text, ctx).and_then(|once| evaluate(&once, ctx)) {
+        Ok(text) => assign(ctx, target, text),
+        Err(why) => {
+            ctx.complain(why.to_string());
+            -1
+        }
+    }
+}
+
+/// Puts a text into the variable that a parameter names.
+fn assign(ctx: &mut Context, target: &[u8], text: Vec<u8>) -> i32 {
+    match Spec::parse(target) {
+        Ok(spec) if pv::set(ctx, &spec, Value::owned(text)) => 1,
+        Ok(_) => {
+            ctx.complain(format!("cannot set {}", String::from_utf8_lossy(target)));
+            -1
+        }
+        Err(why) => {
+            ctx.complain(why.to_string());
+            -1
+        }
+    }
 }
