@@ -47,7 +47,10 @@ mod _engine {
     #[pymodule_export]
     use super::worker::Worker;
     #[pymodule_export]
-    use super::xavps::{xavp_add, xavp_count, xavp_get, xavp_rm, xavp_rm_all, xavp_set};
+    use super::xavps::{
+        clear_shared_vars, set_shared_var, shared_vars, xavp_add, xavp_count, xavp_get, xavp_rm,
+        xavp_rm_all, xavp_set,
+    };
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

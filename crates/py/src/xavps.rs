@@ -1,4 +1,4 @@
-//! Extended AVPs for modules written in Python, and as Python objects.
+//! Extended AVPs and shared variables for modules written in Python, and as Python objects.
 //!
 //! A value is a str, an int, or a list of `(name, value)`, the newest field first.
 
@@ -9,7 +9,7 @@ use sipwright_sip::script::pv::Index;
 use sipwright_sip::script::{Value, XavpFields, XavpItem, XavpKind, XavpPath};
 
 use crate::ksr::{Out, to_python};
-use crate::scope;
+use crate::{env, scope};
 
 const KIND: XavpKind = XavpKind::Plain;
 /// Lists within lists that a value may have.
@@ -90,6 +90,33 @@ pub fn xavp_rm_all(name: &str) -> usize {
 }
 
 // Python objects are made of copies: making one may run code that works on the message.
+
+/// `$shv(..)`: all variables that the workers share.
+#[pyfunction]
+pub fn shared_vars(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
+    let dict = PyDict::new(py);
+    for (name, value) in env::SHARED.all() {
+        dict.set_item(text(py, &name)?, to_python(py, value.into())?)?;
+    }
+    Ok(dict)
+}
+
+/// Sets `$shv(name)`.
+#[pyfunction]
+#[pyo3(signature = (name, value, /))]
+pub fn set_shared_var(name: &str, value: &Bound<'_, PyAny>) -> PyResult<()> {
+    match item_of(value, 0)? {
+        XavpItem::Value(value) => env::SHARED.set(name.as_bytes(), value),
+        XavpItem::Fields(_) => return Err(PyTypeError::new_err("a value is a str or an int")),
+    }
+    Ok(())
+}
+
+/// Forgets all shared variables.
+#[pyfunction]
+pub fn clear_shared_vars() {
+    env::SHARED.replace([]);
+}
 
 /// Names of the fields of a value (`KSR.pvx.xavp_get_keys`).
 pub fn keys<'py>(py: Python<'py>, kind: XavpKind, name: &str, index: i32) -> PyResult<Out<'py>> {

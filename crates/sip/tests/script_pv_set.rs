@@ -344,7 +344,7 @@ fn appended_branches() {
     let mut c = ctx(INVITE);
     check(
         &c,
-        &[("$br", "None"), ("$bR", "None"), ("$branch(count)", "0")],
+        &[("$br", "None"), ("$bR", "None"), ("$branch(count)", "None")],
     );
     assert!(sets(&mut c, "$br", "sip:b1@x"));
     assert!(sets(&mut c, "$br", "sip:b2@x"));

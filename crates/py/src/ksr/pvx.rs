@@ -212,6 +212,22 @@ ksr_table! { "pvx";
     pv_xavu_print() -> Int = |c| print(c, XAVU);
     /// Logs all `$xavi(..)` at level INFO.
     pv_xavi_print() -> Int = |c| print(c, XAVI);
+    /// The value of `$shv(name)`, which all workers share, 0 when it was never set.
+    shv_get(name: Str) -> Xval = |c| read(|x| pvx::shv_get(x, c.bytes(0)).into());
+    /// Sets `$shv(name)` to a str.
+    shv_sets(name: Str, value: Str) -> Int = |c| on_context(c, |x| pvx::shv_set(x, c.bytes(0), text(c, 1)));
+    /// Sets `$shv(name)` to an int.
+    shv_seti(name: Str, value: Int) -> Int = |c| {
+        on_context(c, |x| pvx::shv_set(x, c.bytes(0), Value::Int(c.int(1))))
+    };
+    /// Adds one to `$shv(name)` and returns the sum; None when it is a str.
+    shvinc_get(name: Str) -> Xval = |c| read(|x| pvx::shvinc_get(x, c.bytes(0)).into());
+    /// Adds what `$sbranch(..)` describes as a further destination; -1 without a uri.
+    sbranch_append() -> Int = |c| on_context(c, pvx::sbranch_append);
+    /// Makes what `$sbranch(..)` describes the main destination; -1 without a uri.
+    sbranch_set_ruri() -> Int = |c| on_context(c, pvx::sbranch_set_ruri);
+    /// Forgets what `$sbranch(..)` describes.
+    sbranch_reset() -> Int = |c| on_context(c, pvx::sbranch_reset);
     /// Evaluates the variables in a text, and those in what comes out, into a variable.
     evalx(variable: Str, text: Str) -> Int = |c| on_context(c, |x| pvx::evalx(x, c.bytes(0), c.bytes(1)));
 }

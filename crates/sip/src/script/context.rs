@@ -257,6 +257,8 @@ pub struct Context {
     pub path_vec: Option<Vec<u8>>,
     /// Appended branches.
     pub branches: Vec<BranchTarget>,
+    /// `$sbranch(..)`: a destination that is put together before it is used.
+    pub static_branch: Option<Box<BranchTarget>>,
     /// The main destination is none any more: it was tried. Setting the request-URI makes
     /// it one again, and so does `$du = ..`.
     pub uri_used: bool,
@@ -354,6 +356,7 @@ impl Context {
             dst_uri: None,
             path_vec: None,
             branches: Vec::new(),
+            static_branch: None,
             uri_used: false,
             max_forwards: None,
             contact_aliases: Vec::new(),

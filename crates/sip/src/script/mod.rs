@@ -49,5 +49,5 @@ pub use iterators::Iterators;
 pub use regexes::Substitution;
 pub use rr::RrState;
 pub use serial::Kept;
-pub use vars::Vars;
+pub use vars::{SharedVars, Vars};
 pub use xavp::{Fields as XavpFields, Item as XavpItem, XavpKind, XavpList, XavpPath};

@@ -78,6 +78,11 @@ pub(super) fn with_inner(
             true
         }
         Class::Branch => branch::set(ctx, inner, index, &value),
+        Class::Shared => {
+            ctx.env.shared.set(inner, value.into_owned());
+            true
+        }
+        Class::StaticBranch => branch::set_static(ctx, inner, &value),
         Class::MsgFlag => set_flag(&mut ctx.tx_data.flags, inner, &value),
         Class::ScriptFlag => set_flag(&mut ctx.sflags, inner, &value),
         Class::BranchFlag => set_flag(&mut ctx.bflags, inner, &value),

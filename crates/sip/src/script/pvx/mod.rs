@@ -3,8 +3,8 @@
 mod lists;
 
 use super::avp::AvpKey;
-use super::context::{Context, Value};
-use super::corex::code;
+use super::context::{Binding, Context, Value};
+use super::corex::{code, push_branch};
 use super::pv::{self, Format, Index, Spec, avp_key, borrow};
 use super::xavp::{XavpKind, XavpPath};
 
@@ -147,4 +147,61 @@ fn assign(ctx: &mut Context, target: &[u8], text: Vec<u8>) -> i32 {
             -1
         }
     }
+}
+
+/// `KSR.pvx.shv_get`: a shared variable, 0 when it was never set.
+#[must_use]
+pub fn shv_get(ctx: &Context, name: &[u8]) -> Value<'static> {
+    ctx.env.shared.get(name)
+}
+
+/// `KSR.pvx.shv_sets`, `shv_seti`.
+pub fn shv_set(ctx: &mut Context, name: &[u8], value: Value<'_>) -> i32 {
+    ctx.env.shared.set(name, value.into_owned());
+    1
+}
+
+/// `KSR.pvx.shvinc_get`: adds one and gives the sum.
+#[must_use]
+pub fn shvinc_get(ctx: &Context, name: &[u8]) -> Value<'static> {
+    ctx.env.shared.increment(name)
+}
+
+/// `KSR.pvx.sbranch_append`: `$sbranch(..)` as a further destination.
+pub fn sbranch_append(ctx: &mut Context) -> i32 {
+    match ctx.static_branch.as_deref().filter(|b| !b.uri.is_empty()) {
+        Some(branch) => {
+            let branch = branch.clone();
+            push_branch(ctx, branch)
+        }
+        None => -1,
+    }
+}
+
+/// `KSR.pvx.sbranch_set_ruri`: `$sbranch(..)` as the main destination.
+pub fn sbranch_set_ruri(ctx: &mut Context) -> i32 {
+    let Some(branch) = ctx.static_branch.clone().filter(|b| !b.uri.is_empty()) else {
+        return -1;
+    };
+    ctx.set_uri(branch.uri);
+    ctx.dst_uri = branch.dst_uri;
+    ctx.path_vec = branch.path;
+    ctx.q = branch.q;
+    ctx.bflags = branch.flags;
+    ctx.force_socket = branch.socket.or(ctx.force_socket);
+    if branch.ruid.is_some() || branch.location_ua.is_some() || branch.instance.is_some() {
+        ctx.binding = Some(Box::new(Binding {
+            ruid: branch.ruid,
+            location_ua: branch.location_ua,
+            instance: branch.instance,
+            reg_id: branch.reg_id,
+        }));
+    }
+    1
+}
+
+/// `KSR.pvx.sbranch_reset`: `$sbranch(..)` has nothing any more.
+pub fn sbranch_reset(ctx: &mut Context) -> i32 {
+    ctx.static_branch = None;
+    1
 }
