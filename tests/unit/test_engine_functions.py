@@ -21,7 +21,8 @@ def test_builtins_have_the_parameters_and_results_of_kamailio() -> None:
             continue
         kinds = tuple(kind for _, kind in params)
         expected = tuple("int" if kind == "long" else kind for kind in signature.params)
-        if (kinds, returns) != (expected, signature.returns):
+        # Lists and dicts, which Kamailio hands to Lua but not to Python.
+        if (kinds, "xval" if returns == "data" else returns) != (expected, signature.returns):
             wrong.append(f"{dotted(module, name)}{kinds} -> {returns}, Kamailio {expected} -> {signature.returns}")
     assert wrong == []
 

@@ -308,6 +308,7 @@ pub fn ksr_functions() -> Vec<Described> {
             Ret::Bool => "bool",
             Ret::None => "none",
             Ret::Xval => "xval",
+            Ret::Data => "data",
         };
         (f.module, f.name, params, ret, f.doc.trim())
     };

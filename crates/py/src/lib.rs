@@ -13,6 +13,7 @@ mod ksr;
 mod message;
 mod scope;
 mod worker;
+mod xavps;
 
 use pyo3::prelude::*;
 use sipwright_sip::tx::happening;
@@ -46,6 +47,11 @@ mod _engine {
     use super::message::Message;
     #[pymodule_export]
     use super::worker::Worker;
+    #[pymodule_export]
+    use super::xavps::{
+        clear_shared_vars, set_shared_var, shared_vars, xavp_add, xavp_count, xavp_get, xavp_rm,
+        xavp_rm_all, xavp_set,
+    };
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

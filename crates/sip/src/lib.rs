@@ -12,6 +12,7 @@
 //! [`frame::Framer`].
 
 pub mod build;
+mod digest;
 pub mod edit;
 pub mod error;
 pub mod frame;

@@ -77,6 +77,20 @@ fn hostile() -> impl Strategy<Value = Vec<u8>> {
     prop::collection::vec(piece, 0..6).prop_map(|v| v.concat())
 }
 
+/// Every transformation, with arguments that fit and some that do not.
+const TRANSFORMATIONS: &str = "s.len s.int s.numeric s.tolower s.toupper s.trim s.rtrim s.ltrim s.rmws s.quote \
+    s.unquote s.unbracket s.encode.hexa s.decode.hexa s.encode.base58 s.decode.base58 s.encode.base64 s.decode.base64 \
+    s.encode.base64t s.decode.base64t s.encode.base64url s.decode.base64url s.encode.base64urlt s.decode.base64urlt \
+    s.encode.7bit s.decode.7bit s.md5 s.sha256 s.sha384 s.sha512 s.corehash s.corehash,7 s.prefixes s.prefixes,3 \
+    s.prefixes.quoted s.escape.csv s.escape.common s.unescape.common s.escape.user s.unescape.user s.escape.param \
+    s.unescape.param s.urlencode.param s.urldecode.param s.substr,1,2 s.substr,-9223372036854775808,9223372036854775807 \
+    s.substr,9223372036854775807,1 s.select,-1,; s.select,-9223372036854775808,; s.strip,2 s.striptail,9999999999 \
+    s.stripto,@ s.before,a s.after,a s.rbefore,a s.rafter,a s.count,; s.rm,a s.replace,a,bb s.fmtlines,1,9999999999 \
+    s.fmtlinet,2,1 s.ftime,%Y-%m-%d-%s-%q uri.user uri.host uri.port uri.params uri.param,lr uri.headers uri.duri \
+    uri.saor uri.suri uri.tosocket uri.lr param.value,a param.value,a,; param.count param.name,-1 param.valueat,1 \
+    param.in,a nameaddr.name nameaddr.uri nameaddr.len tobody.uri tobody.tag tobody.display tobody.user tobody.host \
+    tobody.params line.count line.at,-1 line.sw,a val.n0 val.ne urialias.encode urialias.decode re.subst,/a/b/g";
+
 type Act = fn(&mut Context, &[u8]);
 
 /// Everything that puts text of the script into a message.
@@ -162,6 +176,31 @@ fn set(ctx: &mut Context, name: &[u8], text: &[u8]) {
 
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn transformations_take_any_bytes(text in prop_oneof![hostile(), prop::collection::vec(any::<u8>(), 0..80)]) {
+        let mut c = ctx(INVITE);
+        c.vars.set(b"x", Value::owned(text));
+        for name in TRANSFORMATIONS.split_whitespace() {
+            let spec = Spec::parse(format!("$(var(x){{{name}}})").as_bytes());
+            prop_assert!(spec.is_ok(), "{name}");
+            if let Ok(spec) = spec {
+                let _ = pv::get(&c, &spec).text();
+            }
+        }
+    }
+
+    #[test]
+    fn codes_are_undone(text in prop::collection::vec(any::<u8>(), 1..60)) {
+        let mut c = ctx(INVITE);
+        c.vars.set(b"x", Value::owned(text.clone()));
+        for code in ["hexa", "base58", "base64", "base64t", "base64url", "base64urlt"] {
+            let name = format!("$(var(x){{s.encode.{code}}}{{s.decode.{code}}})");
+            let spec = Spec::parse(name.as_bytes()).expect("a variable");
+            let undone = pv::get(&c, &spec).text().map(|t| t.to_vec());
+            prop_assert_eq!(undone, Some(text.clone()), "{}", code);
+        }
+    }
 
     #[test]
     fn any_text_parses_or_is_refused(text in variable_like()) {

@@ -216,6 +216,95 @@ fn extended_avps() {
 
 // checked against Kamailio 5.6
 #[test]
+fn indexes_of_extended_avps() {
+    let mut c = ctx(INVITE);
+    for n in 1..=3 {
+        seti(&mut c, "$xavp(a)", n);
+    }
+    check(
+        &c,
+        &[
+            ("$xavp(a[-1])", "1"),
+            ("$xavp(a[-3])", "3"),
+            ("$xavp(a[-4])", "None"),
+            ("$xavp(a[*])", "3"),
+            ("$(xavp(a)[1])", "2"),
+        ],
+    );
+    assert!(seti(&mut c, "$xavp(a[1])", 22));
+    assert!(!seti(&mut c, "$xavp(a[-1])", 1));
+    assert!(!seti(&mut c, "$xavp(a[*])", 1));
+    assert!(!seti(&mut c, "$xavp(a[7])", 1));
+    assert!(!sets(&mut c, "$xavp(a[0]=>field)", "of a value"));
+    check(
+        &c,
+        &[
+            ("$xavp(a)", "3"),
+            ("$xavp(a[1])", "22"),
+            ("$xavp(a[2])", "1"),
+        ],
+    );
+    assert!(unset(&mut c, "$xavp(a[1])"));
+    check(&c, &[("$xavp(a[1])", "1"), ("$xavp(a[2])", "None")]);
+    assert!(unset(&mut c, "$xavp(a[*])"));
+    check(&c, &[("$xavp(a)", "None")]);
+
+    sets(&mut c, "$xavp(r=>f)", "1");
+    sets(&mut c, "$xavp(r[0]=>f)", "2");
+    sets(&mut c, "$xavp(r[0]=>f)", "3");
+    check(
+        &c,
+        &[
+            ("$xavp(r=>f[*])", "'3, 2, 1'"),
+            ("$xavp(r[0]=>f[-1])", "'1'"),
+            ("$(xavp(r=>f)[1])", "'2'"),
+        ],
+    );
+    assert!(sets(&mut c, "$xavp(r[0]=>f[1])", "X"));
+    assert!(sets(&mut c, "$xavp(r[0]=>none[1])", "lost"));
+    assert!(sets(&mut c, "$xavp(nothing[0]=>f)", "lost"));
+    check(
+        &c,
+        &[
+            ("$xavp(r=>f[*])", "'3, X, 1'"),
+            ("$xavp(r=>none)", "None"),
+            ("$xavp(nothing=>f)", "None"),
+        ],
+    );
+    sets(&mut c, "$xavp(r=>f)", "n");
+    assert!(unset(&mut c, "$xavp(r[*]=>f)"));
+    check(
+        &c,
+        &[("$xavp(r[0]=>f)", "None"), ("$xavp(r[1]=>f[*])", "'X, 1'")],
+    );
+    assert!(unset(&mut c, "$xavp(r[1]=>f[*])"));
+    check(&c, &[("$xavp(r[1]=>f)", "None")]);
+}
+
+// checked against Kamailio 5.6
+#[test]
+fn levels_of_extended_avps() {
+    let mut c = ctx(INVITE);
+    sets(&mut c, "$xavp(n=>a=>b)", "third");
+    check(
+        &c,
+        &[("$xavp(n=>a)", "'third'"), ("$xavp(n=>a=>c)", "'third'")],
+    );
+    sets(&mut c, "$xavu(u=>a)", "two");
+    sets(&mut c, "$xavu(u=>a=>c)", "three");
+    sets(&mut c, "$xavu(u=>a=>c=>d)", "also three");
+    check(
+        &c,
+        &[("$xavu(u=>a)", "'two'"), ("$xavu(u=>a=>c)", "'also three'")],
+    );
+    assert!(unset(&mut c, "$xavu(u=>a=>c)"));
+    check(&c, &[("$xavu(u=>a=>c)", "None"), ("$xavu(u=>a)", "'two'")]);
+    assert!(unset(&mut c, "$xavu(u)"));
+    check(&c, &[("$xavu(u=>a)", "None")]);
+}
+
+// checked against Kamailio 5.6
+#[test]
 fn flags() {
     let mut c = ctx(INVITE);
     check(
@@ -255,7 +344,7 @@ fn appended_branches() {
     let mut c = ctx(INVITE);
     check(
         &c,
-        &[("$br", "None"), ("$bR", "None"), ("$branch(count)", "0")],
+        &[("$br", "None"), ("$bR", "None"), ("$branch(count)", "None")],
     );
     assert!(sets(&mut c, "$br", "sip:b1@x"));
     assert!(sets(&mut c, "$br", "sip:b2@x"));

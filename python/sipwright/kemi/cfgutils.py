@@ -46,18 +46,17 @@ Value = str | int
 _probability = 10
 _initial_probability = 10
 _locks: list[Any] = []
-_shared: dict[str, Value] = {}
 
 
 def configure(host: "Host") -> None:
-    """Sets what the settings begin with; registers `$shv` and the control methods."""
+    """Sets what the settings begin with; registers `$RANDOM` and the control methods."""
     global _probability, _initial_probability
     settings = host.settings.cfgutils
     _probability = _initial_probability = settings.initial_probability
     _locks[:] = [threading.RLock() for _ in range(1 << (settings.lock_set_size or _DEFAULT_LOCKS))]
-    _shared.clear()
-    _shared.update(_parsed(line) for line in settings.shvset)
-    host.variable("shv", lambda inner, _: _shared.get(inner, 0), _set_shared)
+    _engine.clear_shared_vars()
+    for line in settings.shvset:
+        _engine.set_shared_var(*_parsed(line))
     host.variable("RANDOM", lambda inner, _: random.randint(0, 2**31 - 1))
     host.rpc.add("cfgutils.shv_get", shv_get)
     host.rpc.add("cfgutils.shv_set", shv_set)
@@ -205,16 +204,17 @@ def pkg_summary() -> int:
 
 def shv_get(name: str = "") -> list[dict[str, Any]]:
     """cfgutils.shv_get: one shared variable, or all."""
-    if name and name not in _shared:
+    shared = _engine.shared_vars()
+    if name and name not in shared:
         raise RpcError(FAILED, "Variable not found")
-    return [{"name": key, "value": value} for key, value in list(_shared.items()) if name in ("", key)]
+    return [{"name": key, "value": value} for key, value in shared.items() if name in ("", key)]
 
 
 def shv_set(name: str, kind: str, value: str | int) -> str:
     """cfgutils.shv_set: sets a shared variable; `kind` is int or str."""
     if kind not in ("int", "str"):
         raise RpcError(FAILED, "the type is int or str")
-    _shared[name] = int(value) if kind == "int" else str(value)
+    _engine.set_shared_var(name, int(value) if kind == "int" else str(value))
     return "Ok. Variable set."
 
 
@@ -231,14 +231,6 @@ def _lock(key: str, wait_s: float) -> int:
     if wait_s:
         log.error(f"KSR.cfgutils.lock: another worker keeps {key!r}")
     return -1
-
-
-def _set_shared(inner: str, value: Value | None) -> bool:
-    if value is None:
-        _shared.pop(inner, None)
-    else:
-        _shared[inner] = value
-    return True
 
 
 def _parsed(line: str) -> tuple[str, Value]:

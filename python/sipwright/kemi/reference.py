@@ -18,7 +18,7 @@ from sipwright.kemi.namespace import python_functions
 
 DEFAULT_FILE: Final = Path("docs/reference/ksr.md")
 CORE: Final = "core"
-_RESULTS: Final = {"int": "int", "bool": "bool", "none": "0", "xval": "str, int or None"}
+_RESULTS: Final = {"int": "int", "bool": "bool", "none": "0", "xval": "str, int or None", "data": "list, dict or None"}
 _HEAD: Final = """# KSR functions
 
 Every function of `KSR` that Sipwright has. This page is generated from the functions themselves by
@@ -64,7 +64,7 @@ _MODULES: Final = {
     "pike": "Senders of too many requests ([how to](../howto/floods.md)).",
     "pipelimit": "Limits by name ([how to](../howto/floods.md)).",
     "pv": "[Pseudo-variables](pseudo-variables.md) by name.",
-    "pvx": "AVPs and script variables by name.",
+    "pvx": "AVPs, extended AVPs and script variables by name.",
     "ratelimit": "Limits by method or number ([how to](../howto/floods.md)).",
     "registrar": "Registrations and the look-up of users (RFC 3261 section 10).",
     "rr": "Record-Route and loose routing (RFC 3261 sections 16.4 and 16.6).",

@@ -8,7 +8,13 @@ from pathlib import Path
 from sipwright import _engine
 
 MARK = "# KSR functions; written by `python -m sipwright.kemi.stubs`.\n"
-RESULTS = {"int": "int", "bool": "bool", "none": "int", "xval": "str | int | None"}
+RESULTS = {
+    "int": "int",
+    "bool": "bool",
+    "none": "int",
+    "xval": "str | int | None",
+    "data": "list[Any] | dict[str, Any] | None",
+}
 STUB = Path(_engine.__file__).with_name("_engine.pyi")
 
 

@@ -42,9 +42,9 @@ mod textopsx;
 mod tls;
 mod tm;
 mod tmx;
+mod uac;
 mod websocket;
 mod xhttp;
-mod uac;
 mod xlog;
 pub use rr_hooks::set as on_loose_route;
 pub use table::{all, register};
@@ -69,6 +69,8 @@ pub enum Ret {
     None,
     /// `str`, `int` or `None`
     Xval,
+    /// `list`, `dict` or `None`
+    Data,
 }
 
 /// One KSR function.
@@ -127,6 +129,12 @@ impl From<bool> for Out<'_> {
 impl From<()> for Out<'_> {
     fn from((): ()) -> Self {
         Self::Void
+    }
+}
+
+impl<'py> From<PyResult<Self>> for Out<'py> {
+    fn from(result: PyResult<Out<'py>>) -> Self {
+        result.unwrap_or_else(Self::Raise)
     }
 }
 

@@ -9,7 +9,7 @@ use sipwright_sip::script::pv::{self, Spec};
 use sipwright_sip::script::{Context, Value};
 
 use super::{Call, Out, caller, decode, ksr_table};
-use crate::scope;
+use crate::{env, scope};
 
 /// Names kept parsed. Scripts build names such as `$sht(calls=>...)` from what
 /// callers send, so the cache is emptied when it is full.
@@ -64,16 +64,32 @@ fn object<'py>(call: &Call<'_, 'py>, value: Value<'_>) -> Out<'py> {
 fn read<'py>(
     call: &Call<'_, 'py>,
     unknown: Value<'static>,
-    get: impl for<'c> FnOnce(&'c Context, &'c Spec) -> Value<'c>,
+    get: impl for<'c> Fn(&'c Context, &'c Spec) -> Value<'c>,
 ) -> Out<'py> {
     match spec_of(call) {
-        Some(spec) => scope::with(|c| object(call, get(&c.ctx, &spec))),
+        Some(spec) => evaluate(&spec, |ctx| object(call, get(ctx, &spec))),
         None => object(call, unknown),
     }
 }
 
+/// Runs `f` on the message in work, again and again if modules have to be asked.
+fn evaluate<R>(spec: &Spec, f: impl Fn(&Context) -> R) -> R {
+    let once = || scope::with(|c| f(&c.ctx));
+    if spec.asks_others() {
+        env::answered(once)
+    } else {
+        once()
+    }
+}
+
 fn write(call: &Call<'_, '_>, value: Value<'_>) -> bool {
-    spec_of(call).is_some_and(|spec| scope::with(|c| pv::set(&mut c.ctx, &spec, value)))
+    let Some(spec) = spec_of(call) else {
+        return false;
+    };
+    match evaluate(&spec, |ctx| pv::others(ctx, &spec)) {
+        Some((var, inner)) => env::set(var, &inner, value),
+        None => scope::with(|c| pv::set(&mut c.ctx, &spec, value)),
+    }
 }
 
 fn text<'a>(call: &Call<'a, '_>, index: usize) -> Value<'a> {
@@ -91,17 +107,17 @@ ksr_table! { "pv";
     getl(name: Str) -> Xval = |c| read(c, Value::Null, pv::get);
     /// Value as int, 0 when it has none.
     geti(name: Str) -> Int = |c| {
-        spec_of(c).map_or(0, |spec| scope::with(|m| pv::geti(&m.ctx, &spec))).into()
+        spec_of(c).map_or(0, |spec| evaluate(&spec, |ctx| pv::geti(ctx, &spec))).into()
     };
     /// Value, or the given str when it is null.
     getvs(name: Str, default: Str) -> Xval = |c| {
         let default = Value::owned(c.bytes(1).to_vec());
-        read(c, default.clone(), |ctx, spec| pv::get_or(ctx, spec, default))
+        read(c, default.clone(), |ctx, spec| pv::get_or(ctx, spec, default.clone()))
     };
     /// Value, or the given int when it is null.
     getvn(name: Str, default: Int) -> Xval = |c| {
         let default = Value::Int(c.int(1));
-        read(c, default.clone(), |ctx, spec| pv::get_or(ctx, spec, default))
+        read(c, default.clone(), |ctx, spec| pv::get_or(ctx, spec, default.clone()))
     };
     /// Sets a pseudo-variable to a str; False when it cannot be set.
     sets(name: Str, value: Str) -> Bool = |c| write(c, text(c, 1)).into();
@@ -113,6 +129,6 @@ ksr_table! { "pv";
     unset(name: Str) -> Bool = |c| write(c, Value::Null).into();
     /// Whether a pseudo-variable has no value; True for one that is unknown.
     is_null(name: Str) -> Bool = |c| {
-        spec_of(c).is_none_or(|spec| scope::with(|m| pv::is_null(&m.ctx, &spec))).into()
+        spec_of(c).is_none_or(|spec| evaluate(&spec, |ctx| pv::is_null(ctx, &spec))).into()
     };
 }

@@ -5,7 +5,7 @@ use sipwright_sip::script::xlog;
 
 use super::core::level_of;
 use super::{Call, Out};
-use crate::scope;
+use crate::{env, scope};
 
 /// Logs a text after putting in the values of its pseudo-variables.
 fn write<'py>(call: &Call<'_, 'py>, severity: i32, text: &[u8]) -> Out<'py> {
@@ -14,7 +14,12 @@ fn write<'py>(call: &Call<'_, 'py>, severity: i32, text: &[u8]) -> Out<'py> {
     }
     match xlog::parse(text) {
         Ok(format) => {
-            let line = scope::with(|c| format.eval(&c.ctx));
+            let once = || scope::with(|c| format.eval(&c.ctx));
+            let line = if format.asks_others() {
+                env::answered(once)
+            } else {
+                once()
+            };
             log::log(severity, &String::from_utf8_lossy(&line));
             Out::Int(1)
         }

@@ -8,12 +8,13 @@ use crate::message::Message;
 use crate::types::{Flow, SendOptions, SocketId, SocketInfo, Span};
 
 use super::addresses::Addresses;
-use super::avp::{AvpList, XavpList};
+use super::avp::AvpList;
 use super::env::Env;
 use super::iterators::Iterators;
 use super::rr::RrState;
 use super::serial::Kept;
 use super::vars::Vars;
+use super::xavp::XavpList;
 
 /// Wall-clock time in microseconds since 1970-01-01 UTC, given by the caller.
 pub type WallMicros = u64;
@@ -258,6 +259,8 @@ pub struct Context {
     pub path_vec: Option<Vec<u8>>,
     /// Appended branches.
     pub branches: Vec<BranchTarget>,
+    /// `$sbranch(..)`: a destination that is put together before it is used.
+    pub static_branch: Option<Box<BranchTarget>>,
     /// The main destination is none any more: it was tried. Setting the request-URI makes
     /// it one again, and so does `$du = ..`.
     pub uri_used: bool,
@@ -355,6 +358,7 @@ impl Context {
             dst_uri: None,
             path_vec: None,
             branches: Vec::new(),
+            static_branch: None,
             uri_used: false,
             max_forwards: None,
             contact_aliases: Vec::new(),

@@ -109,7 +109,7 @@ pub(super) fn append_plain_branch(ctx: &mut Context, uri: &[u8]) -> bool {
     push_branch(ctx, branch) > 0
 }
 
-fn push_branch(ctx: &mut Context, branch: BranchTarget) -> i32 {
+pub(super) fn push_branch(ctx: &mut Context, branch: BranchTarget) -> i32 {
     if ctx.branches.len() + 1 >= MAX_BRANCHES {
         ctx.complain("too many branches");
         return -1;

@@ -8,6 +8,7 @@ use crate::types::{Proto, SocketId, SocketInfo};
 
 use super::context::{Context, Value};
 use super::pv::Foreign;
+use super::vars::SharedVars;
 
 /// A name of this server (`alias=` of kamailio.cfg).
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -88,6 +89,8 @@ pub struct Env {
     pub max_forwards_limit: u32,
     /// `received_avp` of nathelper: the AVP that `fix_nated_register` sets, without `$avp()`.
     pub received_avp: Option<String>,
+    /// `$shv(..)`: variables that all workers share.
+    pub shared: Arc<SharedVars>,
     /// Variables of other modules.
     pub foreign: Option<Arc<dyn ForeignVars>>,
 }

@@ -37,10 +37,11 @@ pub mod textops;
 pub mod textopsx;
 pub mod uac;
 mod vars;
+mod xavp;
 pub mod xlog;
 
 pub use addresses::{AddressEdit, Addresses};
-pub use avp::{AvpKey, AvpList, XavpKind, XavpList, XavpPath};
+pub use avp::{AvpKey, AvpList};
 pub use context::{
     Binding, BranchTarget, Context, RouteType, SendFlags, TxData, TxView, Value, WallMicros,
 };
@@ -50,4 +51,5 @@ pub use regexes::Substitution;
 pub use rr::RrState;
 pub use serial::Kept;
 pub use uac::UacConfig;
-pub use vars::Vars;
+pub use vars::{SharedVars, Vars};
+pub use xavp::{Fields as XavpFields, Item as XavpItem, XavpKind, XavpList, XavpPath};

@@ -2,8 +2,9 @@
 
 use std::borrow::Cow;
 
-use super::super::avp::{AvpKey, XavpKind, XavpPath};
+use super::super::avp::AvpKey;
 use super::super::context::{Context, Value};
+use super::super::xavp::{XavpKind, XavpPath};
 use super::Index;
 use super::names::Class;
 use super::read::parse_number;
@@ -64,22 +65,31 @@ pub(super) const fn kind(class: Class) -> XavpKind {
     }
 }
 
-pub(super) fn xavp<'a>(ctx: &'a Context, class: Class, inner: &[u8]) -> Value<'a> {
-    XavpPath::parse(inner)
-        .and_then(|path| ctx.tx_data.xavps.get(kind(class), &path))
-        .map_or(Value::Null, borrow)
+pub(super) fn xavp<'a>(ctx: &'a Context, class: Class, inner: &[u8], index: Index) -> Value<'a> {
+    let kind = kind(class);
+    let path = XavpPath::parse(kind, inner);
+    path.map_or(Value::Null, |path| {
+        ctx.tx_data.xavps.get(kind, &path.at(index))
+    })
 }
 
-pub(super) fn set_xavp(ctx: &mut Context, class: Class, inner: &[u8], value: Value<'_>) -> bool {
-    let Some(path) = XavpPath::parse(inner) else {
+pub(super) fn set_xavp(
+    ctx: &mut Context,
+    class: Class,
+    inner: &[u8],
+    index: Index,
+    value: Value<'_>,
+) -> bool {
+    let kind = kind(class);
+    let Some(path) = XavpPath::parse(kind, inner).map(|path| path.at(index)) else {
         return false;
     };
     let xavps = &mut ctx.tx_data.xavps;
     if value.is_null() {
-        xavps.remove(kind(class), &path);
+        xavps.remove(kind, &path);
         true
     } else {
-        xavps.set(kind(class), &path, value.into_owned())
+        xavps.set(kind, &path, value.into_owned())
     }
 }
 

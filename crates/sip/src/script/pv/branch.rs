@@ -16,12 +16,16 @@ fn position(ctx: &Context, index: Index) -> Option<usize> {
 
 /// `$branch(field)`, `$(branch(field)[n])`.
 pub(super) fn get<'a>(ctx: &'a Context, field: &[u8], index: Index) -> Value<'a> {
-    if field == b"count" {
+    if field == b"count" && !ctx.branches.is_empty() {
         return int(ctx.branches.len());
     }
     let Some(branch) = position(ctx, index).map(|i| &ctx.branches[i]) else {
         return Value::Null;
     };
+    part(ctx, branch, field)
+}
+
+fn part<'a>(ctx: &'a Context, branch: &'a BranchTarget, field: &[u8]) -> Value<'a> {
     match field {
         b"uri" => Value::borrowed(&branch.uri),
         b"dst_uri" => Value::opt(branch.dst_uri.as_deref()),
@@ -89,6 +93,36 @@ fn set_text(slot: &mut Option<Vec<u8>>, value: &Value<'_>) -> bool {
         Value::Int(_) => return false,
     };
     true
+}
+
+/// `$sbranch(field)`: of the destination that is put together before it is used.
+pub(super) fn get_static<'a>(ctx: &'a Context, field: &[u8]) -> Value<'a> {
+    match (field, &ctx.static_branch) {
+        (b"count", _) => int(ctx.branches.len()),
+        (_, Some(branch)) => part(ctx, branch, field).into_nonempty(),
+        (_, None) => Value::Null,
+    }
+}
+
+/// `$sbranch(field) = value`.
+pub(super) fn set_static(ctx: &mut Context, field: &[u8], value: &Value<'_>) -> bool {
+    // as one of the appended ones, for the time of the change
+    let branch = ctx.static_branch.take().unwrap_or_default();
+    ctx.branches.push(*branch);
+    let last = i32::try_from(ctx.branches.len() - 1).unwrap_or(i32::MAX);
+    let before = ctx.branches.len();
+    let (name, null) = (field, matches!(value, Value::Null));
+    let done = if name == b"uri" && null {
+        if let Some(branch) = ctx.branches.last_mut() {
+            branch.uri.clear();
+        }
+        true
+    } else {
+        set(ctx, name, Index::At(last), value)
+    };
+    debug_assert_eq!(before, ctx.branches.len());
+    ctx.static_branch = ctx.branches.pop().map(Box::new);
+    done
 }
 
 /// The 32 flags in a number, negative ones included.

@@ -102,6 +102,27 @@ pub(super) fn expires(msg: &Message, what: &[u8]) -> Value<'static> {
     value.or(default).map_or(Value::Null, Value::Int)
 }
 
+/// `$pcv(field)`: P-Charging-Vector (RFC 7315 section 4.6).
+pub(super) fn charging_vector<'a>(msg: &'a Message, field: &[u8]) -> Value<'a> {
+    let Some(header) = msg.find(b"P-Charging-Vector").next() else {
+        return Value::Null;
+    };
+    let value = msg.get(header.value);
+    let name: &[u8] = match field {
+        b"all" => return Value::borrowed(value),
+        b"value" => b"icid-value",
+        b"genaddr" => b"icid-generated-at",
+        b"orig" => b"orig-ioi",
+        b"term" => b"term-ioi",
+        _ => return Value::Null,
+    };
+    let text = crate::params::Params::new(value).get(name);
+    Value::opt(text.map(|text| match text {
+        [b'"', inner @ .., b'"'] => inner,
+        text => text,
+    }))
+}
+
 /// `$via0(field)`, `$via1(field)`, `$viaZ(field)`.
 pub(super) fn via<'a>(
     msg: &'a Message,

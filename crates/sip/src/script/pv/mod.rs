@@ -12,6 +12,7 @@ mod names;
 mod net;
 mod parse;
 mod read;
+mod select;
 mod time;
 mod transform;
 mod tx;
@@ -99,6 +100,18 @@ impl Spec {
         }
     }
 
+    /// Whether a variable of another module has a part in it.
+    #[must_use]
+    pub fn asks_others(&self) -> bool {
+        let var = match &self.var {
+            Var::Foreign(..) => true,
+            Var::Inner(_, inner) => inner.asks_others(),
+            Var::Nested(_, spec) => spec.asks_others(),
+            Var::Plain(_) => false,
+        };
+        var || self.transforms.iter().any(Transform::asks_others)
+    }
+
     fn new(var: Var) -> Self {
         Self {
             var,
@@ -109,6 +122,13 @@ impl Spec {
 }
 
 impl Inner {
+    fn asks_others(&self) -> bool {
+        match self {
+            Self::Fixed(_) => false,
+            Self::Format(format) => format.asks_others(),
+        }
+    }
+
     fn eval<'a>(&'a self, ctx: &Context) -> Cow<'a, [u8]> {
         match self {
             Self::Fixed(text) => Cow::Borrowed(text),
@@ -132,6 +152,15 @@ impl Format {
             }
         }
         out
+    }
+
+    /// Whether a variable of another module has a part in it.
+    #[must_use]
+    pub fn asks_others(&self) -> bool {
+        self.parts.iter().any(|part| match part {
+            Piece::Var(spec) => spec.asks_others(),
+            Piece::Text(_) => false,
+        })
     }
 
     /// The variables in the text that other modules own.
@@ -202,6 +231,19 @@ pub fn geti(ctx: &Context, spec: &Spec) -> i64 {
 #[must_use]
 pub fn is_null(ctx: &Context, spec: &Spec) -> bool {
     get(ctx, spec).is_null()
+}
+
+/// The variable of another module that a name means, and its inner name. To set it is the
+/// caller's, who may let go of the context before.
+#[must_use]
+pub fn others<'a>(ctx: &Context, spec: &'a Spec) -> Option<(&'a Foreign, Vec<u8>)> {
+    match &spec.var {
+        Var::Foreign(foreign, inner) if spec.transforms.is_empty() => {
+            let inner = inner.as_ref().map(|i| i.eval(ctx).into_owned());
+            Some((foreign, inner.unwrap_or_default()))
+        }
+        _ => None,
+    }
 }
 
 /// `KSR.pv.sets`, `seti`, `setl` and, with [`Value::Null`], `unset`. False when the

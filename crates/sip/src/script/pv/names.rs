@@ -185,6 +185,16 @@ classes! {
     Color = "C", inner;
     ServerVersion = "version", inner;
     Ksr = "ksr", inner;
+    EnvText = "env", inner;
+    EnvNumber = "envn", inner;
+    Shared = "shv", inner;
+    SharedIncrement = "shvinc", inner;
+    StaticBranch = "sbranch", inner;
+    Select = "sel", inner;
+    Received = "rcv" | "recv", inner;
+    ScriptPlace = "cfg", inner;
+    ChargingVector = "pcv", inner;
+    UniqueId = "sruid";
     Err = "err.class" | "err.level" | "err.info" | "err.rcode" | "err.rreason";
     TxBranchIdx = "T_branch_idx";
     TxReplyCode = "T_reply_code";

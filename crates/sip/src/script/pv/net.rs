@@ -64,6 +64,23 @@ fn received(s: &SocketInfo, class: Class) -> Value<'_> {
     }
 }
 
+/// `$rcv(..)`: how the message came.
+pub(super) fn arrival<'a>(ctx: &'a Context, what: &[u8]) -> Value<'a> {
+    let (flow, socket) = (&ctx.flow, ctx.recv_socket().map(|s| s.addr));
+    match what {
+        b"buf" => Value::borrowed(ctx.msg.bytes()),
+        b"len" => int(ctx.msg.bytes().len()),
+        b"proto" => int(proto_id(flow.proto)),
+        b"sproto" => Value::borrowed(flow.proto.as_str().as_bytes()),
+        b"af" => int(if flow.remote.is_ipv4() { 2 } else { 10 }),
+        b"srcip" => text(ip(flow.remote.ip())),
+        b"srcport" => int(flow.remote.port()),
+        b"rcvip" => socket.map_or(Value::Null, |a| text(ip(a.ip()))),
+        b"rcvport" => socket.map_or(Value::Null, |a| int(a.port())),
+        _ => Value::Null,
+    }
+}
+
 /// `$snd(..)`, `$sndto(..)` and `$sndfrom(..)` in `ksr_onsend_route`.
 pub(super) fn onsend<'a>(ctx: &'a Context, class: Class, what: &[u8]) -> Value<'a> {
     let Some(flow) = &ctx.onsend else {

@@ -146,6 +146,16 @@ fn wrapped(text: &[u8]) -> Result<Spec, PvError> {
 }
 
 fn variable(name: &[u8], inner: Option<&[u8]>, index: Index) -> Result<Var, PvError> {
+    // the configuration's own variables are not known here
+    let settings = |inner: &[u8]| {
+        let inner = inner.strip_prefix(b"@").unwrap_or(inner);
+        (name == b"sel" && inner.starts_with(b"cfg_get.")).then(|| inner.to_vec())
+    };
+    if let Some(inner) = inner.and_then(settings) {
+        let class = "sel".to_owned();
+        let inner = Some(Inner::Fixed(inner.into()));
+        return Ok(Var::Foreign(Foreign { class, index }, inner));
+    }
     let Some((class, needs_inner)) = names::lookup(name) else {
         return Ok(Var::Foreign(
             Foreign {

@@ -1,6 +1,7 @@
 //! Reading: one table from a variable to its value.
 
 use std::borrow::Cow;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::header::HeaderId;
 use crate::message::Message;
@@ -10,7 +11,7 @@ use crate::uri::Uri;
 use super::super::context::{Context, RouteType, Value};
 use super::super::{core, hdr, kx, nathelper, rr, textopsx};
 use super::names::Class;
-use super::{Index, addr, auth, avps, branch, header, net, time, tx};
+use super::{Index, addr, auth, avps, branch, header, net, select, time, tx};
 
 /// Variables without an inner name.
 pub(super) fn plain(ctx: &Context, class: Class, index: Index) -> Value<'_> {
@@ -157,6 +158,7 @@ pub(super) fn plain(ctx: &Context, class: Class, index: Index) -> Value<'_> {
         Class::TimeNowText | Class::TimeMsgText => time::ctime(ctx),
         Class::TimeStart => int(ctx.env.started),
 
+        Class::UniqueId => unique_id(ctx),
         Class::TxBranchIdx
         | Class::TxReplyCode
         | Class::TxReplyReason
@@ -219,7 +221,7 @@ pub(super) fn with_inner<'a>(
         Class::TimeValue | Class::TimePart | Class::UtcPart => time::part(ctx, class, &inner),
         Class::TimeFormat | Class::UtcFormat => time::format(ctx, class, &inner),
         Class::Avp => avps::avp(ctx, &inner, index),
-        Class::Xavp | Class::Xavu | Class::Xavi => avps::xavp(ctx, class, &inner),
+        Class::Xavp | Class::Xavu | Class::Xavi => avps::xavp(ctx, class, &inner, index),
         Class::Var => var(ctx, &inner).unwrap_or(Value::Int(0)),
         Class::VarNull => var(ctx, &null_name(&inner)).unwrap_or(Value::Null),
         Class::VarZero => var(ctx, &inner).unwrap_or(Value::Int(0)),
@@ -228,11 +230,36 @@ pub(super) fn with_inner<'a>(
         Class::ServerVersion | Class::Ksr => version(ctx, &inner),
         Class::Onsend | Class::OnsendFrom => net::onsend(ctx, class, &inner),
         Class::Tx | Class::TxBranch => tx::with_inner(ctx, class, &inner),
+        Class::EnvText => environment(&inner).map_or(Value::Null, Value::owned),
+        Class::EnvNumber => environment(&inner).map_or(Value::Null, |text| {
+            Value::Int(parse_number(&text).unwrap_or(0))
+        }),
+        Class::Shared => ctx.env.shared.get(&inner),
+        Class::SharedIncrement => ctx.env.shared.increment(&inner),
+        Class::StaticBranch => branch::get_static(ctx, &inner),
+        Class::Select => select::get(ctx, &inner),
+        Class::Received => net::arrival(ctx, &inner),
+        // there is no line of a native route
+        Class::ScriptPlace if &*inner == b"line" => Value::Int(0),
+        Class::ChargingVector => header::charging_vector(msg, &inner),
         Class::HfItName => textopsx::hf_iterator_hname(ctx, &inner),
         Class::HfItBody => textopsx::hf_iterator_hbody(ctx, &inner),
         Class::BlItVal => textopsx::bl_iterator_value(ctx, &inner),
         _ => Value::Null,
     }
+}
+
+fn environment(name: &[u8]) -> Option<Vec<u8>> {
+    use std::os::unix::ffi::{OsStrExt, OsStringExt};
+    std::env::var_os(std::ffi::OsStr::from_bytes(name)).map(OsStringExt::into_vec)
+}
+
+/// `$sruid`: text that no other one of this server is equal to.
+fn unique_id(ctx: &Context) -> Value<'static> {
+    static COUNT: AtomicU64 = AtomicU64::new(1);
+    let (started, process) = (ctx.env.started, std::process::id());
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    Value::owned(format!("srid-{started:x}-{process:x}-{count:x}").into_bytes())
 }
 
 /// A number, saturating.

@@ -68,7 +68,7 @@ pub(super) fn with_inner(
 ) -> bool {
     match class {
         Class::Avp => avps::set_avp(ctx, inner, index, value),
-        Class::Xavp | Class::Xavu | Class::Xavi => avps::set_xavp(ctx, class, inner, value),
+        Class::Xavp | Class::Xavu | Class::Xavi => avps::set_xavp(ctx, class, inner, index, value),
         Class::Var | Class::VarZero => {
             ctx.vars.set(inner, value.into_owned());
             true
@@ -78,6 +78,11 @@ pub(super) fn with_inner(
             true
         }
         Class::Branch => branch::set(ctx, inner, index, &value),
+        Class::Shared => {
+            ctx.env.shared.set(inner, value.into_owned());
+            true
+        }
+        Class::StaticBranch => branch::set_static(ctx, inner, &value),
         Class::MsgFlag => set_flag(&mut ctx.tx_data.flags, inner, &value),
         Class::ScriptFlag => set_flag(&mut ctx.sflags, inner, &value),
         Class::BranchFlag => set_flag(&mut ctx.bflags, inner, &value),

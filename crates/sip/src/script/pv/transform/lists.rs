@@ -68,7 +68,18 @@ impl Op {
         }
     }
 
+    pub(super) const fn takes(self) -> usize {
+        match self {
+            Self::ParamValue | Self::ParamIn | Self::ParamValueAt | Self::ParamName => 2,
+            Self::ParamCount => 1,
+            _ => self.needs(),
+        }
+    }
+
     pub(super) fn apply<'a>(self, text: Cow<'a, [u8]>, args: &[Cow<'_, [u8]>]) -> Value<'a> {
+        if text.is_empty() {
+            return Value::Null;
+        }
         let arg = argument(args, 0).to_vec();
         let separator = args.get(1).and_then(|a| a.first()).copied();
         match self {
@@ -118,27 +129,46 @@ impl Op {
         found.unwrap_or_default()
     }
 
-    /// Null when the text is no address.
+    /// Null when the text is no address, or for `{tobody.*}` more than one.
     fn address(self, text: Cow<'_, [u8]>) -> Value<'_> {
-        let Ok(parsed) = parse_nameaddr(first_value(&text)) else {
+        let first = first_value(&text);
+        match self {
+            Self::AddrName | Self::AddrUri | Self::AddrLen => return self.name_address(text),
+            _ if first.len() < text.len() => return Value::Null,
+            _ => {}
+        }
+        if parse_nameaddr(first).is_err() {
             return Value::Null;
-        };
-        if self == Self::AddrLen {
-            // up to the end of the URI, bracket included
-            let end = parsed.uri.as_ptr() as usize - text.as_ptr() as usize + parsed.uri.len();
-            let bracket = usize::from(text.get(end) == Some(&b'>'));
-            return length(&text[..end + bracket]);
         }
         slice(text, |t| {
-            parse_nameaddr(first_value(t)).map_or(b"", |addr| self.part(&addr))
+            parse_nameaddr(t).map_or(b"", |addr| self.part(&addr))
         })
+    }
+
+    /// What is before the angle bracket, blanks included, and what is in it; without one the
+    /// text is a URI.
+    fn name_address(self, text: Cow<'_, [u8]>) -> Value<'_> {
+        let first = first_value(&text);
+        let open = angle(first);
+        let (start, end) = match open {
+            None => (0, first.len()),
+            Some(open) => match memchr::memchr(b'>', &first[open..]) {
+                Some(close) => (open + 1, open + close),
+                None => (0, 0),
+            },
+        };
+        match self {
+            Self::AddrLen => length(&text[..end + usize::from(start > 0)]),
+            Self::AddrName => slice(text, |t| &t[..start.saturating_sub(1)]),
+            _ => slice(text, |t| &t[start..end]),
+        }
     }
 
     fn part<'t>(self, addr: &NameAddrRef<'t>) -> &'t [u8] {
         let uri = || Uri::parse(addr.uri).ok();
         match self {
-            Self::AddrName | Self::BodyDisplay => addr.display,
-            Self::AddrUri | Self::BodyUri => addr.uri,
+            Self::BodyDisplay => addr.display,
+            Self::BodyUri => addr.uri,
             Self::BodyTag => addr.param(b"tag").unwrap_or_default(),
             Self::BodyUser => uri().and_then(|u| u.user).unwrap_or_default(),
             Self::BodyHost => uri().map(|u| u.host).unwrap_or_default(),
@@ -146,6 +176,21 @@ impl Op {
             _ => b"",
         }
     }
+}
+
+/// Where the angle bracket is that is in no quoted string.
+fn angle(text: &[u8]) -> Option<usize> {
+    let (mut quoted, mut escaped) = (false, false);
+    text.iter().position(|c| {
+        match c {
+            _ if escaped => escaped = false,
+            b'\\' if quoted => escaped = true,
+            b'"' => quoted = !quoted,
+            b'<' => return !quoted,
+            _ => {}
+        }
+        false
+    })
 }
 
 /// The text up to the first comma outside of quotes and angle brackets.

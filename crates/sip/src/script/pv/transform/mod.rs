@@ -1,5 +1,6 @@
 //! Transformations: `$(ru{uri.host}{s.len})`.
 
+mod encode;
 mod lists;
 mod text;
 mod uri;
@@ -26,6 +27,8 @@ enum Op {
     Subst(Box<Substitution>),
     /// `{val.ne}` and `{val.n0}`
     Default(Value<'static>),
+    /// `{urialias.encode}` and `{urialias.decode}`
+    Alias(fn(&[u8]) -> Value<'static>),
 }
 
 impl Transform {
@@ -49,6 +52,11 @@ impl Transform {
         let op = match class {
             "s" => text::Op::parse(field).map(Op::Text),
             "uri" => uri::Op::parse(field).map(Op::Uri),
+            "urialias" => match field {
+                "encode" => Some(Op::Alias(uri::alias)),
+                "decode" => Some(Op::Alias(uri::unalias)),
+                _ => None,
+            },
             "val" => match field {
                 "ne" => Some(Op::Default(Value::borrowed(b""))),
                 "n0" => Some(Op::Default(Value::Int(0))),
@@ -61,7 +69,15 @@ impl Transform {
         if args.len() < op.needs() {
             return Err(bad(text, "an argument is missing"));
         }
+        if rest.is_some() && op.takes() == 0 {
+            return Err(bad(text, "it takes no argument"));
+        }
         Ok(Self { op, args })
+    }
+
+    /// Whether an argument has a variable of another module in it.
+    pub(super) fn asks_others(&self) -> bool {
+        self.args.iter().any(Inner::asks_others)
     }
 
     /// The transformed value; null stays null.
@@ -78,6 +94,8 @@ impl Transform {
             Op::Text(op) => op.apply(ctx, text, &args),
             Op::Uri(op) => op.apply(text, &args),
             Op::List(op) => op.apply(text, &args),
+            Op::Alias(change) => change(&text),
+            Op::Subst(_) if text.is_empty() => Value::Null,
             Op::Subst(subst) => match subst.apply(ctx, &text) {
                 Some(changed) => Value::owned(changed),
                 None => Value::Str(text),
@@ -88,24 +106,33 @@ impl Transform {
 }
 
 impl Op {
+    /// How many arguments it may have.
+    const fn takes(&self) -> usize {
+        match self {
+            Self::Text(op) => op.takes(),
+            Self::Uri(op) => op.needs(),
+            Self::List(op) => op.takes(),
+            Self::Subst(_) | Self::Default(_) | Self::Alias(_) => 0,
+        }
+    }
+
     const fn needs(&self) -> usize {
         match self {
             Self::Text(op) => op.needs(),
             Self::Uri(op) => op.needs(),
             Self::List(op) => op.needs(),
-            Self::Subst(_) | Self::Default(_) => 0,
+            Self::Subst(_) | Self::Default(_) | Self::Alias(_) => 0,
         }
     }
 }
 
-/// Arguments after the first comma. The last one of those with a separator may itself
-/// be a comma, as in `{s.select,0,,}`.
+/// Arguments after the first comma. One that is a comma is written as it is: `{s.after,,}`,
+/// `{s.select,0,,}`.
 fn arguments(op: &Op, rest: Option<&[u8]>) -> Result<Box<[Inner]>, PvError> {
     let Some(rest) = rest else {
         return Ok(Box::default());
     };
-    let at_most = op.needs().max(2);
-    rest.splitn(at_most, |c| *c == b',')
+    rest.splitn(op.takes().max(1), |c| *c == b',')
         .map(parse_inner)
         .collect()
 }

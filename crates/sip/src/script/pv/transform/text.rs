@@ -6,10 +6,12 @@ use crate::uri::unescape;
 
 use super::super::super::context::{Context, Value};
 use super::super::strftime;
+use super::encode::{self, Base64, PARAM, USER};
 use super::{argument, length, number, slice};
+use crate::digest::Digest;
 
 macro_rules! ops {
-    ($($op:ident = $name:literal, $args:literal;)*) => {
+    ($($op:ident = $name:literal, $args:literal $(, $most:literal)?;)*) => {
         #[derive(Clone, Copy, PartialEq, Eq, Debug)]
         pub(super) enum Op { $($op,)* }
 
@@ -25,8 +27,15 @@ macro_rules! ops {
             pub(super) const fn needs(self) -> usize {
                 match self { $(Self::$op => $args,)* }
             }
+
+            /// How many arguments it may have.
+            pub(super) const fn takes(self) -> usize {
+                match self { $(Self::$op => ops!(@most $args $(, $most)?),)* }
+            }
         }
     };
+    (@most $args:literal) => { $args };
+    (@most $args:literal, $most:literal) => { $most };
 }
 
 ops! {
@@ -46,7 +55,8 @@ ops! {
     Strip = "strip", 1;
     StripTail = "striptail", 1;
     StripTo = "stripto", 1;
-    Prefixes = "prefixes", 0;
+    Prefixes = "prefixes", 0, 1;
+    PrefixesQuoted = "prefixes.quoted", 0, 1;
     Before = "before", 1;
     After = "after", 1;
     RBefore = "rbefore", 1;
@@ -59,6 +69,24 @@ ops! {
     DecodeHex = "decode.hexa", 0;
     EncodeBase64 = "encode.base64", 0;
     DecodeBase64 = "decode.base64", 0;
+    EncodeBase58 = "encode.base58", 0;
+    DecodeBase58 = "decode.base58", 0;
+    EncodeBase64T = "encode.base64t", 0;
+    DecodeBase64T = "decode.base64t", 0;
+    EncodeBase64Url = "encode.base64url", 0;
+    DecodeBase64Url = "decode.base64url", 0;
+    EncodeBase64UrlT = "encode.base64urlt", 0;
+    DecodeBase64UrlT = "decode.base64urlt", 0;
+    Encode7Bit = "encode.7bit", 0;
+    Decode7Bit = "decode.7bit", 0;
+    Md5 = "md5", 0;
+    Sha256 = "sha256", 0;
+    Sha384 = "sha384", 0;
+    Sha512 = "sha512", 0;
+    CoreHash = "corehash", 0, 1;
+    FormatLines = "fmtlines", 2;
+    FormatLineTabs = "fmtlinet", 2;
+    EscapeCsv = "escape.csv", 0;
     EscapeCommon = "escape.common", 0;
     UnescapeCommon = "unescape.common", 0;
     EscapeUser = "escape.user", 0;
@@ -81,6 +109,7 @@ impl Op {
         let n = number(arg);
         match self {
             Self::Len => length(&text),
+            Self::Int if text.is_empty() => Value::Int(0),
             Self::Int => number(&text).map_or(Value::Null, Value::Int),
             Self::Numeric => keep(&text, u8::is_ascii_digit),
             Self::Lower => Value::owned(text.to_ascii_lowercase()),
@@ -102,7 +131,8 @@ impl Op {
             Self::Strip => slice(text, |t| &t[clamp(n, t.len())..]),
             Self::StripTail => slice(text, |t| &t[..t.len() - clamp(n, t.len())]),
             Self::StripTo => slice(text, |t| &t[find(t, arg).unwrap_or(t.len())..]),
-            Self::Prefixes => prefixes(&text, n),
+            Self::Prefixes => prefixes(&text, n, b""),
+            Self::PrefixesQuoted => prefixes(&text, n, b"'"),
             Self::Before => slice(text, |t| &t[..find(t, arg).unwrap_or(t.len())]),
             Self::After => slice(text, |t| find(t, arg).map_or(b"", |i| &t[i + 1..])),
             Self::RBefore => slice(text, |t| &t[..rfind(t, arg).unwrap_or(t.len())]),
@@ -113,23 +143,88 @@ impl Op {
             Self::Quote => Value::owned([b"\"", &*text, b"\""].concat()),
             Self::Unquote => slice(text, |t| unwrap(t, b'"', b'"')),
             Self::Unbracket => slice(text, |t| unwrap(t, b'<', b'>')),
-            Self::EncodeHex => Value::owned(hex(&text)),
-            Self::DecodeHex => unhex(&text).map_or(Value::Null, Value::owned),
-            Self::EncodeBase64 => Value::owned(base64(&text)),
-            Self::DecodeBase64 => unbase64(&text).map_or(Value::Null, Value::owned),
-            Self::EscapeCommon => Value::owned(escape_common(&text)),
-            Self::UnescapeCommon => Value::owned(unescape_common(&text)),
-            Self::EscapeUser => Value::owned(percent(&text, USER)),
-            Self::EscapeParam => Value::owned(percent(&text, PARAM)),
-            Self::UnescapeUser | Self::UnescapeParam => Value::owned(unescape(&text)),
-            Self::UrlEncode => Value::owned(url_encode(&text)),
-            Self::UrlDecode => Value::owned(unescape(&replace(&text, b"+", b" "))),
+            Self::Time if text.is_empty() => Value::owned(strftime(0, ctx.env.utc_offset, arg)),
             Self::Time => number(&text).map_or(Value::Null, |epoch| {
                 Value::owned(strftime(epoch, ctx.env.utc_offset, arg))
             }),
+            Self::FormatLines | Self::FormatLineTabs => format_lines(self, &text, args),
+            _ => self.encoding(&text, n),
+        }
+    }
+
+    fn encoding(self, text: &[u8], size: Option<i64>) -> Value<'static> {
+        let opt = |text: Option<Vec<u8>>| text.map_or(Value::Null, Value::owned);
+        Value::owned(match self {
+            Self::EncodeHex => encode::hex(text),
+            Self::DecodeHex => return opt(encode::unhex(text)),
+            Self::EncodeBase58 => return opt(encode::base58(text)),
+            Self::DecodeBase58 => return opt(encode::unbase58(text)),
+            Self::Encode7Bit => encode::pack_septets(text),
+            Self::Decode7Bit => return opt(encode::unpack_septets(text)),
+            Self::Md5 => Digest::Md5.hex(text),
+            Self::Sha256 => Digest::Sha256.hex(text),
+            Self::Sha384 => Digest::Sha384.hex(text),
+            Self::Sha512 => Digest::Sha512.hex(text),
+            Self::CoreHash => encode::core_hash(text, size.unwrap_or(0))
+                .to_string()
+                .into_bytes(),
+            Self::EscapeCsv => encode::csv(text),
+            Self::EscapeCommon => encode::escape_common(text),
+            Self::UnescapeCommon => encode::unescape_common(text),
+            Self::EscapeUser => return opt(escape(text, USER)),
+            Self::EscapeParam => return opt(escape(text, PARAM)),
+            Self::UnescapeUser | Self::UnescapeParam => unescape(text),
+            Self::UrlEncode => encode::url_encode(text),
+            Self::UrlDecode => unescape(&replace(text, b"+", b" ")),
+            _ => return self.base64(text),
+        })
+    }
+
+    fn base64(self, text: &[u8]) -> Value<'static> {
+        let (url, padded) = match self {
+            Self::EncodeBase64 | Self::DecodeBase64 => (false, true),
+            Self::EncodeBase64T | Self::DecodeBase64T => (false, false),
+            Self::EncodeBase64Url | Self::DecodeBase64Url => (true, true),
+            _ => (true, false),
+        };
+        let base64 = Base64 { url, padded };
+        match self {
+            Self::EncodeBase64
+            | Self::EncodeBase64T
+            | Self::EncodeBase64Url
+            | Self::EncodeBase64UrlT => Value::owned(base64.encode(text)),
+            _ => base64.decode(text).map_or(Value::Null, Value::owned),
         }
     }
 }
+
+/// Null for text with other than printable characters, as in Kamailio.
+fn escape(text: &[u8], plain: &[u8]) -> Option<Vec<u8>> {
+    let printable = text.iter().all(|c| (b' '..0x7f).contains(c));
+    printable.then(|| encode::percent(text, plain))
+}
+
+/// Lines of a width at most, those after the first with blanks or tabs in front.
+fn format_lines(op: Op, text: &[u8], args: &[Cow<'_, [u8]>]) -> Value<'static> {
+    let width = number(argument(args, 0)).and_then(|n| usize::try_from(n).ok());
+    let indent = number(argument(args, 1)).and_then(|n| usize::try_from(n).ok());
+    let (Some(width @ 1..), indent) = (width, indent.unwrap_or(0)) else {
+        return Value::Null;
+    };
+    let fill = if op == Op::FormatLines { b' ' } else { b'\t' };
+    let mut out = Vec::with_capacity(text.len() * 2);
+    for (i, line) in text.chunks(width).enumerate() {
+        if i > 0 {
+            out.extend_from_slice(b"\r\n");
+            out.resize(out.len() + indent.min(MAX_INDENT), fill);
+        }
+        out.extend_from_slice(line);
+    }
+    Value::owned(out)
+}
+
+/// More blanks in front of a line make no sense.
+const MAX_INDENT: usize = 256;
 
 fn clamp(n: Option<i64>, len: usize) -> usize {
     usize::try_from(n.unwrap_or(0)).unwrap_or(0).min(len)
@@ -163,14 +258,18 @@ pub(super) fn replace(text: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
     out
 }
 
-/// A negative start counts from the end; length 0 means up to the end.
+/// A negative start counts from the end; length 0 and one that is too long mean up to the
+/// end.
 fn substr(text: Cow<'_, [u8]>, start: i64, len: i64) -> Value<'_> {
     let total = i64::try_from(text.len()).unwrap_or(i64::MAX);
     let start = if start < 0 { total + start } else { start };
-    let end = if len <= 0 { total } else { start + len };
-    if start < 0 || start > total || end > total {
+    if start < 0 || start >= total || len < 0 {
         return Value::Null;
     }
+    let end = match len {
+        0 => total,
+        len => start.saturating_add(len).min(total),
+    };
     let range = usize::try_from(start).unwrap_or(0)..usize::try_from(end).unwrap_or(0);
     slice(text, |t| &t[range.clone()])
 }
@@ -187,9 +286,14 @@ fn select(text: &[u8], n: i64, separator: u8) -> &[u8] {
     field.unwrap_or_default()
 }
 
-fn prefixes(text: &[u8], most: Option<i64>) -> Value<'static> {
+/// Longer texts have prefixes of this length at most, lest they fill the memory.
+const MAX_PREFIX: usize = 1024;
+
+fn prefixes(text: &[u8], most: Option<i64>, quote: &[u8]) -> Value<'static> {
     let most = most.map_or(text.len(), |n| clamp(Some(n), text.len()));
-    let all: Vec<_> = (1..=most).map(|n| &text[..n]).collect();
+    let all: Vec<_> = (1..=most.min(MAX_PREFIX))
+        .map(|n| [quote, &text[..n], quote].concat())
+        .collect();
     Value::owned(all.join(b",".as_slice()))
 }
 
@@ -198,114 +302,4 @@ fn unwrap(text: &[u8], open: u8, close: u8) -> &[u8] {
         [first, inner @ .., last] if *first == open && *last == close => inner,
         _ => text,
     }
-}
-
-fn hex(text: &[u8]) -> Vec<u8> {
-    text.iter()
-        .flat_map(|c| [digit(c >> 4), digit(c & 15)])
-        .collect()
-}
-
-const fn digit(n: u8) -> u8 {
-    b"0123456789abcdef"[(n & 15) as usize]
-}
-
-fn unhex(text: &[u8]) -> Option<Vec<u8>> {
-    let value = |c: u8| {
-        char::from(c)
-            .to_digit(16)
-            .and_then(|d| u8::try_from(d).ok())
-    };
-    if !text.len().is_multiple_of(2) {
-        return None;
-    }
-    text.chunks(2)
-        .map(|pair| Some(value(pair[0])? << 4 | value(pair[1])?))
-        .collect()
-}
-
-const BASE64: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-fn base64(text: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(text.len().div_ceil(3) * 4);
-    for chunk in text.chunks(3) {
-        let [a, b, c] = [0, 1, 2].map(|i| u32::from(chunk.get(i).copied().unwrap_or(0)));
-        let bits = a << 16 | b << 8 | c;
-        for i in 0..4 {
-            out.push(if i > chunk.len() {
-                b'='
-            } else {
-                BASE64[(bits >> (18 - 6 * i) & 63) as usize]
-            });
-        }
-    }
-    out
-}
-
-fn unbase64(text: &[u8]) -> Option<Vec<u8>> {
-    let mut out = Vec::with_capacity(text.len() / 4 * 3);
-    let (mut bits, mut have) = (0_u32, 0);
-    for c in text.iter().filter(|c| **c != b'=') {
-        let value = BASE64.iter().position(|b| b == c)?;
-        bits = bits << 6 | u32::try_from(value).ok()?;
-        have += 6;
-        if have >= 8 {
-            have -= 8;
-            out.push(u8::try_from(bits >> have & 0xff).ok()?);
-        }
-    }
-    Some(out)
-}
-
-/// Backslashes before quotes, backslashes and zero bytes.
-fn escape_common(text: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(text.len());
-    for c in text {
-        match c {
-            b'\'' | b'"' | b'\\' => out.extend([b'\\', *c]),
-            0 => out.extend_from_slice(b"\\0"),
-            c => out.push(*c),
-        }
-    }
-    out
-}
-
-fn unescape_common(text: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(text.len());
-    let mut bytes = text.iter();
-    while let Some(c) = bytes.next() {
-        match (c, bytes.as_slice().first()) {
-            (b'\\', Some(b'0')) => {
-                bytes.next();
-                out.push(0);
-            }
-            (b'\\', Some(next @ (b'\'' | b'"' | b'\\'))) => {
-                bytes.next();
-                out.push(*next);
-            }
-            _ => out.push(*c),
-        }
-    }
-    out
-}
-
-/// `mark` and `user-unreserved` of RFC 3261 section 25.1.
-const USER: &[u8] = b"-_.!~*'()&=+$,;?/";
-/// `mark` and `param-unreserved` of RFC 3261 section 25.1.
-const PARAM: &[u8] = b"-_.!~*'()[]/:&+$";
-
-fn percent(text: &[u8], plain: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(text.len());
-    for c in text {
-        if c.is_ascii_alphanumeric() || plain.contains(c) {
-            out.push(*c);
-        } else {
-            out.extend([b'%', digit(c >> 4), digit(*c)]);
-        }
-    }
-    out
-}
-
-fn url_encode(text: &[u8]) -> Vec<u8> {
-    replace(&percent(text, b"-_.~ "), b" ", b"+")
 }

@@ -2,11 +2,57 @@
 
 use std::borrow::Cow;
 
+use crate::types::Proto;
 use crate::uri::Uri;
 
 use super::super::super::context::Value;
+use super::super::net::proto_id;
 use super::super::read::user_of;
 use super::{argument, slice};
+
+/// `{urialias.encode}`: host, port and number of the transport, as in the parameter that
+/// `set_contact_alias` adds.
+pub(super) fn alias(text: &[u8]) -> Value<'static> {
+    let Ok(uri) = Uri::parse(text) else {
+        return Value::Null;
+    };
+    let proto = match uri.param(b"transport") {
+        None => Some(Proto::Udp),
+        Some(name) => Proto::parse(name),
+    };
+    let Some(proto) = proto else {
+        return Value::Null;
+    };
+    let mut out = uri.host.to_vec();
+    let rest = format!("~{}~{}", uri.port_or_default(), proto_id(proto));
+    out.extend_from_slice(rest.as_bytes());
+    Value::owned(out)
+}
+
+/// `{urialias.decode}`: the URI that such a text stands for.
+pub(super) fn unalias(text: &[u8]) -> Value<'static> {
+    let mut parts = text.split(|c| *c == b'~');
+    let (Some(host), Some(port), Some(proto), None) =
+        (parts.next(), parts.next(), parts.next(), parts.next())
+    else {
+        return Value::Null;
+    };
+    let number = super::number;
+    let port = number(port).filter(|port| (1..=65535).contains(port));
+    let known = [Proto::Udp, Proto::Tcp, Proto::Tls, Proto::Ws, Proto::Wss];
+    let proto = known
+        .into_iter()
+        .find(|p| number(proto) == Some(proto_id(*p)));
+    let (false, Some(port), Some(proto)) = (host.is_empty(), port, proto) else {
+        return Value::Null;
+    };
+    let mut out = [b"sip:", host].concat();
+    out.extend_from_slice(format!(":{port}").as_bytes());
+    if proto != Proto::Udp {
+        out.extend_from_slice(format!(";transport={proto}").as_bytes());
+    }
+    Value::owned(out)
+}
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Op {
@@ -67,6 +113,7 @@ impl Op {
         };
         match self {
             Self::Port => return Value::Int(i64::from(uri.port.unwrap_or(0))),
+            Self::Socket if uri.port.is_none() => return Value::borrowed(b""),
             Self::Destination | Self::Aor | Self::Short | Self::Socket => {
                 return Value::owned(self.compose(&uri));
             }
