@@ -131,20 +131,24 @@ PARAMETERS: dict[str, list[object]] = {
 # They need a TLS connection (tests/protocol/test_tls_control.py), a pipe or an item that a script made
 # (tests/unit/test_floods.py, tests/unit/test_small_modules.py), a database (tests/unit/test_htable.py), or
 # WebSocket (tests/protocol/test_websocket.py).
-CALLED_ELSEWHERE = {"tls.kill", "pl.set_pipe", "mqueue.fetch", "htable.reload", "htable.store"} | {
-    "rtpengine.reload",
-    "rtpproxy.enable",
-    "uac.reg_refresh",
-    "uac.reg_reload",
-    "uac.reg_unregister",
-    "ws.dump",
-    "ws.close",
-} | {
-    # They show dialogs; tests/unit/test_dialog.py has some.
-    method
-    for method in rpc_methods()
-    if method.startswith("dlg.") and method != "dlg.stats_active"
-}
+CALLED_ELSEWHERE = (
+    {"tls.kill", "pl.set_pipe", "mqueue.fetch", "htable.reload", "htable.store"}
+    | {
+        "rtpengine.reload",
+        "rtpproxy.enable",
+        "uac.reg_refresh",
+        "uac.reg_reload",
+        "uac.reg_unregister",
+        "ws.dump",
+        "ws.close",
+    }
+    | {
+        # They show dialogs; tests/unit/test_dialog.py has some.
+        method
+        for method in rpc_methods()
+        if method.startswith("dlg.") and method != "dlg.stats_active"
+    }
+)
 SETTINGS: dict[str, object] = {
     "dispatcher.reload_delta_s": 0,
     "permissions.reload_delta_s": 0,
