@@ -37,7 +37,7 @@ impl Digest {
 fn padded(text: &[u8], block: usize, length: &[u8]) -> Vec<u8> {
     let mut out = text.to_vec();
     out.push(0x80);
-    while (out.len() + length.len()) % block != 0 {
+    while !(out.len() + length.len()).is_multiple_of(block) {
         out.push(0);
     }
     out.extend_from_slice(length);
