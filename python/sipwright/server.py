@@ -110,6 +110,8 @@ class Server:
         sys.setswitchinterval(SWITCH_INTERVAL_S)
         for text in self.tls.cfg.warnings:
             log.warning(text)
+        # Scripts may call them as soon as there are any.
+        methods.register(self.host.rpc, self)
         self.engine.bind()
         process.drop_privileges(settings.process, self.data_dir)
         self._syslog = Syslog(settings.log)
@@ -127,7 +129,6 @@ class Server:
 
     async def _control(self, announce: Callable[["Server"], None]) -> int:
         loop = asyncio.get_running_loop()
-        methods.register(self.host.rpc, self)
         control = ControlServer(self.host.rpc, self.data_dir / SOCKET_NAME)
         status = 0
         try:

@@ -113,7 +113,7 @@ TABLES_MODULES += f'loadmodule "sqlops.so"\nmodparam("sqlops", "sqlcon", "ca=>{U
 TABLES_SETTINGS: dict[str, object] = {
     **AUTH_SETTINGS,
     **{f"{name}.db_url": URL for name in TABLES},
-    "sqlops.sqlcon.ca": URL,
+    "sqlops.sqlcon": f"ca=>{URL}",
     "permissions.peer_tag_avp": "$avp(tag)",
 }
 ADDRESSES = """# comment
@@ -154,7 +154,7 @@ PROFILES["acc"] = Profile(
     'modparam("acc", "db_extra", "src_user=$fU;via_ua=$ua")\n'
     + "".join(f'modparam("acc", "{name}", {value})\n' for name, value in ACC.items()),
     {
-        "sqlops.sqlcon.ca": URL,
+        "sqlops.sqlcon": f"ca=>{URL}",
         "acc.db_url": URL,
         "acc.db_extra": "src_user=$fU;via_ua=$ua",
         **{f"acc.{name}": value for name, value in ACC.items()},

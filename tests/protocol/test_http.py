@@ -164,7 +164,7 @@ def test_an_exception_is_a_500(server: Server, client_tls: ssl.SSLContext) -> No
     async def test(http: Http) -> None:
         assert (await http.ask("GET /raise HTTP/1.1")).status == 500
         assert (await http.ask("GET /1 HTTP/1.1")).status == 200
-        assert "ValueError: of the script" in server.log()
+        wait_until(lambda: "ValueError: of the script" in server.log(), 5, "the log")
 
     connected(server, "tcp", client_tls, test)
 
@@ -249,7 +249,7 @@ def test_a_missing_method_is_a_500(start: Start) -> None:
             assert await http.rest() == b""
 
     asyncio.run(run())
-    assert "has no method no_such" in server.log()
+    wait_until(lambda: "has no method no_such" in server.log(), 5, "the log")
 
 
 def test_only_matching_uris(start: Start) -> None:

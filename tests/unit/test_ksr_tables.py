@@ -104,8 +104,8 @@ def test_queries_that_nobody_waits_for(host: Host) -> None:
 
 
 def test_connections_as_kamailio_writes_them() -> None:
-    settings = Settings.model_validate({"sqlops": {"sqlcon": "ca=>sqlite:////x.db"}})
-    assert settings.sqlops.sqlcon == {"ca": "sqlite:////x.db"}
+    settings = Settings.model_validate({"sqlops": {"sqlcon": ["ca=>sqlite:////x.db", "cb => sqlite:////y.db"]}})
+    assert settings.sqlops.connections() == {"ca": "sqlite:////x.db", "cb": "sqlite:////y.db"}
     for wrong in ("ca", "ca=>text:///x", "=>sqlite:///x"):
         with pytest.raises(ValueError):
-            Settings.model_validate({"sqlops": {"sqlcon": wrong}})
+            Settings.model_validate({"sqlops": {"sqlcon": [wrong]}})

@@ -52,6 +52,7 @@ class _Result:
 class _State:
     settings: SqlopsSettings = field(default_factory=SqlopsSettings)
     host: "Host | None" = None
+    connections: dict[str, str] = field(default_factory=dict)
 
 
 _state = _State()
@@ -61,6 +62,7 @@ _results = threading.local()
 def configure(host: "Host") -> None:
     """Uses the host's settings from now on and registers `$dbr(result=>key)`."""
     _state.settings, _state.host = host.settings.sqlops, host
+    _state.connections = _state.settings.connections()
     host.variable("dbr", lambda inner, _: _variable(inner))
     host.at_stop(_background.close)
 
@@ -113,7 +115,7 @@ def sql_pvquery(connection: str, query: str, variables: str) -> int:
 @ksr("sqlops.sql_query_async")
 def sql_query_async(connection: str, query: str) -> int:
     """Has a query made in another thread, and does not wait for it: 1; -1 when there is no such connection."""
-    if connection not in _state.settings.sqlcon:
+    if connection not in _state.connections:
         return _no_connection(connection)
     if not _background.add(lambda: _query(connection, query)):
         log.error(f"KSR.sqlops: {MAX_WAITING} queries wait already")
@@ -210,7 +212,7 @@ _background = _Background()
 
 def _query(connection: str, query: str) -> _Result | None:
     """The result of a query, whose variables are resolved already; None after an error, which is logged."""
-    url = _state.settings.sqlcon.get(connection)
+    url = _state.connections.get(connection)
     if url is None or _state.host is None:
         _no_connection(connection)
         return None

@@ -1,24 +1,29 @@
 """Settings of modules that look things up in tables: permissions, alias_db, domain, group, uri_db, speeddial, sqlops."""
 
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
-from pydantic import BeforeValidator, Field, field_validator
+from pydantic import Field, field_validator
 
 from sipwright.settings.database import checked_url
 from sipwright.settings.section import Count, Section
 
-IGNORED_MODPARAMS: Final = {
-    "db_mode": "tables of permissions are always kept in memory",
+_NO_ROUTING: Final = "allow_routing and allow_register are no functions of KEMI scripts"
+# Accepted in a kamailio.cfg, and without meaning here.
+PERMISSIONS_IGNORED_MODPARAMS: Final = {
+    "allow_suffix": _NO_ROUTING,
+    "check_all_branches": _NO_ROUTING,
+    "db_mode": "the tables are always kept in memory",
+    "default_allow_file": _NO_ROUTING,
+    "default_deny_file": _NO_ROUTING,
+    "deny_suffix": _NO_ROUTING,
     "max_subnets": "there is no bound on networks",
+    "peer_tag_mode": "the tag is that of the first match",
     "trusted_cleanup_interval": "tables are replaced at once",
-    "default_allow_file": "allow_routing is no function of KEMI scripts",
-    "default_deny_file": "allow_routing is no function of KEMI scripts",
-    "check_all_branches": "allow_routing is no function of KEMI scripts",
-    "allow_suffix": "allow_routing is no function of KEMI scripts",
-    "deny_suffix": "allow_routing is no function of KEMI scripts",
-    "tr_buf_size": "values of transformations have no bound",
+}
+SQLOPS_IGNORED_MODPARAMS: Final = {
     "connect_mode": "databases are connected to when they are first used",
+    "tr_buf_size": "values of transformations have no bound",
 }
 
 
@@ -131,30 +136,26 @@ class SpeeddialSettings(Section):
     _url = field_validator("db_url")(checked_url)
 
 
-def _connections(value: Any) -> Any:
-    """`ca=>mysql://...`, as Kamailio's modparam sqlcon has it, once or several times."""
-    texts = [value] if isinstance(value, str) else value
-    if not isinstance(texts, list):
-        return texts
-    found: dict[str, str] = {}
-    for text in texts:
-        name, arrow, url = str(text).partition("=>")
-        if not arrow or not name.strip():
-            raise ValueError("must be `name=>url`")
-        found[name.strip()] = url.strip()
-    return found
-
-
 class SqlopsSettings(Section):
     """SQL of scripts; names as in Kamailio's module sqlops."""
 
-    sqlcon: Annotated[dict[str, str], BeforeValidator(_connections)] = Field(
-        default_factory=dict,
-        description="Databases by the name that scripts give them: `ca=>mysql://...` or a table of names.",
+    sqlcon: list[str] = Field(
+        default_factory=list,
+        description="Databases with the names that scripts give them: `ca=>mysql://user:password@host/name`.",
     )
     results_maxsize: int = Field(32, ge=1, description="Results that a worker keeps by name; more are an error.")
 
     @field_validator("sqlcon")
     @classmethod
-    def _urls(cls, connections: dict[str, str]) -> dict[str, str]:
-        return {name: checked_url(url) for name, url in connections.items()}
+    def _connections(cls, texts: list[str]) -> list[str]:
+        for text in texts:
+            name, arrow, url = text.partition("=>")
+            if not arrow or not name.strip():
+                raise ValueError("must be `name=>url`")
+            checked_url(url.strip())
+        return texts
+
+    def connections(self) -> dict[str, str]:
+        """The URLs by name."""
+        parts = (text.partition("=>") for text in self.sqlcon)
+        return {name.strip(): url.strip() for name, _, url in parts}

@@ -158,7 +158,7 @@ pub(super) fn unpack_septets(text: &[u8]) -> Option<Vec<u8>> {
         }
     }
     // the rest of the last octet
-    if out.len() % 8 == 0 && out.last() == Some(&0) {
+    if out.len().is_multiple_of(8) && out.last() == Some(&0) {
         out.pop();
     }
     Some(out)
