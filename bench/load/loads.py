@@ -21,6 +21,7 @@ from support.servers import Server
 from support.sipp import Sipp
 
 WARM_UP_S = 1.0
+REGISTERED_USERS = 2_000
 
 
 @dataclass(frozen=True)
@@ -91,9 +92,18 @@ def options_saturated(server: Server, plan: Plan) -> Figure:
     return meter.stop(int(result["answered"]), int(result["lost"]), seconds=result["seconds"])
 
 
-def closed_loop(server: Server, plan: Plan, seconds: float) -> dict[str, float]:
+def refreshes(server: Server, plan: Plan) -> Figure:
+    """Registrations of `REGISTERED_USERS` users, refreshed one after the other, a fixed number of them outstanding."""
+    closed_loop(server, plan, WARM_UP_S, REGISTERED_USERS)
+    meter = Meter(server)
+    result = closed_loop(server, plan, plan.saturation_seconds, REGISTERED_USERS)
+    return meter.stop(int(result["answered"]), int(result["lost"] + result["bad"]), seconds=result["seconds"])
+
+
+def closed_loop(server: Server, plan: Plan, seconds: float, users: int = 0) -> dict[str, float]:
+    """OPTIONS, or the REGISTERs of so many users."""
     host, port = server.address("udp")
-    argv = [str(plan.client), f"{host}:{port}", str(seconds), str(plan.outstanding)]
+    argv = [str(plan.client), f"{host}:{port}", str(seconds), str(plan.outstanding), str(users)]
     done = subprocess.run(argv, check=True, capture_output=True, timeout=seconds + 30)
     result: dict[str, float] = json.loads(done.stdout)
     return result

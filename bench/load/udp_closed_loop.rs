@@ -1,6 +1,7 @@
-//! Closed-loop SIP OPTIONS load over UDP: keeps a fixed number of requests outstanding and prints one JSON line.
+//! Closed-loop SIP load over UDP: keeps a fixed number of requests outstanding and prints one JSON line.
 //!
-//! Build: `rustc --edition 2021 -O udp_closed_loop.rs`. Run: `udp_closed_loop HOST:PORT SECONDS [OUTSTANDING]`.
+//! Build: `rustc --edition 2021 -O udp_closed_loop.rs`. Run: `udp_closed_loop HOST:PORT SECONDS [OUTSTANDING [USERS]]`.
+//! The requests are OPTIONS, or with USERS the REGISTER of that many users in turn, who refresh one contact each.
 //! A request whose answer does not come within `LOST_AFTER` counts as lost and its slot starts a new one.
 
 use std::io::ErrorKind;
@@ -11,7 +12,7 @@ use std::{env, io, process};
 const LOST_AFTER: Duration = Duration::from_millis(500);
 const READ_TIMEOUT: Duration = Duration::from_millis(50);
 const DRAIN: Duration = Duration::from_millis(300);
-const CALL_ID: &[u8] = b"\r\nCall-ID: ";
+const BRANCH: &[u8] = b";branch=z9hG4bK-";
 
 struct Slot {
     seq: u64,
@@ -23,6 +24,7 @@ struct Load {
     local: SocketAddr,
     peer: SocketAddr,
     slots: Vec<Slot>,
+    users: u64,
     sent: u64,
     answered: u64,
     lost: u64,
@@ -31,7 +33,7 @@ struct Load {
 }
 
 impl Load {
-    fn open(peer: SocketAddr, outstanding: usize) -> io::Result<Self> {
+    fn open(peer: SocketAddr, outstanding: usize, users: u64) -> io::Result<Self> {
         let any = if peer.ip().is_loopback() {
             peer.ip().to_string()
         } else {
@@ -51,6 +53,7 @@ impl Load {
             local,
             peer,
             slots,
+            users,
             sent: 0,
             answered: 0,
             lost: 0,
@@ -60,23 +63,14 @@ impl Load {
     }
 
     fn send(&mut self, index: usize) -> io::Result<()> {
-        let (local, peer) = (self.local, self.peer);
-        let slot = &mut self.slots[index];
-        slot.seq += 1;
-        let id = format!("{index}-{}", slot.seq);
-        let request = format!(
-            "OPTIONS sip:ping@{peer} SIP/2.0\r\n\
-             Via: SIP/2.0/UDP {local};branch=z9hG4bK-{id}\r\n\
-             From: <sip:load@{local}>;tag=t{id}\r\n\
-             To: <sip:ping@{peer}>\r\n\
-             Call-ID: {id}\r\n\
-             CSeq: 1 OPTIONS\r\n\
-             Contact: <sip:load@{local}>\r\n\
-             Max-Forwards: 70\r\n\
-             User-Agent: udp_closed_loop\r\n\
-             Content-Length: 0\r\n\r\n"
-        );
-        slot.sent_at = Some(Instant::now());
+        self.slots[index].seq += 1;
+        let request = if self.users == 0 {
+            self.options(index)
+        } else {
+            self.register(index)
+        };
+        let peer = self.peer;
+        self.slots[index].sent_at = Some(Instant::now());
         self.sent += 1;
         match self.socket.send_to(request.as_bytes(), peer) {
             Ok(_) => Ok(()),
@@ -93,9 +87,47 @@ impl Load {
         }
     }
 
+    fn options(&self, index: usize) -> String {
+        let (local, peer) = (self.local, self.peer);
+        let id = format!("{index}-{}", self.slots[index].seq);
+        format!(
+            "OPTIONS sip:ping@{peer} SIP/2.0\r\n\
+             Via: SIP/2.0/UDP {local};branch=z9hG4bK-{id}\r\n\
+             From: <sip:load@{local}>;tag=t{id}\r\n\
+             To: <sip:ping@{peer}>\r\n\
+             Call-ID: {id}\r\n\
+             CSeq: 1 OPTIONS\r\n\
+             Contact: <sip:load@{local}>\r\n\
+             Max-Forwards: 70\r\n\
+             User-Agent: udp_closed_loop\r\n\
+             Content-Length: 0\r\n\r\n"
+        )
+    }
+
+    /// Each slot has users of its own, so that no two requests of one user overtake each other.
+    fn register(&self, index: usize) -> String {
+        let (local, peer) = (self.local, self.peer);
+        let (slots, seq) = (self.slots.len() as u64, self.slots[index].seq);
+        let each = self.users.div_ceil(slots);
+        let user = index as u64 + slots * (seq % each);
+        format!(
+            "REGISTER sip:{peer} SIP/2.0\r\n\
+             Via: SIP/2.0/UDP {local};branch=z9hG4bK-{index}-{seq};rport\r\n\
+             From: <sip:user{user}@{peer}>;tag=t{index}-{seq}\r\n\
+             To: <sip:user{user}@{peer}>\r\n\
+             Call-ID: registration-of-user-{user}@{local}\r\n\
+             CSeq: {seq} REGISTER\r\n\
+             Contact: <sip:user{user}@{local};transport=udp>\r\n\
+             Max-Forwards: 70\r\n\
+             Expires: 3600\r\n\
+             User-Agent: udp_closed_loop\r\n\
+             Content-Length: 0\r\n\r\n"
+        )
+    }
+
     /// Returns the slot the reply belongs to; `None` for a late, foreign or wrong one.
     fn accept(&mut self, reply: &[u8]) -> Option<usize> {
-        let found = parse_call_id(reply).filter(|_| reply.starts_with(b"SIP/2.0 200 "));
+        let found = parse_branch(reply).filter(|_| reply.starts_with(b"SIP/2.0 200 "));
         let Some((index, seq)) = found else {
             self.bad += 1;
             return None;
@@ -171,9 +203,9 @@ impl Load {
     }
 }
 
-fn parse_call_id(reply: &[u8]) -> Option<(usize, u64)> {
-    let at = reply.windows(CALL_ID.len()).position(|w| w == CALL_ID)? + CALL_ID.len();
-    let end = at + reply[at..].iter().position(|&b| b == b'\r')?;
+fn parse_branch(reply: &[u8]) -> Option<(usize, u64)> {
+    let at = reply.windows(BRANCH.len()).position(|w| w == BRANCH)? + BRANCH.len();
+    let end = at + reply[at..].iter().position(|b| b";\r".contains(b))?;
     let (index, seq) = std::str::from_utf8(&reply[at..end]).ok()?.split_once('-')?;
     Some((index.parse().ok()?, seq.parse().ok()?))
 }
@@ -184,13 +216,14 @@ fn main() {
         let peer: SocketAddr = arguments.get(1)?.parse().ok()?;
         let seconds: f64 = arguments.get(2)?.parse().ok()?;
         let outstanding: usize = arguments.get(3).map_or(Some(64), |a| a.parse().ok())?;
-        Some((peer, seconds, outstanding))
+        let users: u64 = arguments.get(4).map_or(Some(0), |a| a.parse().ok())?;
+        Some((peer, seconds, outstanding, users))
     })();
-    let Some((peer, seconds, outstanding)) = parsed else {
-        eprintln!("usage: udp_closed_loop HOST:PORT SECONDS [OUTSTANDING]");
+    let Some((peer, seconds, outstanding, users)) = parsed else {
+        eprintln!("usage: udp_closed_loop HOST:PORT SECONDS [OUTSTANDING [USERS]]");
         process::exit(2);
     };
-    let result = Load::open(peer, outstanding).and_then(|mut load| {
+    let result = Load::open(peer, outstanding, users).and_then(|mut load| {
         let took = load.run(Duration::from_secs_f64(seconds))?;
         load.latencies_us.sort_unstable();
         println!(

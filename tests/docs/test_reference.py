@@ -80,6 +80,13 @@ PARAMETERS: dict[str, list[object]] = {
     "permissions.testUri": [1, "192.0.2.1"],
     "dns.locate": ["sip:127.0.0.1"],
     "rtpengine.enable": ["all", 1],
+    "ul.add": ["location", "carol", "sip:carol@192.0.2.2", 60, "1.0", "", 0, 0, -1],
+    "ul.db_contacts": ["location"],
+    "ul.db_expired_contacts": ["location"],
+    "ul.db_users": ["location"],
+    "ul.lookup": ["location", "bob"],
+    "ul.rm": ["location", "carol"],
+    "ul.rm_contact": ["location", "bob", "sip:bob@192.0.2.1"],
     "uac.reg_active": [1],
     "uac.reg_add": [
         "u1",

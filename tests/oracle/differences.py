@@ -515,6 +515,51 @@ DIFFERENCES: tuple[Difference, ...] = (
             *both(Replace, "web", r'(?s)"error":.*\}', '"error": <error>}'),
         ),
     ),
+    Difference(
+        "A contact whose q changes",
+        "keeps its place among the contacts when a REGISTER gives it another q",
+        "goes where its new q belongs",
+        "Contacts are tried by q (RFC 3261 section 16.6).",
+        ("q_changes_the_order",),
+        (
+            Replace(
+                KAMAILIO,
+                "bob",
+                r"Contact: (<sip:p@192.0.2.2[^,]*), (<sip:p@192.0.2.1:5060>;q=1;.*)\n",
+                r"Contact: \2, \1\n",
+            ),
+        ),
+    ),
+    Difference(
+        "Flows of an instance from several Call-IDs",
+        "removes the other flows of an instance when a REGISTER with another Call-ID comes from it",
+        "replaces the binding of the same instance and reg-id, and leaves the others",
+        "RFC 5626 section 6: a flow ends when it is replaced, removed, expired or found dead.",
+        ("flows_of_one_instance",),
+        (
+            Replace(
+                SIPWRIGHT,
+                "bob",
+                r"(Contact: <sip:p@192.0.2.3>.*reg-id=1), <sip:p@192.0.2.2:5060;transport=tcp>;.*\n",
+                r"\1\n",
+            ),
+        ),
+    ),
+    Difference(
+        "Matching by Call-ID alone",
+        "with matching_mode 3 a REGISTER with a known Call-ID and another contact prolongs the old contact",
+        "the new contact takes the place of the old one",
+        "The client is where it says that it is.",
+        ("matched_by_call_id",),
+        (
+            Replace(
+                KAMAILIO,
+                "bob",
+                r"(CSeq: [2-9] REGISTER\n(?:.*\n)*?Contact: .*)<sip:p@192.0.2.1:5060>",
+                r"\1<sip:p@192.0.2.2:5060;transport=tcp>",
+            ),
+        ),
+    ),
 )
 
 

@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
-from oracle import databases, media, routing, web
+from oracle import databases, locations, media, routing, web
 from oracle.profile import HERE, Profile
 from oracle.scenario import Net, Scenario, play
 from oracle.transcript import Transcript, transcript
@@ -49,6 +49,7 @@ modparam("htable", "htable", "t=>size=4")
         # RFC 5393, which Kamailio does not know: every forked request would differ in Max-Breadth.
         "tm.max_breadth": 0,
         "htable.tables.t.autoexpire_s": 0,
+        "usrloc.db_mode": 0,
     },
 )
 
@@ -70,6 +71,7 @@ PROFILES: dict[str, Profile] = {
     "default": Profile(),
     "dialog": DIALOG,
     **databases.PROFILES,
+    **locations.PROFILES,
     **media.PROFILES,
     **routing.PROFILES,
     **web.PROFILES,

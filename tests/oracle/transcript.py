@@ -100,11 +100,23 @@ class Local:
         text = re.sub(r'\b(cnonce|response)="[0-9a-f]+"', r'\1="<\1>"', text)
         # The number of the connection that a Via of Kamailio's names.
         text = re.sub(r"(branch=[^;,>\s]+);i=[0-9a-f]+", r"\1", text)
+        text = re.sub(r"\buloc-[0-9a-f]+-[0-9a-f]+-[0-9a-f]+(?:-[0-9a-f]+)?", self._record, text)
+        text = re.sub(r"\bexpires=(\d+)", self._expiry, text)
         text = re.sub(r"\b(branch|tag|did)=([^;,>\s]+)", lambda found: self._invented(found), text)
         # What a server makes up for its challenges, and what is computed from that.
         text = re.sub(r'\b(nonce|nextnonce|rspauth|response)="[^"]+"', r'\1="<\1>"', text)
         text = re.sub(r"(?im)^(call-id): (\S+)", self._call_id, text)
         return re.sub(r"(?im)^Date: .*$", "Date: <date>", text)
+
+    def _record(self, found: re.Match[str]) -> str:
+        """Record ids of bindings, also as the user of a temporary GRUU."""
+        return f"<{self._name('record', '-'.join(found.group().split('-')[:4]))}>"
+
+    @staticmethod
+    def _expiry(found: re.Match[str]) -> str:
+        """The next round number: what is left of a binding is a second or two less in one run than in the other."""
+        seconds = int(found[1])
+        return f"expires={seconds + -seconds % 10 if seconds % 10 > 6 else seconds}"
 
     def _invented(self, found: re.Match[str]) -> str:
         kind, value = found.groups()

@@ -126,7 +126,7 @@ def test_defaults_are_kamailios(tmp_path: Path) -> None:
         ("server_header=1", "server_header", "refused", "must be text in quotes"),
         ("udp_mtu_try_proto=\"TCP\"", "udp_mtu_try_proto", "refused", "must be a name without quotes"),
         ("listen=tls:127.0.0.1:5071", "tls:127.0.0.1:5071", "ignored", "without enable_tls=yes there is no TLS"),
-        ('modparam("usrloc", "preload", "location")', "usrloc.preload", "ignored", "there is one table of locations"),
+        ('modparam("usrloc", "hash_size", 12)', "usrloc.hash_size", "ignored", "the table grows with its bindings"),
         ('modparam("tm", "fr_tmier", 1)', "tm.fr_tmier", "unknown", "did you mean fr_timer?"),
         ('modparam("tls", "tls_method", "SSLv3")', "tls.tls_method", "refused", "its protocol is broken"),
         ('modparam("htable", "htable", "a=>size")', "htable.htable", "refused", "is no ATTRIBUTE=VALUE"),

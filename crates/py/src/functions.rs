@@ -7,7 +7,8 @@ use sipwright_engine::log as sink;
 use sipwright_engine::session::{Callback, Kind};
 use sipwright_engine::tls::dev_cert::{self, DevKey};
 use sipwright_engine::tm::LocalSpec;
-use sipwright_sip::script::{Binding, BranchTarget};
+use sipwright_sip::script::pv::Index;
+use sipwright_sip::script::{Binding, BranchTarget, Value, XavpFields, XavpItem, XavpKind};
 use sipwright_sip::tx::{SERVER, Watcher};
 
 use crate::ksr::{self, Param, Ret};
@@ -313,4 +314,36 @@ pub fn ksr_functions() -> Vec<Described> {
         (f.module, f.name, params, ret, f.doc.trim())
     };
     ksr::all().map(describe).collect()
+}
+
+/// The fields of the newest `$xavp(root)`, the one that was set first first.
+#[pyfunction]
+#[pyo3(signature = (root, /))]
+pub fn xavp_fields<'py>(
+    py: Python<'py>,
+    root: &str,
+) -> PyResult<Vec<(Bound<'py, PyAny>, Bound<'py, PyAny>)>> {
+    scope::with(|c| {
+        let step = (root.as_bytes(), Index::None);
+        let fields = c.ctx.tx_data.xavps.fields(XavpKind::Plain, step);
+        let pairs = fields.into_iter().flat_map(XavpFields::iter);
+        let mut found = pairs
+            .filter_map(|(name, item)| {
+                let value = match item {
+                    XavpItem::Value(Value::Int(number)) => {
+                        number.into_pyobject(py).ok()?.into_any()
+                    }
+                    XavpItem::Value(Value::Str(text) | Value::StrInt(text, _)) => {
+                        return Some(
+                            ksr::decode(py, text).and_then(|t| Ok((ksr::decode(py, name)?, t))),
+                        );
+                    }
+                    XavpItem::Value(Value::Null) | XavpItem::Fields(_) => return None,
+                };
+                Some(ksr::decode(py, name).map(|name| (name, value)))
+            })
+            .collect::<PyResult<Vec<_>>>()?;
+        found.reverse();
+        Ok(found)
+    })
 }

@@ -10,6 +10,7 @@ mod errors;
 mod flow;
 mod functions;
 mod ksr;
+mod location;
 mod message;
 mod scope;
 mod worker;
@@ -41,8 +42,10 @@ mod _engine {
         append_branch, append_reply_header, begin_fake, current, end_fake, flush_log,
         ksr_functions, log, make_dev_certificates, on_loose_route, register_pv, send_request,
         set_binding, set_body, set_destination, set_log_json, set_log_level, set_strict, watch,
-        watched,
+        watched, xavp_fields,
     };
+    #[pymodule_export]
+    use super::location::{Binding, LocationTable, RegistrarRules, methods_mask};
     #[pymodule_export]
     use super::message::Message;
     #[pymodule_export]

@@ -19,6 +19,7 @@ pub mod frame;
 pub mod header;
 mod http;
 mod lex;
+pub mod location;
 pub mod message;
 pub mod method;
 pub mod nameaddr;

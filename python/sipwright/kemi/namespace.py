@@ -56,6 +56,7 @@ PYTHON_MODULES: Final = (
     "statistics",
     "uac",
     "uri_db",
+    "usrloc",
     "websocket",
     "x",
 )
@@ -144,6 +145,9 @@ def python_functions(modules: Iterable[str] = PYTHON_MODULES) -> Functions:
     found: Functions = {}
     for name in modules:
         module = importlib.import_module(f"sipwright.kemi.{name}")
+        if not module.__all__:
+            # A module for the host alone: Kamailio's has no functions for scripts.
+            continue
         found[name] = {function: getattr(module, function) for function in module.__all__}
     return found
 

@@ -1,156 +1,179 @@
-"""Where users are: bindings of addresses-of-record to contacts, in memory (RFC 3261 section 10).
+"""Where users are: location tables in memory, and what becomes of their bindings (RFC 3261 section 10).
 
-Times are seconds of a monotonic clock, given by the caller. A table may be used by all threads; who changes one
-address-of-record in several steps holds `Table.lock` meanwhile.
+The bindings themselves lie in the engine (`LocationTable`), compactly and out of the reach of Python's garbage
+collector. Times are whole seconds since 1970, given by the caller. A table may be used by all threads; who changes one
+address-of-record in several steps holds the lock that `Location.changing` gives meanwhile.
 """
 
 import itertools
 import os
 import threading
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+import zlib
+from collections.abc import Callable, Iterator
 from typing import Final
 
+from sipwright import _engine
+from sipwright._engine import Binding, LocationTable
+from sipwright.settings.usrloc import UsrlocSettings
+
 NO_Q: Final = -1
-_SWEEP_SLICE: Final = 1_000
+ALL_METHODS: Final = 0xFFFF_FFFF
+MEMORY_ONLY: Final = 2
+NO_USER_AGENT: Final = "n/a"
+# What one step of a walk takes: some milliseconds, in which nobody else can use the table or run Python.
+STEP: Final = 2_000
+_LOCKS: Final = 64
 _ruids = itertools.count(1)
-_ruid_prefix = f"uloc-{int(time.time()):x}-{os.getpid():x}"
 
 
-@dataclass(slots=True)
-class Binding:
-    """One contact of an address-of-record, and how requests reach it.
-
-    `q` is in thousandths, -1 when the contact named none. `expires_at` is in seconds. `path` is the value of a Route
-    header field; `received` the URI of the NAT that the registration came through; `socket` and `connection` tell
-    how it came (None and 0: any). `methods` are those of Allow, None when it named none.
-    """
-
-    aor: str
-    uri: str
-    expires_at: float
-    q: int = NO_Q
-    call_id: str = ""
-    cseq: int = 0
-    user_agent: str = ""
-    received: str = ""
-    path: str = ""
-    socket: int | None = None
-    connection: int = 0
-    flags: int = 0
-    methods: frozenset[str] | None = None
-    instance: str = ""
-    reg_id: int = 0
-    ruid: str = ""
-    modified_at: float = 0.0
-
-
-def new_ruid() -> str:
+def new_ruid(prefix: str = "uloc") -> str:
     """A record id that no other binding has, in the form of Kamailio's `ruid` column."""
-    return f"{_ruid_prefix}-{next(_ruids):x}"
+    return f"{prefix}-{_STARTED:x}-{os.getpid():x}-{next(_ruids):x}"
 
 
-class Table:
-    """The bindings of one location table."""
+_STARTED: Final = int(time.time())
 
-    def __init__(self, name: str, max_bindings: int) -> None:
+
+class Location:
+    """The bindings of one location table. `DatabaseLocation` keeps them in a database too."""
+
+    def __init__(self, name: str, settings: UsrlocSettings, *, tracked: bool = False) -> None:
         self.name = name
-        self.max_bindings = max_bindings
-        self.lock = threading.RLock()
-        self._aors: dict[str, dict[str, Binding]] = {}
-        self._count = 0
+        self.settings = settings
+        self.table = LocationTable(newest_first=settings.desc_time_order, tracked=tracked)
+        self.expired_total = 0
+        self._locks = [threading.RLock() for _ in range(_LOCKS)]
 
     def __len__(self) -> int:
-        return self._count
+        return len(self.table)
+
+    @property
+    def is_in_memory(self) -> bool:
+        """Whether the engine may prolong a binding by itself; nothing else need know of it at once."""
+        return True
 
     @property
     def is_full(self) -> bool:
         """Whether no further binding may be kept."""
-        return self._count >= self.max_bindings
+        return len(self.table) >= self.settings.max_bindings
+
+    def users(self) -> int:
+        """Number of addresses-of-record."""
+        return self.table.users()
+
+    def changing(self, aor: str) -> threading.RLock:
+        """The lock for changes of an address-of-record in several steps."""
+        return self._locks[zlib.crc32(aor.encode()) % _LOCKS]
+
+    def bindings(self, aor: str) -> list[Binding]:
+        """All bindings, ended ones that no sweep has met included, in the order in which they are tried."""
+        return self.table.get(aor)
 
     def live(self, aor: str, now: float) -> list[Binding]:
-        """The bindings that have not expired: highest q first, then in the order in which they came."""
-        with self.lock:
-            bindings = [b for b in self._aors.get(aor, {}).values() if b.expires_at > now]
-        if len(bindings) > 1:
-            bindings.sort(key=lambda binding: -binding.q)
-        return bindings
+        """The bindings that have not ended, in the order in which they are tried."""
+        return [one for one in self.bindings(aor) if is_live(one, now)]
 
-    def find(self, aor: str, uri: str, now: float) -> Binding | None:
-        """The live binding to that contact."""
-        with self.lock:
-            binding = self._aors.get(aor, {}).get(uri)
-        return binding if binding is not None and binding.expires_at > now else None
+    def aor_of(self, ruid: str) -> str | None:
+        """The address-of-record of the binding with an instance that has that record id, for temporary GRUUs."""
+        return self.table.aor_of(ruid)
 
     def put(self, binding: Binding) -> None:
-        """Adds a binding, or replaces the one of the same address-of-record and contact."""
-        with self.lock:
-            contacts = self._aors.setdefault(binding.aor, {})
-            self._count += binding.uri not in contacts
-            contacts[binding.uri] = binding
+        """Adds a binding, or replaces the one with its record id."""
+        self.table.put(binding)
 
-    def remove(self, aor: str, uri: str) -> bool:
+    def remove(self, binding: Binding) -> bool:
         """Removes one binding; whether it was there."""
-        with self.lock:
-            contacts = self._aors.get(aor, {})
-            if contacts.pop(uri, None) is None:
-                return False
-            self._count -= 1
-            if not contacts:
-                del self._aors[aor]
-            return True
+        return self.table.remove(binding.aor, binding.ruid)
 
     def remove_all(self, aor: str) -> int:
         """Removes all bindings of an address-of-record; their number."""
-        with self.lock:
-            removed = len(self._aors.pop(aor, {}))
-            self._count -= removed
-            return removed
+        return self.table.remove_all(aor)
 
-    def sweep(self, now: float) -> int:
-        """Removes what has expired, in slices, so that nobody waits long for the lock; the number removed."""
-        removed = 0
-        with self.lock:
-            names = list(self._aors)
-        for start in range(0, len(names), _SWEEP_SLICE):
-            with self.lock:
-                for aor in names[start : start + _SWEEP_SLICE]:
-                    expired = [b.uri for b in self._aors.get(aor, {}).values() if b.expires_at <= now]
-                    removed += sum(self.remove(aor, uri) for uri in expired)
-        return removed
+    def saved(self, aor: str) -> None:
+        """A REGISTER has changed the bindings of an address-of-record, all of it is done."""
 
-    def all(self) -> Iterator[Binding]:
-        """All bindings, expired ones that no sweep has met included, as of now."""
-        with self.lock:
-            bindings = [binding for contacts in self._aors.values() for binding in contacts.values()]
-        yield from bindings
+    def pages(self, *, connected: bool = False) -> Iterator[list[Binding]]:
+        """All bindings, page by page, as they are when their page is made; only those that came by a connection."""
+        page = self.table.connected if connected else self.table.page
+        start, found = page(0, STEP)
+        while True:
+            yield found
+            if not start:
+                return
+            start, found = page(start, STEP)
+
+    def sweep(self, now: int, ended: Callable[[Binding], object], pause_s: float = 0.0) -> int:
+        """Removes what has ended, in steps with pauses for others; tells `ended` of each; their number."""
+        start, count = 0, 0
+        while True:
+            start, gone = self.table.sweep(start, STEP, now - self.settings.rm_expired_delay_s)
+            count += len(gone)
+            self.expired_total += len(gone)
+            for binding in gone:
+                ended(binding)
+            if not start:
+                return count
+            time.sleep(pause_s)
 
 
 class Tables:
-    """The location tables by name; one is made when it is first used."""
+    """The location tables by name; `make` makes one when it is first used."""
 
     MAX_TABLES: Final = 64
 
-    def __init__(self, max_bindings: int) -> None:
-        self._max_bindings = max_bindings
+    def __init__(self, make: Callable[[str], Location]) -> None:
+        self._make = make
         self._lock = threading.Lock()
-        self._tables: dict[str, Table] = {}
+        self._tables: dict[str, Location] = {}
 
-    def get(self, name: str) -> Table | None:
+    def get(self, name: str) -> Location | None:
         """The table of that name; None when there are too many already, or the name is empty."""
         table = self._tables.get(name)
         if table is None and name:
             with self._lock:
                 if name not in self._tables and len(self._tables) < self.MAX_TABLES:
-                    self._tables[name] = Table(name, self._max_bindings)
+                    self._tables[name] = self._make(name)
                 table = self._tables.get(name)
         return table
 
-    def all(self) -> list[Table]:
+    def known(self, name: str) -> Location | None:
+        """The table of that name, if it has been used."""
+        return self._tables.get(name)
+
+    def all(self) -> list[Location]:
         """All tables."""
         return list(self._tables.values())
 
-    def sweep(self, now: float) -> int:
-        """Removes expired bindings from all tables; their number."""
-        return sum(table.sweep(now) for table in self.all())
+
+def is_live(binding: Binding, now: float) -> bool:
+    """Whether a binding has not ended."""
+    return binding.expires_at == 0 or binding.expires_at > now
+
+
+def match(new: Binding, existing: list[Binding], matching_mode: int) -> Binding | None:
+    """The binding that a new one is about: of the same flow (RFC 5626), or by Kamailio's `matching_mode`.
+
+    Modes: 0 contact, 1 contact and Call-ID, 2 contact and path, 3 Call-ID.
+    """
+    if new.instance:
+        for one in existing:
+            if one.instance == new.instance and one.reg_id == new.reg_id:
+                return one
+        return None
+
+    def same(one: Binding) -> bool:
+        if matching_mode == 3:
+            return one.call_id == new.call_id
+        if one.uri != new.uri:
+            return False
+        if matching_mode == 1:
+            return one.call_id == new.call_id
+        return matching_mode != 2 or one.path == new.path
+
+    return next((one for one in existing if same(one)), None)
+
+
+def methods_mask(allow: str | None) -> int:
+    """The methods of Allow as bits, all of them when there is no Allow."""
+    return ALL_METHODS if allow is None else _engine.methods_mask(allow)

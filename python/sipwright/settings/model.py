@@ -31,6 +31,7 @@ from sipwright.settings.lookups import (
 )
 from sipwright.settings.pike import PikeSettings, PipelimitSettings, RatelimitSettings
 from sipwright.settings.process import ProcessSettings
+from sipwright.settings.registrar import RegistrarSettings
 from sipwright.settings.rtpengine import RtpengineSettings
 from sipwright.settings.rtpproxy import RtpproxySettings
 from sipwright.settings.section import Count, Positive, Section
@@ -39,6 +40,7 @@ from sipwright.settings.small import CfgutilsSettings, CountersSettings, ExecSet
 from sipwright.settings.tcp import TcpSettings
 from sipwright.settings.tls import TlsSettings
 from sipwright.settings.uac import UacSettings
+from sipwright.settings.usrloc import UsrlocSettings
 from sipwright.settings.websocket import WebsocketSettings
 from sipwright.settings.xhttp import XhttpSettings
 from sipwright.syslog import FACILITIES
@@ -306,41 +308,6 @@ class LogSettings(Section):
     syslog_socket: Path = Field(Path("/dev/log"), description="Socket of the system's logger.")
 
 
-class RegistrarSettings(Section):
-    """Registrar (RFC 3261 section 10.3); names as in Kamailio's module registrar."""
-
-    default_expires_s: Positive = Field(3_600, description="Seconds a binding lasts when the request names none.")
-    min_expires_s: Count = Field(60, description="Shortest binding accepted, in seconds.")
-    max_expires_s: Count = Field(86_400, description="Longest binding granted, in seconds; 0 for no limit.")
-    too_brief: Literal["423", "raise"] = Field(
-        "423",
-        description="A binding shorter than `registrar.min_expires_s`: refused with 423 (RFC 3261 section 10.3), or "
-        "lengthened as Kamailio does.",
-    )
-    max_contacts: Count = Field(10, description="Contacts of one address-of-record; 0 for no limit.")
-    retry_after_s: Count = Field(0, description="Retry-After of refused registrations, in seconds; 0 for none.")
-    default_q: int = Field(
-        -1, ge=-1, le=1_000, description="q of contacts that name none, in thousandths; -1 for none."
-    )
-    append_branches: bool = Field(True, description="Whether lookup() forks to all contacts, or takes the best only.")
-    method_filtering: bool = Field(False, description="Whether lookup() skips contacts that do not allow the method.")
-    case_sensitive: bool = Field(False, description="Whether the user part of an address-of-record keeps its case.")
-    use_domain: bool = Field(False, description="Whether the domain is part of an address-of-record, or only the user.")
-    use_path: bool = Field(True, description="Whether Path (RFC 3327) is kept and followed.")
-    path_mode: Literal[0, 1, 2] = Field(
-        1,
-        description="Path without `Supported: path`: 0 kept and never returned, 1 kept and returned if supported, "
-        "2 refused with 420.",
-    )
-    received_avp: str = Field(
-        "",
-        description="Variable in which a script itself leaves the URI that a registration came from, such as "
-        "`$avp(RECEIVED)`; `fix_nated_register()` needs none.",
-    )
-    sweep_s: Positive = Field(60, description="Seconds between sweeps for expired bindings.")
-    max_bindings: Positive = Field(1_000_000, description="Bindings kept in all; registrations beyond get 503.")
-
-
 class TableSettings(Section):
     """One hash table; names as in Kamailio's module htable."""
 
@@ -412,6 +379,9 @@ class Settings(Section):
     server_header: str = Field(
         "Sipwright", max_length=200, pattern=r"^[^\r\n\x00]*$", description="Server of responses; empty for none."
     )
+    server_id: int = Field(
+        0, ge=0, description="Number of this server among those that share a database (Kamailio's server_id)."
+    )
     script: ScriptSettings = ScriptSettings()
     tls: TlsSettings = TlsSettings()
     process: ProcessSettings = ProcessSettings()
@@ -427,6 +397,7 @@ class Settings(Section):
     rr: RrSettings = RrSettings()
     log: LogSettings = LogSettings()
     registrar: RegistrarSettings = RegistrarSettings()
+    usrloc: UsrlocSettings = UsrlocSettings()
     htable: HtableSettings = HtableSettings()
     acc: AccSettings = AccSettings()
     alias_db: AliasDbSettings = AliasDbSettings()

@@ -17,7 +17,6 @@ from sipwright.settings.model import Settings
 from sipwright.settings.section import Section
 
 UNITS: Final = ("", "_s", "_ms", "_bytes")
-_OFF: Final = "there is one process with one copy of the state"
 _TLS_LIBRARY: Final = "belongs to OpenSSL; the TLS library here is rustls"
 
 
@@ -78,8 +77,6 @@ IGNORED: Final[dict[str, str]] = {
     "tm.auto_inv_100_r": "the reason is `tm.auto_inv_100_reason`",
     "tm.delete_timer": "finished transactions are dropped when nothing refers to them",
     "tm.unix_tx_timeout": "there is no such socket",
-    "usrloc.preload": "there is one table of locations, and it is always there",
-    "usrloc.timer_procs": _OFF,
 }
 # Modules of which nothing has to be set: all their parameters are ignored, for this reason.
 IGNORED_MODULES: Final[dict[str, str]] = {

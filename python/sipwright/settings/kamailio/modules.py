@@ -25,7 +25,6 @@ WITHOUT_EFFECT: Final[dict[str, str]] = {
     "stun": "STUN requests are not answered; SIP is not concerned",
     "tls": "TLS is built in",
     "tls_wolfssl": "TLS is built in",
-    "usrloc": "locations are kept for the registrar",
     "xhttp_rpc": _CONTROL,
 }
 

@@ -24,9 +24,11 @@ from sipwright.settings.sources import Given, annotation_of
 EXPECTED: Final[dict[str, Any]] = {
     "registrar.max_contacts": 0,
     "registrar.max_expires_s": 0,
-    "registrar.too_brief": "raise",
+    "registrar.min_expires_mode": 0,
+    "registrar.path_mode": 2,
     "registrar.use_path": False,
     "script.isolation": "per-worker",
+    "usrloc.db_mode": 0,
 }
 _KINDS: Final = {"number": "a number", "flag": "yes or no", "text": "text in quotes", "word": "a name without quotes"}
 

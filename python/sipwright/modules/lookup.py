@@ -1,0 +1,77 @@
+"""From an address-of-record to the destinations of a request (RFC 3261 section 16.5)."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from sipwright import _engine
+from sipwright._engine import Binding
+from sipwright.modules.usrloc import NO_Q, is_live
+from sipwright.settings.registrar import RegistrarSettings
+
+FILTER_FLAGS: Final = 1
+FILTER_CONNECTION: Final = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which bindings a look-up takes.
+
+    `methods` are the bits one of which a contact must allow, 0 for any; `instance` that of a public GRUU (RFC 5627),
+    `ruid` that of a temporary one; `flags` the branch flags one of which must be set, 0 for any.
+    """
+
+    methods: int = 0
+    instance: str = ""
+    ruid: str = ""
+    flags: int = 0
+    is_connected: Callable[[int], bool] | None = None
+
+    def choose(self, bindings: list[Binding], settings: RegistrarSettings, now: int) -> tuple[list[Binding], bool]:
+        """The bindings to use, and whether there were others but for their methods."""
+        found = [one for one in bindings if settings.use_expired_contacts or is_live(one, now)]
+        if self.instance:
+            found = [one for one in found if one.instance.strip("<>").lower() == self.instance.lower()]
+        if self.ruid:
+            found = [one for one in found if one.ruid == self.ruid]
+        if self.flags:
+            found = [one for one in found if one.cflags & self.flags]
+        if self.is_connected is not None:
+            found = [one for one in found if not one.connection or self.is_connected(one.connection)]
+        if not self.methods:
+            return found, False
+        allowed = [one for one in found if one.methods & self.methods]
+        return allowed, bool(found)
+
+
+class Destinations:
+    """Makes bindings destinations of the request in work."""
+
+    def __init__(self, settings: RegistrarSettings, socket_index: Callable[[str], int | None]) -> None:
+        self._settings = settings
+        self._socket_index = socket_index
+
+    def set_main(self, binding: Binding) -> None:
+        """The main destination: request-URI, next hop, Route, branch flags, socket, q."""
+        _engine.set_destination(*self._target(binding))
+        _engine.set_binding(True, binding.ruid, binding.user_agent, binding.instance, binding.reg_id)
+
+    def append(self, binding: Binding) -> None:
+        """One more destination."""
+        _engine.append_branch(*self._target(binding))
+        _engine.set_binding(False, binding.ruid, binding.user_agent, binding.instance, binding.reg_id)
+
+    def _target(self, binding: Binding) -> tuple[str, str | None, str | None, int, int | None, int | None]:
+        path = self._path(binding.path) if binding.path else ""
+        # The first proxy of the path, or the NAT that the contact is behind.
+        next_hop = path.partition("<")[2].partition(">")[0] if path else binding.received
+        q = None if binding.q == NO_Q else binding.q
+        socket = self._socket_index(binding.socket)
+        return binding.uri, next_hop or None, path or None, binding.cflags, socket, q
+
+    def _path(self, path: str) -> str:
+        """With `path_check_local` without a first hop that is this server itself."""
+        if not self._settings.path_check_local:
+            return path
+        first, _, rest = path.partition(">")
+        return rest.lstrip(" ,") if _engine.core_is_myself(first.partition("<")[2]) else path
