@@ -12,11 +12,11 @@ from sipwright.kemi.calls import ksr
 from sipwright.modules.acc import REASONS, Leg, Record, Value, comment, extra_columns, line, times
 from sipwright.settings.acc import AccSettings
 from sipwright.storage.check import check_at_start
-from sipwright.storage.database import Database
 
 if TYPE_CHECKING:
     from sipwright._engine import Message
     from sipwright.host import Host
+    from sipwright.storage.database import Database
 
 __all__ = ["acc_db_request", "acc_log_request", "acc_request"]
 
@@ -248,6 +248,6 @@ def _write(title: str, record: Record, *, to_log: bool, table: str) -> None:
         _database().write("insert", table, row, times=(s.acc_time_column,), layout="acc")
 
 
-def _database() -> Database:
+def _database() -> "Database":
     assert _state.host is not None
     return _state.host.database(_state.settings.db_url)

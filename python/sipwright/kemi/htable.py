@@ -10,7 +10,6 @@ from sipwright import log
 from sipwright.kemi.calls import ksr
 from sipwright.modules.htable import HashTable, Value, condition
 from sipwright.modules.htable_rpc import HtableRpc
-from sipwright.modules.htable_store import StoredTables
 
 if TYPE_CHECKING:
     from sipwright.host import Host
@@ -63,6 +62,8 @@ def configure(host: "Host") -> None:
     for name, table in settings.tables.items():
         _tables[name] = HashTable(name, table)
     if any(table.settings.dbtable for table in tables()):
+        from sipwright.modules.htable_store import StoredTables
+
         stored = StoredTables(host.database(settings.db_url), settings)
         stored.load_all(tables())
         host.at_stop(lambda: stored.store_all(tables()))

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
-
-from sqlalchemy import column, select, table
+from typing import TYPE_CHECKING, Any, Final
 
 from sipwright.modules.digest import Credentials, ha1_of
 from sipwright.settings.auth import AuthDbSettings, loaded_columns
-from sipwright.storage.database import Database
+
+if TYPE_CHECKING:
+    from sipwright.storage.database import Database
 
 TABLE: Final = "subscriber"
 VERSION: Final = 7
@@ -25,7 +25,7 @@ class User:
 class Users:
     """The users of a database, as the settings say where they are."""
 
-    def __init__(self, database: Callable[[], Database], settings: AuthDbSettings) -> None:
+    def __init__(self, database: "Callable[[], Database]", settings: AuthDbSettings) -> None:
         self._database, self._settings = database, settings
         self._loaded = loaded_columns(settings.load_credentials)
 
@@ -53,6 +53,8 @@ class Users:
         return [(variable, value) for (variable, _), value in zip(self._loaded, row[1:], strict=True)]
 
     def _row(self, table_name: str, user: str, domain: str, first: str, use_domain: bool) -> Sequence[Any] | None:
+        from sqlalchemy import column, select, table
+
         settings = self._settings
         names = [first, *(name for _, name in self._loaded)]
         known = dict.fromkeys([*names, settings.user_column, settings.domain_column])

@@ -3,18 +3,20 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ColumnClause, column, select, table
-
 from sipwright.modules.dispatcher import ListError
 from sipwright.settings.dispatcher import DispatcherSettings
 from sipwright.storage.errors import DatabaseError
 
 if TYPE_CHECKING:
+    from sqlalchemy import ColumnClause
+
     from sipwright.storage.database import Database
 
 
 def table_rows(database: "Database", settings: DispatcherSettings) -> Iterator[tuple[str, list[str]]]:
     """The rows for `make_groups`. Raises ListError when the database cannot be read."""
+    from sqlalchemy import column, select, table
+
     names = [
         settings.setid_col,
         settings.destination_col,

@@ -11,20 +11,6 @@ from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
-import urllib3
-from urllib3.exceptions import (
-    ConnectTimeoutError,
-    HTTPError,
-    LocationParseError,
-    LocationValueError,
-    MaxRetryError,
-    NameResolutionError,
-    NewConnectionError,
-    ProtocolError,
-    ReadTimeoutError,
-    SSLError,
-)
-
 BAD_URL: Final = 3
 UNKNOWN_HOST: Final = 6
 NO_CONNECTION: Final = 7
@@ -113,6 +99,10 @@ class Query:
 
 def ask(query: Query, options: Options) -> Answer:
     """Does a query and returns its answer; never raises for what the network or the server does."""
+    # Imported late: servers that ask nothing over HTTP do without it.
+    import urllib3
+    from urllib3.exceptions import HTTPError, LocationParseError, LocationValueError, MaxRetryError
+
     headers = urllib3.HTTPHeaderDict()
     if options.user_agent:
         headers["User-Agent"] = options.user_agent
@@ -137,6 +127,8 @@ def ask(query: Query, options: Options) -> Answer:
 
 
 def _send(query: Query, url: str, headers: Mapping[str, str], options: Options) -> Answer:
+    import urllib3
+
     limit, begin = options.timeout_s or None, time.monotonic()
     timeout = urllib3.Timeout(total=limit)
     with _pool(options).request(
@@ -166,6 +158,8 @@ def _send(query: Query, url: str, headers: Mapping[str, str], options: Options) 
 @lru_cache(maxsize=64)
 def _pool(options: Options) -> Any:
     """Connections with these options; TLS contexts are made once."""
+    import urllib3
+
     kwargs: dict[str, Any] = {"maxsize": 4, "block": False}
     context = ssl.create_default_context(cafile=options.ca_file or None)
     if not options.verify_peer:
@@ -186,15 +180,17 @@ def _pool(options: Options) -> Any:
 
 
 def _number(cause: BaseException) -> int:
-    if isinstance(cause, NameResolutionError):
+    from urllib3 import exceptions
+
+    if isinstance(cause, exceptions.NameResolutionError):
         return UNKNOWN_HOST
-    if isinstance(cause, NewConnectionError):
+    if isinstance(cause, exceptions.NewConnectionError):
         return NO_CONNECTION
-    if isinstance(cause, ConnectTimeoutError | ReadTimeoutError):
+    if isinstance(cause, exceptions.ConnectTimeoutError | exceptions.ReadTimeoutError):
         return TIMEOUT
-    if isinstance(cause, SSLError):
+    if isinstance(cause, exceptions.SSLError):
         return CERTIFICATE_FAILED if "CERTIFICATE_VERIFY_FAILED" in str(cause) else TLS_FAILED
-    return BROKEN if isinstance(cause, ProtocolError) else NO_CONNECTION
+    return BROKEN if isinstance(cause, exceptions.ProtocolError) else NO_CONNECTION
 
 
 def _failed(number: int, error: BaseException | None = None) -> Answer:

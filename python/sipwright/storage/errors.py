@@ -1,9 +1,10 @@
 """What can go wrong with a database, and whose fault it is."""
 
 import sqlite3
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import exc
+if TYPE_CHECKING:
+    from sqlalchemy import exc
 
 # Server errors of MySQL and MariaDB (below 2000) that say nothing about the statement: too many connections, access,
 # shutdown, lock wait, deadlock, read-only.
@@ -39,8 +40,10 @@ class StatementError(DatabaseError):
     """The database refused the statement, and would again."""
 
 
-def is_refusal(error: exc.SQLAlchemyError) -> bool:
+def is_refusal(error: "exc.SQLAlchemyError") -> bool:
     """Whether the database refused the statement itself, so that trying again is of no use."""
+    from sqlalchemy import exc
+
     if isinstance(error, exc.IntegrityError | exc.DataError | exc.ProgrammingError | exc.NotSupportedError):
         return not _connection_is_lost(error)
     if isinstance(error, exc.DBAPIError):
@@ -49,7 +52,7 @@ def is_refusal(error: exc.SQLAlchemyError) -> bool:
     return not isinstance(error, exc.TimeoutError)
 
 
-def is_timeout(error: exc.SQLAlchemyError) -> bool:
+def is_timeout(error: "exc.SQLAlchemyError") -> bool:
     """Whether the statement was ended because it took too long."""
     cause = getattr(error, "orig", None)
     if isinstance(cause, sqlite3.OperationalError):
@@ -57,7 +60,7 @@ def is_timeout(error: exc.SQLAlchemyError) -> bool:
     return getattr(cause, "sqlstate", None) == _QUERY_CANCELED
 
 
-def _connection_is_lost(error: exc.DBAPIError) -> bool:
+def _connection_is_lost(error: "exc.DBAPIError") -> bool:
     return bool(error.connection_invalidated)
 
 
