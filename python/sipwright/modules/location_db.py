@@ -11,21 +11,22 @@ before it has been read is read at once.
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
-
-from sqlalchemy import ColumnElement, and_, delete, distinct, func, select
 
 from sipwright import log
 from sipwright._engine import Binding
 from sipwright.modules.location_events import Sockets
-from sipwright.modules.location_rows import Rows
 from sipwright.modules.usrloc import Location
 from sipwright.storage.errors import DatabaseAway, DatabaseError
-from sipwright.storage.writes import Write
 
 if TYPE_CHECKING:
+    from sqlalchemy import ColumnElement
+
     from sipwright.host import Host
+    from sipwright.modules.location_rows import Rows
     from sipwright.storage.database import Database
+    from sipwright.storage.writes import Write
 
 WRITE_THROUGH: Final = 1
 WRITE_BACK: Final = 2
@@ -45,7 +46,10 @@ class Store:
         self.settings = host.settings.usrloc
         self.server_id = host.settings.server_id
         self.sockets = sockets
-        self.database: Database = host.database(self.settings.db_url)
+        self._host = host
+        if self.settings.db_url or host.settings.database.url:
+            # What is wrong with a URL is said at the start; our own file is opened when there is something in it or for it.
+            _ = self.database
         self.stopping = threading.Event()
         self._cached: list[CachedLocation] = []
         if self.settings.db_mode == WRITE_BACK:
@@ -53,6 +57,20 @@ class Store:
         if self.settings.db_timer_clean and self.settings.db_mode != DB_ONLY:
             host.every(CLEAN_EVERY_S, self._clean, blocking=True)
         host.at_stop(self._stop)
+
+    @cached_property
+    def database(self) -> "Database":
+        """The database, which is made when it is first used."""
+        return self._host.database(self.settings.db_url)
+
+    def has_nothing(self) -> bool:
+        """Whether it is our own file, and there is none yet, nor anything that waits to be written into one."""
+        if "database" in self.__dict__:
+            return False
+        from sipwright.host import DATABASE_FILE
+
+        data_dir = self._host.settings.data_dir
+        return data_dir is not None and not (data_dir / DATABASE_FILE).exists() and not any(data_dir.glob("*.spool"))
 
     def table(self, name: str) -> Location:
         """A table of that name; reading it begins."""
@@ -64,8 +82,10 @@ class Store:
             table.begin_loading()
         return table
 
-    def rows(self, name: str) -> Rows:
+    def rows(self, name: str) -> "Rows":
         """The rows of a table."""
+        from sipwright.modules.location_rows import Rows
+
         return Rows(name, self.database, self.settings, self.server_id)
 
     def flush(self) -> None:
@@ -75,25 +95,37 @@ class Store:
 
     def users(self, name: str) -> int:
         """Addresses-of-record with a live binding in the database."""
+        from sqlalchemy import distinct, func
+
         rows = self.rows(name)
         columns = rows.table.c
         return self._count(rows, func.count(distinct(columns.username)), rows.live(int(time.time())))
 
     def contacts(self, name: str) -> int:
         """Live bindings in the database."""
+        from sqlalchemy import func
+
         rows = self.rows(name)
         return self._count(rows, func.count(), rows.live(int(time.time())))
 
     def expired_contacts(self, name: str) -> int:
         """Bindings in the database that have ended."""
+        from sqlalchemy import func
+
         rows = self.rows(name)
         return self._count(rows, func.count(), rows.ended(int(time.time())))
 
-    def _count(self, rows: Rows, what: Any, condition: ColumnElement[bool]) -> int:
+    def _count(self, rows: "Rows", what: Any, condition: "ColumnElement[bool]") -> int:
+        from sqlalchemy import select
+
         row = self.database.first(select(what).select_from(rows.table).where(condition))
         return int(row[0]) if row else 0
 
     def _clean(self) -> None:
+        if self.has_nothing():
+            return
+        from sqlalchemy import delete
+
         for table in self._cached:
             rows = self.rows(table.name)
             self.database.execute(delete(rows.table).where(rows.ended(int(time.time()))))
@@ -112,9 +144,12 @@ class CachedLocation(Location):
     def __init__(self, name: str, store: Store) -> None:
         super().__init__(name, store.settings, tracked=store.settings.db_mode != READ_ONLY)
         self._store = store
-        self._rows = store.rows(name)
         self._loader: _Loader | None = None
         self._handing = threading.Lock()
+
+    @cached_property
+    def _rows(self) -> "Rows":
+        return self._store.rows(self.name)
 
     @property
     def is_in_memory(self) -> bool:
@@ -142,9 +177,9 @@ class CachedLocation(Location):
 
     def hand_over(self, max_waiting: int | None, *, now: bool = False) -> None:
         """Gives the changes to the queue of the database, or with `now` to the database itself while it answers."""
-        database = self._store.database
         with self._handing:
             while self.table.pending():
+                database = self._store.database
                 if max_waiting is not None and database.counters()["db_waiting"] > max_waiting:
                     return
                 written, removed = self.table.take_changes(HANDED_OVER)
@@ -155,8 +190,10 @@ class CachedLocation(Location):
                         self._queue(write)
 
     def begin_loading(self) -> None:
-        """Reads the table in a thread of its own."""
-        self._loader = _Loader(self, self._rows, self._store)
+        """Reads the table in a thread of its own, if there is anything to read."""
+        if self._store.has_nothing():
+            return
+        self._loader = _Loader(self, self._store)
         self._loader.start()
 
     def join_loading(self) -> None:
@@ -174,7 +211,7 @@ class CachedLocation(Location):
         """Whether the whole table is here."""
         return self._loader is None
 
-    def _write_now(self, writes: Sequence[Write]) -> bool:
+    def _write_now(self, writes: "Sequence[Write]") -> bool:
         try:
             self._store.database.apply(writes)
         except DatabaseError:
@@ -182,7 +219,7 @@ class CachedLocation(Location):
             return False
         return True
 
-    def _queue(self, write: Write) -> None:
+    def _queue(self, write: "Write") -> None:
         # What a binding's row is to be replaces what it was to be; the rows of attributes keep their order.
         key = (self.name, write.where["ruid"]) if write.table == self.name else None
         database = self._store.database
@@ -234,6 +271,8 @@ class DatabaseLocation(Location):
 
     def remove_all(self, aor: str) -> int:
         """As `Location.remove_all`."""
+        from sqlalchemy import delete
+
         return self._store.database.execute(delete(self._rows.table).where(self._rows.of_aor(aor)))
 
     def pages(self, *, connected: bool = False) -> Iterator[list[Binding]]:
@@ -246,6 +285,8 @@ class DatabaseLocation(Location):
 
     def sweep(self, now: int, ended: Callable[[Binding], object], pause_s: float = 0.0) -> int:
         """As `Location.sweep`; nothing while the database does not answer."""
+        from sqlalchemy import delete
+
         try:
             condition = self._rows.ended(now - self.settings.rm_expired_delay_s)
             gone = self._rows.read(condition)
@@ -261,14 +302,17 @@ class DatabaseLocation(Location):
 class _Loader(threading.Thread):
     """Reads a table from its database, from front to back, and what is needed before at once."""
 
-    def __init__(self, location: CachedLocation, rows: Rows, store: Store) -> None:
+    def __init__(self, location: CachedLocation, store: Store) -> None:
         super().__init__(name=f"usrloc-{location.name}", daemon=True)
         self._location = location
-        self._rows = rows
         self._store = store
         self._lock = threading.Lock()
         # Addresses-of-record that are here as they are now; what the database says of them is older.
         self._known: set[str] = set()
+
+    @cached_property
+    def _rows(self) -> "Rows":
+        return self._store.rows(self._location.name)
 
     def need(self, aor: str) -> None:
         """Reads one address-of-record now. When the database does not answer it is as if it had none."""
@@ -310,12 +354,14 @@ class _Loader(threading.Thread):
         self._location.loaded()
         log.info(f"usrloc: {count} bindings of {self._location.name} are read from {database.name}")
 
-    def _condition(self) -> ColumnElement[bool]:
+    def _condition(self) -> "ColumnElement[bool]":
         return self._rows.of_this_server(self._rows.live(int(time.time())))
 
     def _clean(self) -> None:
         """With `db_clean_tcp`: connections do not outlive their server."""
         if self._store.settings.db_clean_tcp:
+            from sqlalchemy import and_, delete
+
             columns = self._rows.table.c
             ours = and_(columns.connection_id > 0, columns.server_id == self._store.server_id)
             self._store.database.execute(delete(self._rows.table).where(ours))
