@@ -93,4 +93,35 @@ modparam("usrloc", "nat_bflag", 6)
             "usrloc.nat_bflag": 6,
         },
     ),
+    "nathelper": Profile(
+        """
+modparam("nathelper", "alias_name", "saddr")
+modparam("nathelper", "nat_addr_mode", 0)
+modparam("nathelper", "append_sdp_oldmediaip", 0)
+modparam("nathelper", "nortpproxy_str", "a=mangled:yes\\r\\n")
+""",
+        {
+            "nathelper.alias_name": "saddr",
+            "nathelper.nat_addr_mode": 0,
+            "nathelper.append_sdp_oldmediaip": False,
+            "nathelper.nortpproxy_str": "a=mangled:yes\\r\\n",
+            "nathelper.received_avp": "$avp(RECEIVED)",
+            "registrar.received_avp": "$avp(RECEIVED)",
+        },
+    ),
+    "path": Profile(
+        """
+modparam("path", "use_received", 1)
+modparam("path", "received_format", 1)
+modparam("path", "enable_r2", 1)
+""",
+        {"path.use_received": True, "path.received_format": 1, "path.enable_r2": True},
+    ),
+    "path_named": Profile(
+        """
+modparam("path", "use_received", 1)
+modparam("path", "received_name", "rcv")
+""",
+        {"path.use_received": True, "path.received_name": "rcv"},
+    ),
 }

@@ -20,7 +20,20 @@ for module in sorted(Path(__file__).parent.glob("scenarios/[a-z]*.py")):
     importlib.import_module(f"oracle.scenarios.{module.stem}")
 
 # Of each profile all in these groups: calls, failures and registrations, and modules whose settings are all modparams.
-GROUPS = ("basic", "routes", "replies", "failure", "transports", "nat", "registrar", "headers", "dispatcher", "pike")
+GROUPS = (
+    "basic",
+    "routes",
+    "replies",
+    "failure",
+    "transports",
+    "nat",
+    "nathelper",
+    "path",
+    "registrar",
+    "headers",
+    "dispatcher",
+    "pike",
+)
 CHOSEN = [one for one in SCENARIOS.values() if one.group in GROUPS]
 Runs = Callable[[str], list[dict[str, Transcript]]]
 

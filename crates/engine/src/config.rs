@@ -5,12 +5,14 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+mod edge;
 mod tls;
 mod web;
 
 use serde::Deserialize;
 use sipwright_sip::types::Proto;
 
+pub use self::edge::{NathelperSettings, PathSettings};
 pub use self::tls::{
     ClientProfile, NameMode, ServerProfile, TlsConfig, TlsMode, TlsVersion, VerifyClient,
 };
@@ -43,6 +45,10 @@ pub struct EngineConfig {
     pub forward: ForwardConfig,
     /// Record-Route and Route.
     pub rr: RrSettings,
+    /// Clients behind NAT.
+    pub nathelper: NathelperSettings,
+    /// Path of registrations.
+    pub path: PathSettings,
     /// HTTP requests on the TCP and TLS sockets (Kamailio's module xhttp).
     pub xhttp: XhttpConfig,
     /// WebSocket (Kamailio's module websocket).
@@ -77,6 +83,8 @@ impl Default for EngineConfig {
             dns: DnsConfig::default(),
             forward: ForwardConfig::default(),
             rr: RrSettings::default(),
+            nathelper: NathelperSettings::default(),
+            path: PathSettings::default(),
             xhttp: XhttpConfig::default(),
             websocket: WebSocketConfig::default(),
             accept_missing_length: false,

@@ -249,6 +249,20 @@ impl Engine {
         found.inspect(|net| net.close(id)).is_some()
     }
 
+    /// Sends a datagram, such as a keep-alive of four bytes, from the UDP socket of that number; False when it cannot be sent.
+    #[pyo3(signature = (socket, ip, port, data, /))]
+    fn send_datagram(&self, socket: u16, ip: std::net::IpAddr, port: u16, data: &[u8]) -> bool {
+        let flow = sipwright_sip::types::Flow {
+            proto: sipwright_sip::types::Proto::Udp,
+            remote: std::net::SocketAddr::new(ip, port),
+            socket,
+            conn: 0,
+        };
+        let data = bytes::Bytes::copy_from_slice(data);
+        let net = self.inner.core().bound();
+        net.is_some_and(|net| net.send(&flow, data, None).is_ok())
+    }
+
     /// Workers in a route now, as `(worker, since_ms, route, call_id)`.
     fn busy(&self) -> Vec<(usize, u64, String, String)> {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();

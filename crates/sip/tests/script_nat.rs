@@ -95,6 +95,7 @@ fn signs_of_nat() {
 // checked against Kamailio 5.6
 #[test]
 fn private_addresses() {
+    let c = register("127.0.0.1", "<sip:a@10.0.0.1>", "");
     for (address, expected) in [
         ("10.0.0.1", 1),
         ("8.8.8.8", -1),
@@ -112,7 +113,7 @@ fn private_addresses() {
         ("192.0.0.1", 1),
     ] {
         assert_eq!(
-            nathelper::is_rfc1918(address.as_bytes()),
+            nathelper::is_rfc1918(&c, address.as_bytes()),
             expected,
             "{address}"
         );
@@ -203,10 +204,6 @@ fn aliases_of_other_addresses() {
 
     let mut c = register("127.0.0.1", "<sip:a@10.0.0.1?X=y>", "");
     c.flow.remote = "[2001:db8::5]:5060".parse().unwrap();
-    assert_eq!(
-        nathelper::contact_with_alias(&c).unwrap(),
-        b"sip:a@10.0.0.1;alias=[2001:db8::5]~5060~1?X=y"
-    );
     assert_eq!(nathelper::set_contact_alias(&mut c), 1);
     assert_eq!(
         contact_sent(&c),

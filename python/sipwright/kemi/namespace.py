@@ -40,6 +40,7 @@ PYTHON_MODULES: Final = (
     "kex",
     "log_systemd",
     "mqueue",
+    "nathelper",
     "permissions",
     "pike",
     "pipelimit",

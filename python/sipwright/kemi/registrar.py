@@ -118,7 +118,7 @@ def save(table: str, flags: int) -> int:
     location = usrloc.tables().get(table)
     if flags == 0 and _state.is_plain and location is not None and location.is_in_memory:
         avp = _state.registrar.received_avp
-        received = None if not avp else _engine.current().received or register_request.variable(avp, _get)
+        received = None if not avp else register_request.variable(avp, _get) or _engine.current().received
         if _state.rules.refresh(location.table, received):
             _state.accepted += 1
             return UPDATED

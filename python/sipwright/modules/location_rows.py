@@ -21,7 +21,7 @@ VERSION: Final = 9
 SYNC: Final = 1
 # Types of Kamailio's values in `location_attrs`.
 _INTEGER: Final = 1
-_TEXT: Final = 2
+_TEXT: Final = 0
 _MAX_INT: Final = 2**31 - 1
 
 
@@ -160,7 +160,8 @@ class Rows:
     def _attribute_writes(self, binding: Binding, user: str, domain: str | None) -> list[Write]:
         key: dict[str, Value] = {"ruid": binding.ruid}
         writes = [Write("delete", "location_attrs", {}, key)]
-        for name, value in attributes.fields(binding.attributes):
+        # The one that was set last first, as Kamailio writes them.
+        for name, value in reversed(attributes.fields(binding.attributes)):
             row: dict[str, Value] = {
                 "username": user,
                 "domain": domain,
@@ -181,4 +182,4 @@ class Rows:
             value: str | int = int(row.avalue) if row.atype == _INTEGER else str(row.avalue)
             pairs.setdefault(str(row.ruid), []).append((str(row.aname), value))
         for ruid, values in pairs.items():
-            by_ruid[ruid].attributes = attributes.to_text(values)
+            by_ruid[ruid].attributes = attributes.to_text(values[::-1])

@@ -38,7 +38,7 @@ def read(message: "Message", aor: str, uri: str, settings: Settings, get: GetVar
         path=path,
         supported=supported,
         required=_options(message, "Require"),
-        received=message.received or variable(rules.received_avp, get),
+        received=variable(rules.received_avp, get) or message.received or "",
         socket=_socket(message, rules, get),
         connection=message.source.conn,
         cflags=cflags if isinstance(cflags, int) else 0,

@@ -47,6 +47,13 @@ def to_engine_json(settings: Settings, resolver: Resolver = resolve, reverse: Re
                 "udp_mtu_try_proto": settings.forward.udp_mtu_try_proto,
             },
             "rr": settings.rr.model_dump(),
+            "nathelper": {
+                **settings.nathelper.model_dump(
+                    include={"alias_name", "nat_addr_mode", "nortpproxy_str", "append_sdp_oldmediaip"}
+                ),
+                "received_avp": settings.nathelper.received_avp_name(),
+            },
+            "path": settings.path.model_dump(),
             "xhttp": settings.xhttp.model_dump(),
             "websocket": _websocket(settings),
             "accept_missing_length": settings.tcp.accept_no_cl,

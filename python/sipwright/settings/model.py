@@ -29,6 +29,8 @@ from sipwright.settings.lookups import (
     SqlopsSettings,
     UriDbSettings,
 )
+from sipwright.settings.nathelper import NathelperSettings
+from sipwright.settings.path import PathSettings
 from sipwright.settings.pike import PikeSettings, PipelimitSettings, RatelimitSettings
 from sipwright.settings.process import ProcessSettings
 from sipwright.settings.registrar import RegistrarSettings
@@ -398,6 +400,8 @@ class Settings(Section):
     log: LogSettings = LogSettings()
     registrar: RegistrarSettings = RegistrarSettings()
     usrloc: UsrlocSettings = UsrlocSettings()
+    nathelper: NathelperSettings = NathelperSettings()
+    path: PathSettings = PathSettings()
     htable: HtableSettings = HtableSettings()
     acc: AccSettings = AccSettings()
     alias_db: AliasDbSettings = AliasDbSettings()

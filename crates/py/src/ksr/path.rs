@@ -15,6 +15,30 @@ ksr_table! { "path";
     };
     /// As `add_path`, with the source address in `;received=`.
     add_path_received() -> Int = |c| on_context(c, path::add_path_received);
+    /// As `add_path`, with `host[:port]` instead of our socket.
+    add_path_advertised_address(address: Str) -> Int = |c| {
+        on_context(c, |x| path::add_path_advertised_address(x, c.bytes(0), b"", false, b""))
+    };
+    /// As `add_path_advertised_address`, with a user part.
+    add_path_advertised_address_user(address: Str, user: Str) -> Int = |c| {
+        on_context(c, |x| path::add_path_advertised_address(x, c.bytes(0), c.bytes(1), false, b""))
+    };
+    /// As `add_path_advertised_address`, with a user part and `;name=value` parameters.
+    add_path_advertised_address_user_params(address: Str, user: Str, params: Str) -> Int = |c| {
+        on_context(c, |x| path::add_path_advertised_address(x, c.bytes(0), c.bytes(1), false, c.bytes(2)))
+    };
+    /// As `add_path_received`, with `host[:port]` instead of our socket.
+    add_path_received_advertised_address(address: Str) -> Int = |c| {
+        on_context(c, |x| path::add_path_advertised_address(x, c.bytes(0), b"", true, b""))
+    };
+    /// As `add_path_received_advertised_address`, with a user part.
+    add_path_received_advertised_address_user(address: Str, user: Str) -> Int = |c| {
+        on_context(c, |x| path::add_path_advertised_address(x, c.bytes(0), c.bytes(1), true, b""))
+    };
+    /// As `add_path_received_advertised_address`, with a user part and `;name=value` parameters.
+    add_path_received_advertised_address_user_params(address: Str, user: Str, params: Str) -> Int = |c| {
+        on_context(c, |x| path::add_path_advertised_address(x, c.bytes(0), c.bytes(1), true, c.bytes(2)))
+    };
     /// As `add_path_received`, with a user part.
     add_path_received_user(user: Str) -> Int = |c| on_context(c, |x| path::add_path_received_user(x, c.bytes(0)));
     /// As `add_path_received`, with a user part and `;name=value` parameters.

@@ -82,6 +82,10 @@ pub struct Env {
     pub rr: RrConfig,
     /// Settings of module uac.
     pub uac: super::uac::UacConfig,
+    /// Settings of module nathelper.
+    pub nat: super::nathelper::NatConfig,
+    /// Settings of module path.
+    pub path: super::path::PathConfig,
     /// The kernel's routing table chooses the socket to send from even where the one that
     /// the message came in on would do (Kamailio's `mhomed`).
     pub mhomed: bool,

@@ -8,6 +8,7 @@ use crate::uri::Uri;
 use super::context::Context;
 use super::hdr::remove_field;
 use super::myself::parsed_is_myself;
+use super::path;
 use super::uac;
 
 /// The message was routed by its Route header fields.
@@ -107,6 +108,7 @@ fn after_loose(ctx: &mut Context, routes: &[RouteValue], preloaded: bool) -> i32
     let Some(next) = rest.first() else {
         remove_routes(ctx, routes, ours, None);
         ctx.dst_uri = None;
+        path::use_received(ctx);
         return if preloaded { PRELOADED } else { ROUTED };
     };
     if Uri::parse(&next.uri).is_ok_and(|u| u.lr()) {

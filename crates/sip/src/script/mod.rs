@@ -23,6 +23,7 @@ pub mod kx;
 mod loose;
 pub mod maxfwd;
 pub mod myself;
+pub mod nat_sdp;
 pub mod nathelper;
 pub mod path;
 pub mod pv;
@@ -47,6 +48,8 @@ pub use context::{
 };
 pub use env::{Alias, Env, ForeignVars, RrConfig};
 pub use iterators::Iterators;
+pub use nathelper::NatConfig;
+pub use path::PathConfig;
 pub use regexes::Substitution;
 pub use rr::RrState;
 pub use serial::Kept;

@@ -15,6 +15,30 @@ use super::hdr::change;
 use super::pv::addr_uri;
 use super::ruri::{Part, composed, with_part};
 
+/// Settings of module nathelper, with Kamailio's defaults.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct NatConfig {
+    /// Parameter of contacts with where they really are.
+    pub alias_name: String,
+    /// Addresses reserved for protocols (192.0.0.0/24) count as private too.
+    pub reserved_too: bool,
+    /// Line that marks an SDP body as changed, with its line end.
+    pub mark: String,
+    /// `a=oldmediaip` tells the old addresses.
+    pub tell_old: bool,
+}
+
+impl Default for NatConfig {
+    fn default() -> Self {
+        Self {
+            alias_name: "alias".to_owned(),
+            reserved_too: true,
+            mark: "a=nortpproxy:yes\r\n".to_owned(),
+            tell_old: true,
+        }
+    }
+}
+
 /// Bits of `nat_uac_test`.
 pub mod test {
     /// A contact has a private address.
@@ -47,13 +71,15 @@ pub fn nat_uac_test(ctx: &Context, tests: i64) -> i32 {
         (test::VIA_PORT, via_port),
         (test::VIA_HOST, via_host),
         (test::CONTACT_PRIVATE, |ctx| {
-            contact_uris(ctx).any(|u| host_ip(u.host).is_some_and(is_private))
+            contact_uris(ctx).any(|u| host_ip(u.host).is_some_and(|ip| hides(ctx, ip)))
         }),
-        (test::SDP_PRIVATE, |ctx| sdp_addresses(ctx).any(is_private)),
+        (test::SDP_PRIVATE, |ctx| {
+            sdp_addresses(ctx).any(|ip| hides(ctx, ip))
+        }),
         (test::VIA_PRIVATE, |ctx| {
-            host_ip(ctx.msg.get(ctx.msg.via().host)).is_some_and(is_private)
+            host_ip(ctx.msg.get(ctx.msg.via().host)).is_some_and(|ip| hides(ctx, ip))
         }),
-        (test::SOURCE_PRIVATE, |ctx| is_private(source(ctx).ip())),
+        (test::SOURCE_PRIVATE, |ctx| hides(ctx, source(ctx).ip())),
         (test::WEBSOCKET, |ctx| {
             matches!(ctx.flow.proto, Proto::Ws | Proto::Wss)
         }),
@@ -95,10 +121,19 @@ pub fn is_private(ip: IpAddr) -> bool {
     }
 }
 
+/// As [`is_private`], within the bounds of `nat_addr_mode`.
+fn hides(ctx: &Context, ip: IpAddr) -> bool {
+    let reserved_only = matches!(ip.to_canonical(), IpAddr::V4(ip) if {
+        let [a, b, c, d] = ip.octets();
+        (a, b, c) == (192, 0, 0) && d >= 8
+    });
+    is_private(ip) && (ctx.env.nat.reserved_too || !reserved_only)
+}
+
 /// `KSR.nathelper.is_rfc1918`: 1 for a private IPv4 address, else -1.
 #[must_use]
-pub fn is_rfc1918(address: &[u8]) -> i32 {
-    code(host_ip(address).is_some_and(is_private))
+pub fn is_rfc1918(ctx: &Context, address: &[u8]) -> i32 {
+    code(host_ip(address).is_some_and(|ip| hides(ctx, ip)))
 }
 
 /// Addresses of the `c=` lines of an SDP body (RFC 8866 section 5.7).
@@ -181,13 +216,14 @@ fn add_alias(
     if all.is_empty() {
         return None;
     }
-    let alias = alias_param(source, proto);
+    let name = ctx.env.nat.alias_name.clone();
+    let alias = alias_param(&name, source, proto);
     let mut changed = Vec::new();
     for contact in all {
         let Some(uri) = Uri::parse(msg.get(contact.uri)).ok().filter(Uri::is_sip) else {
             continue;
         };
-        if uri.params().has(b"alias") {
+        if uri.params().has(name.as_bytes()) {
             continue;
         }
         let Some(new) = with_alias(uri, &alias, place) else {
@@ -217,13 +253,18 @@ fn with_alias(uri: Uri<'_>, alias: &[u8], place: Place) -> Option<Vec<u8>> {
 }
 
 /// `alias=192.0.2.1~5060~1`; the transport has Kamailio's number.
-fn alias_param(source: SocketAddr, proto: Proto) -> Vec<u8> {
+fn alias_param(name: &str, source: SocketAddr, proto: Proto) -> Vec<u8> {
+    [format!("{name}=").into_bytes(), alias_value(source, proto)].concat()
+}
+
+/// `192.0.2.1~5060~1`.
+pub(super) fn alias_value(source: SocketAddr, proto: Proto) -> Vec<u8> {
     let host = match source.ip().to_canonical() {
         IpAddr::V4(ip) => ip.to_string(),
         IpAddr::V6(ip) => format!("[{ip}]"),
     };
     let proto = super::pv::proto_id(proto);
-    format!("alias={host}~{}~{proto}", source.port()).into_bytes()
+    format!("{host}~{}~{proto}", source.port()).into_bytes()
 }
 
 /// `KSR.nathelper.handle_ruri_alias`: moves `;alias=` of the request-URI to the
@@ -234,11 +275,12 @@ pub fn handle_ruri_alias(ctx: &mut Context) -> i32 {
 
 /// `KSR.nathelper.handle_ruri_alias_mode`: mode 1 takes the last alias instead of the first.
 pub fn handle_ruri_alias_mode(ctx: &mut Context, mode: i64) -> i32 {
+    let start = format!("{}=", ctx.env.nat.alias_name).into_bytes();
     let Ok(mut uri) = Uri::parse(ctx.uri()) else {
         return -1;
     };
     let params: Vec<&[u8]> = uri.params.split(|c| *c == b';').collect();
-    let is_alias = |p: &&[u8]| p.starts_with(b"alias=");
+    let is_alias = |p: &&[u8]| p.starts_with(&start);
     let at = match mode {
         0 => params.iter().position(is_alias),
         _ => params.iter().rposition(is_alias),
@@ -246,7 +288,7 @@ pub fn handle_ruri_alias_mode(ctx: &mut Context, mode: i64) -> i32 {
     let Some(at) = at else {
         return 2;
     };
-    let value = &params[at][b"alias=".len()..];
+    let value = &params[at][start.len()..];
     if memchr::memchr(b'~', value).is_none() {
         return 2;
     }
@@ -267,7 +309,7 @@ pub fn handle_ruri_alias_mode(ctx: &mut Context, mode: i64) -> i32 {
 }
 
 /// The URI that `address~port~transport` stands for.
-fn alias_uri(value: &[u8]) -> Option<Vec<u8>> {
+pub(super) fn alias_uri(value: &[u8]) -> Option<Vec<u8>> {
     let mut fields = value.split(|c| *c == b'~');
     let (ip, port, proto) = (fields.next()?, fields.next()?, fields.next()?);
     let ip = host_ip(unbracket(ip))?;
@@ -342,16 +384,6 @@ pub fn add_rcv_param(ctx: &mut Context, uri_param: i64) -> i32 {
 /// The place right after a span.
 const fn end_of(span: Span) -> Span {
     Span::new(span.end, span.end)
-}
-
-/// `KSR.nathelper.set_alias_to_pv`: the first contact with `;alias=` as text, for the
-/// caller to put into the variable. `None` without a contact.
-#[must_use]
-pub fn contact_with_alias(ctx: &Context) -> Option<Vec<u8>> {
-    let contact = contacts(ctx).next()?;
-    let uri = Uri::parse(ctx.msg.get(contact.uri)).ok()?;
-    let alias = alias_param(source(ctx), ctx.flow.proto);
-    with_alias(uri, &alias, Place::Last)
 }
 
 /// `$rr_top_count`: 2 when the two Record-Routes on top are of one proxy, 1 or 0 otherwise.

@@ -1,9 +1,62 @@
 //! Path (module path; RFC 3327): this proxy as a hop to the registered client.
 
+use crate::params::unquote;
+use crate::types::SocketInfo;
+use crate::uri::{Uri, unescape};
+
 use super::context::Context;
 use super::core::is_uri_with;
 use super::corex::code;
+use super::nathelper::{alias_uri, alias_value};
 use super::pv::addr_uri;
+
+/// Settings of module path.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[allow(clippy::struct_excessive_bools)]
+pub struct PathConfig {
+    /// `loose_route` goes where `received` of our own Route says.
+    pub use_received: bool,
+    /// `received` is `address~port~transport`, not a URI.
+    pub as_alias: bool,
+    /// Name of that parameter; empty stands for `received`.
+    pub received_name: String,
+    /// Two Path header fields, the upper one for the side that the request goes to.
+    pub double: bool,
+    /// The name of the socket in `sn`.
+    pub name_socket: bool,
+}
+
+impl PathConfig {
+    fn received(&self) -> &str {
+        match self.received_name.as_str() {
+            "" => "received",
+            name => name,
+        }
+    }
+}
+
+/// After `loose_route`: with `use_received` the next hop is where the client really is, unless there is another Route.
+pub(super) fn use_received(ctx: &mut Context) {
+    let path = &ctx.env.path;
+    if !path.use_received {
+        return;
+    }
+    let Some(params) = ctx.route_params.clone() else {
+        return;
+    };
+    let text = [b"sip:h", &params[..]].concat();
+    let value = Uri::parse(&text).ok().and_then(|uri| {
+        let value = unquote(uri.param(path.received().as_bytes())?);
+        if path.as_alias {
+            alias_uri(&value)
+        } else {
+            Some(unescape(&value))
+        }
+    });
+    if let Some(uri) = value.filter(|uri| Uri::parse(uri).is_ok_and(|u| u.is_sip())) {
+        ctx.set_dst_uri(uri);
+    }
+}
 
 /// `KSR.path.add_path`: adds our Path header field to a REGISTER.
 pub fn add_path(ctx: &mut Context) -> i32 {
@@ -62,33 +115,61 @@ fn add(ctx: &mut Context, address: &[u8], user: &[u8], received: bool, params: &
         ctx.complain("add_path: not a user, host or parameters");
         return -1;
     }
-    let Some(socket) = ctx.recv_socket() else {
+    let Some(inner) = ctx.recv_socket() else {
         return -1;
     };
-    let mut line = b"Path: <sip:".to_vec();
-    if !user.is_empty() {
-        line.extend_from_slice(user);
-        line.push(b'@');
-    }
-    if address.is_empty() {
-        line.extend_from_slice(format!("{}:{}", socket.host(), socket.port()).as_bytes());
+    let config = &ctx.env.path;
+    let line = |socket: &SocketInfo| {
+        let mut line = b"Path: <sip:".to_vec();
+        if !user.is_empty() {
+            line.extend_from_slice(user);
+            line.push(b'@');
+        }
+        if address.is_empty() {
+            line.extend_from_slice(format!("{}:{}", socket.host(), socket.port()).as_bytes());
+        } else {
+            line.extend_from_slice(address);
+        }
+        if socket.proto.is_reliable() {
+            line.extend_from_slice(format!(";transport={}", socket.proto).as_bytes());
+        }
+        line.extend_from_slice(b";lr");
+        if received {
+            line.extend_from_slice(format!(";{}=", config.received()).as_bytes());
+            line.extend_from_slice(&received_value(ctx));
+        }
+        line.extend_from_slice(separator);
+        line.extend_from_slice(params);
+        if let Some(name) = socket.name.as_ref().filter(|_| config.name_socket) {
+            line.extend_from_slice(format!(";sn={name}").as_bytes());
+        }
+        if config.double {
+            line.extend_from_slice(b";r2=on");
+        }
+        line.extend_from_slice(b">\r\n");
+        line
+    };
+    let outer = ctx
+        .force_socket
+        .and_then(|id| ctx.env.socket(id))
+        .unwrap_or(inner);
+    let lines = if config.double {
+        [line(outer), line(inner)].concat()
     } else {
-        line.extend_from_slice(address);
-    }
-    if ctx.flow.proto.is_reliable() {
-        line.extend_from_slice(format!(";transport={}", ctx.flow.proto).as_bytes());
-    }
-    line.extend_from_slice(b";lr");
-    if received {
-        // a semicolon in the value would end it
-        let uri = addr_uri(ctx.flow.remote, ctx.flow.proto, false).replace(';', "%3b");
-        line.extend_from_slice(format!(";received={uri}").as_bytes());
-    }
-    line.extend_from_slice(separator);
-    line.extend_from_slice(params);
-    line.extend_from_slice(b">\r\n");
-    insert(ctx, line);
+        line(inner)
+    };
+    insert(ctx, lines);
     1
+}
+
+/// Where the request came from, as `received` has it.
+fn received_value(ctx: &Context) -> Vec<u8> {
+    if ctx.env.path.as_alias {
+        return alias_value(ctx.flow.remote, ctx.flow.proto);
+    }
+    // a semicolon in the value would end it
+    let uri = addr_uri(ctx.flow.remote, ctx.flow.proto, false);
+    uri.replace(';', "%3b").into_bytes()
 }
 
 /// The newest Path comes first (RFC 3327 section 5.3).
