@@ -94,7 +94,7 @@ def test_a_laboratory_with_kamailios_options(directory: Path) -> None:
     options = ("-A", "HERE", "-A", f"ADDRESS={address}", "-DD", "-E", "-m", "64", "-M", "8", "-x", "fm", "-n", "1")
     pid_file = directory / "server.pid"
     with ByCfg(None, directory, [address], cfg=cfg, options=(*options, "-P", str(pid_file))) as server:
-        assert ask(server) == (200, "From route", ["app_python3", "hdr", "kx", "pv", "pvx", "sl", "tm", "x"])
+        assert ask(server) == (200, "From route", ["app_python3", "hdr", "kex", "kx", "pv", "pvx", "sl", "tm", "x"])
         assert pid_file.read_text() == f"{server.process.pid}\n"
         server.process.wait_output("(1 workers, per-worker)")
     assert not pid_file.exists()

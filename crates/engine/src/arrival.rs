@@ -320,6 +320,7 @@ impl Core {
 
 impl Sink for Core {
     fn message(&self, bytes: Bytes, flow: Flow) {
+        self.tap.note(false, &flow, &bytes);
         match Message::parse(bytes) {
             Ok(msg) if msg.is_request() => self.on_request(msg, flow),
             Ok(msg) => self.on_response(msg, flow),
