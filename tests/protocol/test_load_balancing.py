@@ -18,6 +18,8 @@ from support.peers import UdpPeer, eventually
 from support.servers import Server, Sipwright
 
 FR_MS = 1_200
+# Kamailio's worker with Python falls silent for good in one run of some dozens; Sipwright is not allowed to.
+ATTEMPTS = {"kamailio": 3, "sipwright": 1}
 
 
 @dataclass
@@ -117,7 +119,16 @@ def play(
         async with stage(start, kind, directory, attributes, **settings) as made:
             await story(made)
 
-    asyncio.run(run())
+    for attempt in range(ATTEMPTS[kind]):
+        if attempt:
+            directory = directory / "again"
+            directory.mkdir()
+        try:
+            asyncio.run(run())
+            return
+        except TimeoutError:
+            if attempt + 1 == ATTEMPTS[kind]:
+                raise
 
 
 def test_a_call_goes_on_to_the_next_gateway(start: Start, tmp_path: Path) -> None:

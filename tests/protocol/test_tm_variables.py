@@ -140,7 +140,7 @@ class Binding:
             sent = request("MESSAGE", aor, caller.address)
             caller.send(sent, address)
             seen, _ = await callee.receive()
-            assert seen["X-Branch"] == "True None"
+            assert seen["X-Branch"] == "True n/a"
             callee.send(seen.reply(200, "OK", "callee"), address)
             final = await caller.final(sent["Call-ID"])
             assert final["X-Reply"] == "True"

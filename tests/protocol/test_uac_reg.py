@@ -84,7 +84,7 @@ def test_a_registration_with_its_challenge(start: Start) -> None:
 
 def test_it_is_refreshed(start: Start) -> None:
     async def story(server: Server, far: UdpPeer) -> None:
-        first = await registered(server, far, expires=2)
+        first = await registered(server, far, expires=4)
         again, source = await far.receive()
         assert (again["Call-ID"], again["CSeq"]) == (first["Call-ID"], "12 REGISTER")
         far.send(answer(again, 200), source)

@@ -157,6 +157,8 @@ fn canonical_addresses_of_record() {
             "example.com",
             "example.com",
         ),
+        ("sip:a%00b%0d%0a@c", "a%00b%0d%0a", "a%00b%0d%0a@c"),
+        ("sip:a%2500@c", "a%2500", "a%2500@c"),
         (
             "tel:+1-201-555.0123;phone-context=x",
             "+12015550123",
@@ -171,15 +173,7 @@ fn canonical_addresses_of_record() {
         assert_eq!(text(uri, &domain).as_deref(), Some(full), "{uri}");
     }
     assert_eq!(text("sip:Al@Ex.com", &cased).as_deref(), Some("Al@ex.com"));
-    for none in [
-        "",
-        "alice",
-        "mailto:a@b",
-        "sip:",
-        "sip:alice@",
-        "tel:",
-        "sip:a%00b@c",
-    ] {
+    for none in ["", "alice", "mailto:a@b", "sip:", "sip:alice@", "tel:"] {
         assert_eq!(text(none, &domain), None, "{none}");
     }
 }

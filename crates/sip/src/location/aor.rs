@@ -40,10 +40,7 @@ pub fn canonical_aor(uri: &[u8], rules: &AorRules) -> Option<Vec<u8>> {
     if user.is_empty() {
         return Some(domain);
     }
-    let mut key = unescape(user);
-    if key.iter().any(|c| matches!(c, 0 | b'\r' | b'\n')) {
-        return None;
-    }
+    let mut key = canonical_user(user);
     if !rules.case_sensitive {
         let text = std::str::from_utf8(&key).ok().map(str::to_lowercase);
         key = text.map_or_else(|| key.to_ascii_lowercase(), String::into_bytes);
@@ -54,6 +51,24 @@ pub fn canonical_aor(uri: &[u8], rules: &AorRules) -> Option<Vec<u8>> {
         key.extend_from_slice(domain.strip_prefix(prefix).unwrap_or(&domain));
     }
     Some(key)
+}
+
+/// The user without its escapes, except of control characters and of `%` itself: a key goes into databases, which hold
+/// no NUL, and back into headers, whose lines it must not end; two users that differ have keys that do.
+fn canonical_user(user: &[u8]) -> Vec<u8> {
+    let plain = unescape(user);
+    if !plain.iter().any(|&c| c.is_ascii_control() || c == b'%') {
+        return plain;
+    }
+    let mut key = Vec::with_capacity(user.len());
+    for c in plain {
+        if c.is_ascii_control() || c == b'%' {
+            key.extend_from_slice(format!("%{c:02X}").as_bytes());
+        } else {
+            key.push(c);
+        }
+    }
+    key
 }
 
 fn number(rest: &[u8]) -> Option<Vec<u8>> {
