@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from sipwright import _engine, log
+from sipwright.control.http.mounts import Mounts
 from sipwright.control.rpc import Rpc
 from sipwright.kemi import selects
 from sipwright.kemi.namespace import PYTHON_MODULES
@@ -64,6 +65,7 @@ class Host:
         self.settings = settings
         self.engine = engine
         self.rpc = Rpc()
+        self.http = Mounts()
         self.timers: list[Timer] = []
         self.services: list[Callable[[], Coroutine[Any, Any, None]]] = []
         self.routes: dict[str, Route] = {}
@@ -163,6 +165,11 @@ class Host:
     def counters(self) -> dict[str, int]:
         """All counters that modules have."""
         return {name: value for source in self._counters for name, value in source().items()}
+
+    def database_problems(self) -> list[str]:
+        """The databases in use that do not answer and whose writes are not kept in a file meanwhile."""
+        databases = list(self._databases.values())
+        return [f"the database {one.name} does not answer" for one in databases if one.is_away and one.is_spool_full]
 
     def configure(self, modules: Iterable[str] = PYTHON_MODULES) -> None:
         """Calls `configure` of each module that has one, after what belongs to no module."""

@@ -16,6 +16,7 @@ from typing import Any, Final
 from sipwright import _engine, log, process
 from sipwright.control import methods
 from sipwright.control.background import in_thread
+from sipwright.control.http.server import HttpServer
 from sipwright.control.lock import DataDirLock
 from sipwright.control.server import SOCKET_NAME, ControlServer
 from sipwright.control.tls import TlsControl
@@ -59,6 +60,7 @@ class Server:
             self.engine.busy, self.runtime.workers, settings.script.slow_call_ms, settings.script.stall_after_ms
         )
         self.tls = TlsControl(self, reread)
+        self._http = HttpServer(self)
         self._stop_requested = asyncio.Event()
         self._syslog: Syslog | None = None
         self._is_starting = True
@@ -92,6 +94,11 @@ class Server:
         """Reloads the script; returns the old and the new version. Raises ScriptError and changes nothing if it fails."""
         return self.runtime.reload()
 
+    @property
+    def is_draining(self) -> bool:
+        """Whether it was told to stop."""
+        return self._stop_requested.is_set()
+
     def dump(self) -> None:
         """Logs counters and the Python stack of every worker."""
         counters = " ".join(f"{name}={value}" for name, value in methods.stats(self).items() if value)
@@ -112,6 +119,7 @@ class Server:
             log.warning(text)
         # Scripts may call them as soon as there are any.
         methods.register(self.host.rpc, self)
+        self._http.bind()
         self.engine.bind()
         process.drop_privileges(settings.process, self.data_dir)
         self._syslog = Syslog(settings.log)
@@ -141,6 +149,7 @@ class Server:
             services += [loop.create_task(_serve(service)) for service in self.host.services]
             # The first round of the loop counts too: a script may be at work since its workers were released.
             self._watch()
+            self._http.watch(loop)
             announce(self)
             await self._stop_requested.wait()
             log.notice("stopping: no new connections, waiting for work in progress")
@@ -149,6 +158,7 @@ class Server:
             self.engine.beat(0)
         finally:
             status = 0 if await in_thread(self._drain_and_stop) else 1
+            await in_thread(self._http.close)
             await control.close()
         return status
 

@@ -52,6 +52,10 @@ class Rpc:
         answer = await self._one(request)
         return None if answer is None else json.dumps(answer)
 
+    async def call(self, name: str, params: Any = ()) -> Any:
+        """The result of one method. Raises RpcError."""
+        return await self._call(name, list(params) if isinstance(params, tuple) else params)
+
     def call_here(self, request: Any) -> dict[str, Any]:
         """Carries out one request in the thread that calls, and answers it even without an `id`. What is no request is
         answered with an error.

@@ -1,6 +1,6 @@
 """What is used where a setting was left out and the answer depends on the machine.
 
-No addresses: loopback. No data directory: the XDG state directory. No certificate: a development certificate that
+No addresses: loopback, and HTTP for control on loopback too. No data directory: the XDG state directory. No certificate: a development certificate that
 is made once and kept in the data directory. No script: the built-in registrar and proxy.
 """
 
@@ -10,6 +10,7 @@ from pathlib import Path
 
 from sipwright.settings.addresses import has_ipv6_loopback
 from sipwright.settings.errors import SettingsError
+from sipwright.settings.http import DEFAULT_PORT, HttpAddress, HttpSettings
 from sipwright.settings.listen import Listen
 from sipwright.settings.model import Settings
 
@@ -25,10 +26,15 @@ def effective(settings: Settings, make_certificates: CertificateMaker) -> Settin
         update={
             "data_dir": data_dir,
             "listen": settings.listen or loopback(),
+            "http": settings.http if settings.listen or settings.http.listen else _with_http(settings.http),
             "script": settings.script.model_copy(update={"path": script_path(settings)}),
         }
     )
     return _with_certificate(filled, data_dir, make_certificates)
+
+
+def _with_http(http: HttpSettings) -> HttpSettings:
+    return http.model_copy(update={"listen": [HttpAddress("127.0.0.1", DEFAULT_PORT)]})
 
 
 def default_data_dir() -> Path:

@@ -17,6 +17,7 @@ from sipwright.settings.cfg import CfgSettings
 from sipwright.settings.database import DatabaseSettings
 from sipwright.settings.dialog import DialogSettings
 from sipwright.settings.dispatcher import DispatcherSettings
+from sipwright.settings.http import HttpSettings
 from sipwright.settings.http_clients import HttpAsyncClientSettings, HttpClientSettings
 from sipwright.settings.jsonrpcs import JsonrpcsSettings
 from sipwright.settings.listen import Listen
@@ -420,6 +421,7 @@ class Settings(Section):
     pike: PikeSettings = PikeSettings()
     ratelimit: RatelimitSettings = RatelimitSettings()
     pipelimit: PipelimitSettings = PipelimitSettings()
+    http: HttpSettings = HttpSettings()
     http_client: HttpClientSettings = HttpClientSettings()
     http_async_client: HttpAsyncClientSettings = HttpAsyncClientSettings()
     mqueue: MqueueSettings = MqueueSettings()

@@ -55,6 +55,16 @@ class Database:
         self._queries = self._failures = 0
         self._queue = WriteQueue(self.name, settings, Spool(data_dir, url, settings.spool_max_bytes), self._apply)
 
+    @property
+    def is_away(self) -> bool:
+        """Whether it did not answer when it was last asked."""
+        return self._is_away
+
+    @property
+    def is_spool_full(self) -> bool:
+        """Whether the file that keeps writes meanwhile has no room for many more."""
+        return self._queue.spool_bytes() >= 0.9 * self._settings.spool_max_bytes
+
     def query(self, statement: Executable, parameters: Parameters = None) -> Sequence[Row[Any]]:
         """The rows of a SELECT. Raises DatabaseAway or StatementError."""
         return self._in_reach(lambda: self._read(statement, parameters))

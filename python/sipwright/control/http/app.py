@@ -1,0 +1,87 @@
+"""The routes of the control plane: `/RPC`, `/metrics`, `/health`, `/ready`, `/login`, and what modules mount."""
+
+import asyncio
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import parse_qs
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+from sipwright.control import status
+from sipwright.control.http.guard import COOKIE, App, Guard
+from sipwright.control.http.mounts import HttpContext
+from sipwright.control.http.tokens import Tokens
+
+if TYPE_CHECKING:
+    from sipwright.server import Server
+
+_JSON_TYPES: Final = ("application/json", "application/json-rpc")
+_LOGIN: Final = """<!doctype html><html lang="en"><title>Sipwright</title><form method="post">
+<label>Token <input type="password" name="token" autofocus autocomplete="current-password"></label>
+<button>Log in</button></form></html>
+"""
+
+
+def make_app(server: "Server", tokens: Tokens, loop: asyncio.AbstractEventLoop) -> App:
+    """The application; `loop` is the control loop, which carries out what is asked."""
+    settings = server.settings.http
+
+    async def call(method: str, params: Any) -> Any:
+        return await _in_control(loop, server.host.rpc.call(method, params))
+
+    pages = _Pages(server, tokens, loop)
+    routes = [
+        Route("/RPC", pages.rpc, methods=["POST"]),
+        Route("/health", pages.health),
+        Route("/ready", pages.ready),
+        Route("/login", pages.login, methods=["GET", "POST"]),
+        *server.host.http.routes(HttpContext(server.host, call)),
+    ]
+    return Guard(Starlette(routes=routes), tokens, settings.hosts, settings.max_body_bytes)
+
+
+class _Pages:
+    """The handlers."""
+
+    def __init__(self, server: "Server", tokens: Tokens, loop: asyncio.AbstractEventLoop) -> None:
+        self._server, self._tokens, self._loop = server, tokens, loop
+
+    async def rpc(self, request: Request) -> Response:
+        """JSON-RPC 2.0: one request or an array of them."""
+        # A form of a stranger's page could send any other type without being asked first.
+        if request.headers.get("content-type", "").partition(";")[0].strip().lower() not in _JSON_TYPES:
+            return JSONResponse({"error": "Content-Type must be application/json"}, 415)
+        answer = await _in_control(self._loop, self._server.host.rpc.handle(await request.body()))
+        if answer is None:
+            return Response(status_code=204)
+        return Response(answer, media_type="application/json")
+
+    async def health(self, _request: Request) -> Response:
+        """200 while script workers turn, 503 otherwise."""
+        return _state("ok", "degraded", status.unhealthy(self._server))
+
+    async def ready(self, _request: Request) -> Response:
+        """200 while new work may be sent here, 503 otherwise."""
+        return _state("ready", "not ready", status.unready(self._server))
+
+    async def login(self, request: Request) -> Response:
+        """Takes a token for a browser and keeps it in a cookie that no script of a page can read."""
+        if request.method == "GET":
+            return HTMLResponse(_LOGIN)
+        token = parse_qs((await request.body()).decode("latin-1")).get("token", [""])[0]
+        if not self._tokens.accepts(token):
+            return PlainTextResponse("That is not a token of this server.\n", 401)
+        response = RedirectResponse("/", 303)
+        response.set_cookie(COOKIE, token, httponly=True, samesite="strict", path="/")
+        return response
+
+
+async def _in_control(loop: asyncio.AbstractEventLoop, work: Any) -> Any:
+    return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, loop))
+
+
+def _state(good: str, bad: str, problems: list[str]) -> Response:
+    body = {"status": bad if problems else good, "problems": problems}
+    return JSONResponse(body, 503 if problems else 200, headers={"cache-control": "no-store"})
