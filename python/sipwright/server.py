@@ -14,7 +14,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
 from sipwright import _engine, log, process
-from sipwright.control import methods
+from sipwright.control import ctl, methods
 from sipwright.control.background import in_thread
 from sipwright.control.http.server import HttpServer
 from sipwright.control.lock import DataDirLock
@@ -119,6 +119,7 @@ class Server:
             log.warning(text)
         # Scripts may call them as soon as there are any.
         methods.register(self.host.rpc, self)
+        ctl.configure(self.host)
         self._http.bind()
         self.engine.bind()
         process.drop_privileges(settings.process, self.data_dir)

@@ -78,6 +78,10 @@ PARAMETERS: dict[str, list[object]] = {
     "autheph.add_secret": ["s3cret"],
     "autheph.rm_secret": [0],
     "permissions.testUri": [1, "192.0.2.1"],
+    "core.echo": ["a", 1],
+    "core.printi": [5],
+    "core.prints": ["x"],
+    "system.methodHelp": ["core.uptime"],
     "dns.locate": ["sip:127.0.0.1"],
     "rtpengine.enable": ["all", 1],
     "nathelper.enable_ping": [1],
@@ -136,11 +140,11 @@ PARAMETERS: dict[str, list[object]] = {
     "rl.set_pid": [-25, 0, 0],
     "rl.push_load": [0.5],
 }
-# They need a TLS connection (tests/protocol/test_tls_control.py), a pipe or an item that a script made
+# They end the server or are an error (tests/protocol/test_control_methods.py), need a TLS connection (tests/protocol/test_tls_control.py), a pipe or an item that a script made
 # (tests/unit/test_floods.py, tests/unit/test_small_modules.py), a database (tests/unit/test_htable.py), or
 # WebSocket (tests/protocol/test_websocket.py).
 CALLED_ELSEWHERE = (
-    {"tls.kill", "pl.set_pipe", "mqueue.fetch", "htable.reload", "htable.store"}
+    {"core.kill", "system.methodSignature", "tls.kill", "pl.set_pipe", "mqueue.fetch", "htable.reload", "htable.store"}
     | {
         "rtpengine.reload",
         "rtpproxy.enable",

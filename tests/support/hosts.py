@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sipwright.control import ctl
 from sipwright.control.methods import register
 from sipwright.host import Host
 from sipwright.settings import Settings
@@ -18,4 +19,5 @@ def rpc_methods() -> list[str]:
     """Every method of the control socket."""
     host = configured_host()
     register(host.rpc, None)  # type: ignore[arg-type]
+    ctl.configure(host)
     return host.rpc.names()

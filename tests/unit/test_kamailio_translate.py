@@ -133,7 +133,7 @@ def test_defaults_are_kamailios(tmp_path: Path) -> None:
         ('modparam("htable", "htable", "a=>dmqreplicate2=1")', "htable.htable", "honoured", "without meaning here: dmqreplicate2"),
         ('loadmodule "presence"', "presence", "refused", "this module of Kamailio is not offered"),
         ('loadmodule "regsitrar"', "regsitrar", "refused", "there is no such module; did you mean registrar?"),
-        ('loadmodule "ctl"', "ctl", "ignored", "the control socket is always there"),
+        ('loadmodule "xhttp_rpc"', "xhttp_rpc", "ignored", "the control socket is always there"),
         ("#!inlcude_file x", "#!inlcude_file", "unknown", "did you mean #!include_file?"),
     ],
 )  # fmt: skip

@@ -7,20 +7,18 @@ A datagram is answered to where it came from. Requests of one transport are answ
 import asyncio
 import contextlib
 import errno
-import grp
 import json
 import os
-import pwd
 import select
 import socket
 import stat
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 from sipwright import log
 from sipwright.control.background import in_thread
+from sipwright.control.places import bound_unix, make_way, own
 from sipwright.control.rpc import Rpc
 from sipwright.modules.jsonrpcs import MAX_DOCUMENT_BYTES, Documents, reply_name, shown
 from sipwright.settings.jsonrpcs import JsonrpcsSettings, udp_address
@@ -35,9 +33,9 @@ class FifoServer:
 
     def __init__(self, rpc: Rpc, path: Path, settings: JsonrpcsSettings) -> None:
         self._rpc, self.path, self._settings = rpc, path, settings
-        _make_way(path, stat.S_ISFIFO)
+        make_way(path, stat.S_ISFIFO)
         os.mkfifo(path, 0o600)
-        _own(path, settings.fifo_mode, settings.fifo_user, settings.fifo_group)
+        own(path, settings.fifo_mode, settings.fifo_user, settings.fifo_group)
         # Open for writing too: otherwise each writer that goes would be the end of the stream.
         self._fd = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
 
@@ -78,14 +76,9 @@ class DatagramServer:
         self._rpc, self._settings = rpc, settings
         self.path = place if isinstance(place, Path) else None
         if isinstance(place, Path):
-            _make_way(place, stat.S_ISSOCK)
-            self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-            mask = os.umask(0o177)
-            try:
-                self._socket.bind(str(place))
-            finally:
-                os.umask(mask)
-            _own(place, settings.dgram_mode, settings.dgram_user, settings.dgram_group)
+            make_way(place, stat.S_ISSOCK)
+            self._socket = bound_unix(place, socket.SOCK_DGRAM)
+            own(place, settings.dgram_mode, settings.dgram_user, settings.dgram_group)
         else:
             self._socket = socket.socket(socket.AF_INET6 if ":" in place[0] else socket.AF_INET, socket.SOCK_DGRAM)
             self._socket.bind(place)
@@ -150,18 +143,3 @@ def _open_reply(path: Path, deadline: float) -> int:
             if error.errno not in (errno.ENXIO, errno.ENOENT) or time.monotonic() >= deadline:
                 raise
         time.sleep(RETRY_S)
-
-
-def _make_way(path: Path, is_ours: Callable[[int], bool]) -> None:
-    """Removes what an earlier run left; OSError for anything else that is there."""
-    with contextlib.suppress(FileNotFoundError):
-        if not is_ours(path.lstat().st_mode):
-            raise FileExistsError(errno.EEXIST, "something else is there", str(path))
-        path.unlink()
-
-
-def _own(path: Path, mode: int, user: str, group: str) -> None:
-    uid = -1 if not user else int(user) if user.isdigit() else pwd.getpwnam(user).pw_uid
-    gid = -1 if not group else int(group) if group.isdigit() else grp.getgrnam(group).gr_gid
-    os.chown(path, uid, gid)
-    path.chmod(mode)

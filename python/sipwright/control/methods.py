@@ -3,10 +3,11 @@
 import os
 import platform
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sipwright import _engine
-from sipwright.control import names, tls
+from sipwright.control import core, names, system, tls
 from sipwright.control.rpc import FAILED, Rpc, RpcError
 from sipwright.control.threads import thread_table
 from sipwright.kemi import known
@@ -20,13 +21,15 @@ if TYPE_CHECKING:
 
 def register(rpc: Rpc, server: "Server") -> None:
     """Adds all methods of `server`."""
-    rpc.add("core.info", lambda: info(server))
-    rpc.add("core.threads", lambda: threads(server))
-    rpc.add("core.stats", lambda: stats(server))
-    rpc.add("core.connections", lambda: connections(server))
-    rpc.add("core.workers", lambda: workers(server))
-    rpc.add("app_python.reload", lambda: reload(server), blocking=True)
+    rpc.add("core.info", partial(info, server))
+    rpc.add("core.threads", partial(threads, server))
+    rpc.add("core.stats", partial(stats, server))
+    rpc.add("core.connections", partial(connections, server))
+    rpc.add("core.workers", partial(workers, server))
+    rpc.add("app_python.reload", partial(reload, server), blocking=True)
     rpc.add("app_python.api_list", api_list)
+    core.register(rpc, server)
+    system.register(rpc)
     names.register(rpc, server)
     tls.register(rpc, server)
     rpc.add("rpc.list", rpc.names)
@@ -37,6 +40,7 @@ def info(server: "Server") -> dict[str, Any]:
     settings = server.settings
     return {
         "version": _engine.VERSION,
+        **core.build(),
         "python": platform.python_version(),
         "pid": os.getpid(),
         "uptime_s": round(time.time() - server.started_at, 1),

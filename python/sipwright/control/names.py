@@ -1,5 +1,6 @@
 """Control methods about names of servers: what a name leads to, and the cache."""
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sipwright import _engine
@@ -11,10 +12,10 @@ if TYPE_CHECKING:
 
 def register(rpc: Rpc, server: "Server") -> None:
     """Adds the methods; `dns.locate` has no counterpart in Kamailio."""
-    rpc.add("dns.locate", lambda uri: locate(server, uri), blocking=True)
-    rpc.add("dns.lookup", lambda type, name: lookup(server, type, name), blocking=True)
-    rpc.add("dns.view", lambda: view(server))
-    rpc.add("dns.delete", lambda type, name: delete(server, type, name))
+    rpc.add("dns.locate", partial(locate, server), blocking=True)
+    rpc.add("dns.lookup", partial(lookup, server), blocking=True)
+    rpc.add("dns.view", partial(view, server))
+    rpc.add("dns.delete", partial(delete, server))
     rpc.add("dns.delete_all", lambda: {"deleted": server.engine.dns_delete_all()})
 
 
@@ -27,10 +28,10 @@ def locate(server: "Server", uri: str) -> list[dict[str, Any]]:
     return [{"proto": proto, "address": address, "port": port} for proto, address, port in found]
 
 
-def lookup(server: "Server", kind: str, name: str) -> dict[str, Any]:
+def lookup(server: "Server", type: str, name: str) -> dict[str, Any]:
     """The records of one name, asked for unless they are known."""
     try:
-        return {"name": name, "type": kind.upper(), "records": server.engine.dns_lookup(kind, name)}
+        return {"name": name, "type": type.upper(), "records": server.engine.dns_lookup(type, name)}
     except ValueError as error:
         raise RpcError(INVALID_PARAMS, str(error)) from error
 
@@ -43,9 +44,9 @@ def view(server: "Server") -> list[dict[str, Any]]:
     ]
 
 
-def delete(server: "Server", kind: str, name: str) -> dict[str, bool]:
+def delete(server: "Server", type: str, name: str) -> dict[str, bool]:
     """Forgets one answer."""
     try:
-        return {"deleted": server.engine.dns_delete(kind, name)}
+        return {"deleted": server.engine.dns_delete(type, name)}
     except ValueError as error:
         raise RpcError(INVALID_PARAMS, str(error)) from error

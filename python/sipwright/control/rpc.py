@@ -1,5 +1,6 @@
 """JSON-RPC 2.0 over the methods that other files register; no I/O."""
 
+import inspect
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -39,6 +40,14 @@ class Rpc:
     def names(self) -> list[str]:
         """All method names."""
         return sorted(self._methods)
+
+    def help(self, name: str) -> str | None:
+        """What a method does: the first paragraph of its docstring, empty without one; None for no method."""
+        if name not in self._methods:
+            return None
+        method = self._methods[name][0]
+        text = inspect.getdoc(getattr(method, "func", method)) or ""
+        return " ".join(text.partition("\n\n")[0].split())
 
     async def handle(self, text: bytes | str) -> str | None:
         """Answers one request, or an array of them; None when they were notifications."""
@@ -97,7 +106,40 @@ class Rpc:
             raise RpcError(METHOD_NOT_FOUND, f"there is no method {name}; there are: {', '.join(self.names())}")
         if not isinstance(params, list | dict):
             raise RpcError(INVALID_PARAMS, "params must be an array or an object")
-        return found, *((params, {}) if isinstance(params, list) else ([], params))
+        arguments, named = (params, {}) if isinstance(params, list) else ([], params)
+        return found, *fitted(found[0], arguments, named)
+
+
+def fitted(method: Method, arguments: list[Any], named: dict[str, Any]) -> tuple[list[Any], dict[str, Any]]:
+    """The arguments as the types that the method's parameters are annotated with: clients such as kamcmd and shells do
+    not know whether `1001` is a number or the name of a user. Raises RpcError for arguments that do not fit.
+    """
+    try:
+        signature = inspect.signature(method)
+    except ValueError:  # a function of the extension
+        return arguments, named
+    try:
+        bound = signature.bind(*arguments, **named)
+    except TypeError as error:
+        raise RpcError(INVALID_PARAMS, str(error)) from None
+    for name, value in bound.arguments.items():
+        place = signature.parameters[name]
+        if place.kind not in (place.VAR_POSITIONAL, place.VAR_KEYWORD):
+            bound.arguments[name] = _typed(value, place)
+    return list(bound.args), bound.kwargs
+
+
+def _typed(value: Any, place: inspect.Parameter) -> Any:
+    wanted = place.annotation
+    if wanted is str and isinstance(value, int | float) and not isinstance(value, bool):
+        return str(value)
+    kind = next((kind for kind in (int, float) if wanted in (kind, kind | None)), None)
+    if kind is None or not isinstance(value, str):
+        return value
+    try:
+        return kind(value)
+    except ValueError:
+        raise RpcError(INVALID_PARAMS, f"{place.name} must be a number") from None
 
 
 @contextmanager

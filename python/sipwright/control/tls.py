@@ -6,6 +6,7 @@ Names and shapes are those of Kamailio's module tls; keys that say more come aft
 import os
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -118,11 +119,11 @@ def _state(path: Path) -> _State:
 
 def register(rpc: Rpc, server: "Server") -> None:
     """Adds the methods of TLS."""
-    rpc.add("tls.list", lambda: connections(server))
-    rpc.add("tls.info", lambda: info(server))
-    rpc.add("tls.options", lambda: options(server))
-    rpc.add("tls.reload", lambda: reload(server), blocking=True)
-    rpc.add("tls.kill", lambda conid: kill(server, conid))
+    rpc.add("tls.list", partial(connections, server))
+    rpc.add("tls.info", partial(info, server))
+    rpc.add("tls.options", partial(options, server))
+    rpc.add("tls.reload", partial(reload, server), blocking=True)
+    rpc.add("tls.kill", partial(kill, server))
 
 
 def reload(server: "Server") -> str:

@@ -1,6 +1,7 @@
 """Control methods of the location tables, with the names and replies of Kamailio's module usrloc."""
 
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from sipwright._engine import Binding
@@ -20,12 +21,12 @@ DUMPED: Final = 10_000
 
 def register(rpc: Rpc, tables: Tables, store: "Store | None") -> None:
     """Adds the methods; those about the database answer with an error where there is none."""
-    rpc.add("ul.dump", lambda mode="", limit=DUMPED: dump(tables, mode, limit), blocking=True)
-    rpc.add("ul.lookup", lambda table, aor: lookup(tables, table, aor), blocking=True)
-    rpc.add("ul.rm", lambda table, aor: remove(tables, table, aor), blocking=True)
-    rpc.add("ul.rm_contact", lambda table, aor, contact: remove_contact(tables, table, aor, contact), blocking=True)
-    rpc.add("ul.add", lambda *arguments: add(tables, *arguments), blocking=True)
-    rpc.add("ul.flush", lambda: flush(store), blocking=True)
+    rpc.add("ul.dump", partial(dump, tables), blocking=True)
+    rpc.add("ul.lookup", partial(lookup, tables), blocking=True)
+    rpc.add("ul.rm", partial(remove, tables), blocking=True)
+    rpc.add("ul.rm_contact", partial(remove_contact, tables), blocking=True)
+    rpc.add("ul.add", partial(add, tables), blocking=True)
+    rpc.add("ul.flush", partial(flush, store), blocking=True)
     rpc.add("ul.db_users", lambda table: _database(store).users(table), blocking=True)
     rpc.add("ul.db_contacts", lambda table: _database(store).contacts(table), blocking=True)
     rpc.add("ul.db_expired_contacts", lambda table: _database(store).expired_contacts(table), blocking=True)

@@ -14,6 +14,7 @@ from sipwright.settings.acc import AccSettings
 from sipwright.settings.addresses import name_server
 from sipwright.settings.auth import AuthDbSettings, AuthEphemeralSettings, AuthSettings
 from sipwright.settings.cfg import CfgSettings
+from sipwright.settings.ctl import CtlSettings
 from sipwright.settings.database import DatabaseSettings
 from sipwright.settings.dialog import DialogSettings
 from sipwright.settings.dispatcher import DispatcherSettings
@@ -435,4 +436,5 @@ class Settings(Section):
     uac: UacSettings = UacSettings()
     xhttp: XhttpSettings = XhttpSettings()
     jsonrpcs: JsonrpcsSettings = JsonrpcsSettings()
+    ctl: CtlSettings = CtlSettings()
     websocket: WebsocketSettings = WebsocketSettings()

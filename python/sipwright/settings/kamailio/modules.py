@@ -15,7 +15,6 @@ WITHOUT_EFFECT: Final[dict[str, str]] = {
     "app_python3": "the script is what Sipwright runs",
     "app_python3s": "the script is what Sipwright runs",
     "cfg_rpc": "settings are shown by `sipwright check` and core.info",
-    "ctl": _CONTROL,
     "db_cluster": _DATABASE,
     "db_mysql": _DATABASE,
     "db_postgres": _DATABASE,
