@@ -1,4 +1,4 @@
-"""A registrar and proxy for users with passwords: nobody registers or calls without one.
+"""The registrar and proxy of registrar_proxy.py for users with passwords: nobody registers or calls without one.
 
     sipwright user add alice@example.com
     sipwright run examples/authentication.py
@@ -7,56 +7,22 @@ With Kamailio: load auth, auth_db and a database module, and set auth_db's `db_u
 """
 
 import KSR
+from registrar_proxy import Proxy
 
 FROM_OF_THE_USER = 1
 QOP_AUTH = 1
 
 
 def mod_init():
-    return Proxy()
+    return Guarded()
 
 
-class Proxy:
-    def child_init(self, rank):
-        return 0
-
+class Guarded(Proxy):
     def ksr_request_route(self, msg):
-        if KSR.is_CANCEL():
-            if KSR.tm.t_check_trans() > 0:
-                KSR.tm.t_relay()
-            return 1
-
-        if KSR.siputils.has_totag() > 0:
-            if KSR.rr.loose_route() > 0 or KSR.is_ACK():
-                KSR.tm.t_relay()
-            else:
-                KSR.sl.send_reply(404, "Not Found")
-            return 1
-
-        # ACK of a refusal that was answered without a transaction, such as a challenge.
-        if KSR.is_ACK():
-            KSR.tm.t_check_trans()
-            return 1
-
-        if not self.is_authenticated():
-            return 1
-
-        if KSR.is_REGISTER():
-            KSR.registrar.save("location", 0)
-            return 1
-
-        if not KSR.is_myself_ruri():
-            KSR.sl.send_reply(403, "Relaying denied")
-            return 1
-
-        if KSR.registrar.lookup("location") < 0:
-            KSR.sl.send_reply(404, "Not Found")
-            return 1
-
-        if KSR.is_INVITE():
-            KSR.rr.record_route()
-        if KSR.tm.t_relay() < 0:
-            KSR.sl.sl_reply_error()
+        # What belongs to a dialog or a transaction was asked for a password when that began.
+        belongs = KSR.siputils.has_totag() > 0 or KSR.is_ACK() or KSR.is_CANCEL()
+        if belongs or self.is_authenticated():
+            return super().ksr_request_route(msg)
         return 1
 
     def is_authenticated(self):
@@ -71,10 +37,3 @@ class Proxy:
         else:
             KSR.auth.auth_challenge(realm, QOP_AUTH)
         return False
-
-    # Kamailio 5.6 looks for these at each reply and each send, and fails the next KSR call where one is missing.
-    def ksr_reply_route(self, msg):
-        return 1
-
-    def ksr_onsend_route(self, msg):
-        return 1

@@ -15,7 +15,9 @@ from sipwright.cli import main
 from support.hosts import rpc_methods
 from support.servers import ROOT
 
-PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("bench/**/*.md")])
+PAGES = sorted(
+    [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("bench/**/*.md"), *ROOT.glob("examples/**/*.md")]
+)
 # Where a command ends on a line of shell or prose.
 ENDS = ("#", "&&", "||", "|", ";", "&", ">", "[")
 

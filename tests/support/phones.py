@@ -92,6 +92,20 @@ class Phone:
         self._process.stdout.close()
 
 
+def answered_call(caller: Phone, callee: Phone, uri: str) -> str:
+    """Both register, the call is answered and ended by the caller; its Call-ID."""
+    assert callee.event("registered") == "200"
+    assert caller.event("registered") == "200"
+    caller.tell(f"call {uri}")
+    callee.event("incoming")
+    call_id = caller.event("confirmed")
+    assert callee.event("confirmed") == call_id
+    caller.tell("hangup")
+    assert caller.event("ended").split()[1] == call_id
+    assert callee.event("ended").split() == ["200", call_id]
+    return call_id
+
+
 BARESIP = """sip_listen 127.0.0.1:0
 sip_cafile {ca}
 module_path {modules}

@@ -268,7 +268,14 @@ class Kamailio(Server):
     def start(self) -> None:
         super().start()
         # It binds before it forks its workers.
-        wait_until(lambda: len(self.process.pids()) > self.workers, self.start_timeout_s, "kamailio's workers started")
+        try:
+            wait_until(self._has_workers, self.start_timeout_s, "kamailio's workers started")
+        except TimeoutError:
+            self.process.kill()
+            raise
+
+    def _has_workers(self) -> bool:
+        return len(self.process.pids()) > self.workers
 
 
 @dataclass

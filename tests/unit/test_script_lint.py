@@ -1,6 +1,8 @@
 """`sipwright check` finds mistakes in scripts without running them."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
@@ -17,14 +19,15 @@ IMPLEMENTED = [
     "sl.send_reply",
     "x.modf",
 ]
+NOTHING_HIDDEN: Mapping[str, str] = MappingProxyType({})
 
 
-def findings(tmp_path: Path, text: str, **helpers: str) -> list[str]:
+def findings(tmp_path: Path, text: str, hidden: Mapping[str, str] = NOTHING_HIDDEN, **helpers: str) -> list[str]:
     for name, content in helpers.items():
         (tmp_path / f"{name}.py").write_text(content)
     script = tmp_path / "script.py"
     script.write_text(text)
-    return [str(finding).removeprefix(f"{tmp_path}/") for finding in check_script(script, IMPLEMENTED)]
+    return [str(finding).removeprefix(f"{tmp_path}/") for finding in check_script(script, IMPLEMENTED, hidden)]
 
 
 @pytest.mark.parametrize(
@@ -61,6 +64,29 @@ def test_mistakes(tmp_path: Path, line: str, expected: str) -> None:
 )
 def test_no_mistakes(tmp_path: Path, text: str) -> None:
     assert findings(tmp_path, text) == []
+
+
+HIDDEN = {"rtpengine": "rtpengine"}
+GUARDED = "import KSR\nif hasattr(KSR, 'rtpengine'):\n    KSR.rtpengine.{}\n"
+
+
+def test_a_part_that_the_script_asks_for_need_not_be_loaded(tmp_path: Path) -> None:
+    assert findings(tmp_path, GUARDED.format("rtpengine_manage('')"), hidden=HIDDEN) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("import KSR\nKSR.rtpengine.rtpengine_manage('')\n", 'needs loadmodule "rtpengine.so" in the kamailio.cfg'),
+        (GUARDED.format("rtpengine_manage(1)"), "argument 1 must be str, not int"),
+        (GUARDED.format("rtpengine_mange('')"), "there is no KSR.rtpengine.rtpengine_mange"),
+        (GUARDED.replace("KSR,", "other,").format("rtpengine_manage('')"), 'needs loadmodule "rtpengine.so"'),
+    ],
+)
+def test_mistakes_with_a_part_that_is_not_loaded(tmp_path: Path, text: str, expected: str) -> None:
+    found = findings(tmp_path, text, hidden=HIDDEN)
+    assert len(found) == 1
+    assert expected in found[0]
 
 
 def test_other_names_for_ksr(tmp_path: Path) -> None:

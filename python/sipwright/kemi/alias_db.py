@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from sipwright import log
+from sipwright import _engine, log
 from sipwright.kemi import inwork
 from sipwright.kemi.calls import ksr
 from sipwright.settings.lookups import AliasDbSettings
@@ -69,5 +69,5 @@ def _lookup(table: str, *, use_domain: bool, reverse: bool = False) -> int:
         return -1
     if settings.append_branches:
         for uri in uris[1:]:
-            inwork.part("corex").append_branch_uri(uri)
+            _engine.corex_append_branch_uri(uri)
     return 1

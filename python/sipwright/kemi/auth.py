@@ -134,7 +134,7 @@ def consume_credentials() -> int:
     if result.is_consumed:
         return 1
     result.is_consumed = True
-    return 1 if inwork.part("textops").remove_hf_idx(result.header, result.index) == 1 else -1
+    return 1 if _engine.textops_remove_hf_idx(result.header, result.index) == 1 else -1
 
 
 @ksr("auth.pv_www_authenticate")
@@ -240,8 +240,7 @@ def _challenge(realm: str, flags: int, *, is_proxy: bool) -> int:
     name = settings.proxy_challenge_header if is_proxy else settings.www_challenge_header
     for value in values:
         _engine.append_reply_header(f"{name}: {value}\r\n")
-    sl = inwork.part("sl")
-    send = sl.sl_send_reply if settings.force_stateless_reply else sl.send_reply
+    send = _engine.sl_sl_send_reply if settings.force_stateless_reply else _engine.sl_send_reply
     if not values:
         if not flags & 4:
             send(500, "Internal Server Error")

@@ -13,11 +13,6 @@ def core() -> Any:
     return sys.modules["KSR"]
 
 
-def part(name: str) -> Any:
-    """A module of `KSR`, for what the engine's functions do."""
-    return getattr(sys.modules["KSR"], name)
-
-
 def message() -> _engine.Message:
     """The message in work."""
     return _engine.current()

@@ -11,16 +11,17 @@ _PREFIX: Final = "cfg_get."
 
 
 def register(host: "Host") -> None:
-    """Registers `$sel(...)` with the variables of the settings."""
+    """Registers `$sel(...)` with the variables of the settings; a number is shown as text, as Kamailio's selects do."""
     variables = host.settings.cfg.variables
 
-    def get(inner: str, _index: int | None) -> str | int | None:
+    def get(inner: str, _index: int | None) -> str | None:
         if not inner.startswith(_PREFIX):
             log.error(f"$sel({inner}): of the selects there is only cfg_get.GROUP.NAME")
             return None
         name = inner.removeprefix(_PREFIX)
         if name not in variables:
             log.error(f"$sel({inner}): the configuration has no variable {name}")
-        return variables.get(name)
+            return None
+        return str(variables[name])
 
     host.variable("sel", get)

@@ -44,13 +44,16 @@ def check_script(
 ) -> list[Finding]:
     """All findings in a script and its helpers; `implemented` are the dotted names of the KSR functions there are.
 
-    `hidden` are the parts of `KSR` whose modules are not loaded, with these modules.
+    `hidden` are the parts of `KSR` whose modules are not loaded, with these modules. A script that asks by
+    `hasattr(KSR, "rtpengine")` whether a part is there may name the functions of that part.
     """
     findings: list[Finding] = []
     sources = list(_sources(script, findings))
+    asked = {part for source in sources for part in _asked_for(source) if part in hidden}
+    hidden = {part: module for part, module in hidden.items() if part not in asked}
     methods = {node.name for source in sources for node in ast.walk(source.tree) if isinstance(node, ast.FunctionDef)}
     for source in sources:
-        checker = _Checker(source, implemented, methods, hidden)
+        checker = _Checker(source, implemented, methods, hidden, asked)
         checker.visit(source.tree)
         findings += checker.findings
     return sorted(findings)
@@ -100,9 +103,26 @@ def _imports(source: _Source) -> Iterator[str]:
                 yield f"{node.module}.{alias.name}" if node.module else alias.name
 
 
+def _asked_for(source: _Source) -> Iterator[str]:
+    """The parts of KSR of which the source asks whether they are there."""
+    for node in ast.walk(source.tree):
+        match node:
+            case ast.Call(func=ast.Name(id="hasattr"), args=[ast.Name(id=name), ast.Constant(value=str(part))]):
+                if source.names.get(name) == "":
+                    yield part
+
+
 class _Checker(ast.NodeVisitor):
-    def __init__(self, source: _Source, implemented: list[str], methods: set[str], hidden: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        source: _Source,
+        implemented: list[str],
+        methods: set[str],
+        hidden: Mapping[str, str],
+        asked: set[str],
+    ) -> None:
         self.source = source
+        self.asked = asked
         self.implemented = implemented
         self.methods = methods
         self.hidden = hidden
@@ -138,6 +158,8 @@ class _Checker(ast.NodeVisitor):
 
     def _exists(self, dotted: str, node: ast.expr) -> bool:
         if dotted in self.implemented:
+            return True
+        if dotted.partition(".")[0] in self.asked and dotted in known.functions():
             return True
         if dotted and dotted not in self.modules and "__" not in dotted:
             self._add(node, known.why_missing(dotted, self.implemented, self.hidden))
