@@ -13,8 +13,12 @@ COMMANDS: Final = {
     "doctor": "doctor",
     "cert": "cert",
     "ctl": "ctl",
+    "ul": "ul",
+    "tls": "tls",
+    "dispatcher": "dispatcher",
     "db": "db",
     "user": "user",
+    "completion": "completion",
     "version": "version",
 }
 

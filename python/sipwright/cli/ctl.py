@@ -1,30 +1,38 @@
-"""`sipwright ctl`: calls a running server's control socket."""
+"""`sipwright ctl`: calls a running server's control methods."""
 
+import contextlib
 import json
 from pathlib import Path
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
-from sipwright.cli.common import Failure, UsageFailure
-from sipwright.control.client import ControlError, call
+from sipwright.cli.asking import Asker, asks
 from sipwright.settings.effective import default_data_dir
+
+# Pressing TAB waits no longer than that for a server.
+_TAB_S = 1.0
+
+
+def _methods(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """The methods of the running server, for shell completion; none where there is no server."""
+    from sipwright.control.client import ControlError, call
+
+    data_dir = ctx.params.get("data_dir")
+    with contextlib.suppress(ControlError):
+        names = call(Path(data_dir) if data_dir else default_data_dir(), "rpc.list", timeout_s=_TAB_S)
+        return [CompletionItem(name) for name in names if name.startswith(incomplete)]
+    return []
 
 
 @click.command("ctl")
-@click.argument("method", default="rpc.list")
+@click.argument("method", default="rpc.list", shell_complete=_methods)
 @click.argument("params", nargs=-1)
-@click.option("--data-dir", "-d", type=click.Path(path_type=Path), envvar="SIPWRIGHT_DATA_DIR", help="Of the server.")
-@click.option("--timeout", default=10.0, show_default=True, help="Seconds to wait for the answer.")
-def command(method: str, params: tuple[str, ...], data_dir: Path | None, timeout: float) -> None:
+@asks
+def command(server: Asker, method: str, params: tuple[str, ...]) -> None:
     """Call METHOD of the running server; without it, list the methods. PARAMS are JSON values or texts."""
-    if timeout <= 0:
-        raise UsageFailure("--timeout: must be greater than 0")
-    try:
-        result = call(data_dir or default_data_dir(), method, [_value(param) for param in params], timeout)
-    except ControlError as error:
-        raise Failure(str(error)) from error
-    click.echo(result if isinstance(result, str) else json.dumps(result, indent=2))
+    server.show(server.call(method, *map(_value, params)))
 
 
 def _value(text: str) -> Any:
