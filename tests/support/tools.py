@@ -12,6 +12,7 @@ PACKAGES = {
     "mariadb-install-db": "mariadb-server",
     "mariadbd": "mariadb-server",
     "openssl": "openssl",
+    "redis-server": "redis-server",
     "rtpengine": "rtpengine-daemon",
     "setpriv": "util-linux",
     "sipp": "sip-tester",

@@ -10,6 +10,7 @@ from sipwright import log
 from sipwright.kemi.calls import ksr
 from sipwright.modules.htable import HashTable, Value, condition
 from sipwright.modules.htable_rpc import HtableRpc
+from sipwright.sharing import setup
 
 if TYPE_CHECKING:
     from sipwright.host import Host
@@ -55,7 +56,7 @@ _iterators = threading.local()
 def configure(host: "Host") -> None:
     """Makes the tables of the host's settings, loads those of a database, and registers `$sht(table=>key)` and its kin.
 
-    Raises SettingsError when the database cannot be read.
+    Raises SettingsError when the database cannot be read, or what the tables are shared by is not set up.
     """
     settings = host.settings.htable
     _tables.clear()
@@ -69,11 +70,30 @@ def configure(host: "Host") -> None:
         host.at_stop(lambda: stored.store_all(tables()))
     else:
         stored = None
+    _share(host)
     register_variables(host.variable)
     host.every(settings.timer_interval_s, lambda: sweep(host))
     host.count(lambda: {"htable_items": sum(len(table) for table in tables())})
     HtableRpc(_tables, stored).register(host.rpc)
     host.event(settings.event_callback, "htable:mod-init")
+
+
+def _share(host: "Host") -> None:
+    """Shares the tables that are to be shared. What they have now counts less than whatever other servers have."""
+    settings = host.settings.htable
+    shared = {name: table for name, table in _tables.items() if table.settings.dmqreplicate}
+    if not settings.share_url:
+        setup.show(host, "htable", None)
+        return
+    from sipwright.sharing.hashes import SharedTables
+
+    if not shared:
+        log.warning("htable.share_url: no table has dmqreplicate, so none is shared")
+    nodes = setup.nodes_of(host, "htable", "")
+    sharing = SharedTables(shared, nodes, settings.share_tombstone_s)
+    for table in shared.values():
+        table.sharing = sharing
+    setup.show(host, "htable", setup.connect(host, settings.share_url, sharing, nodes))
 
 
 def tables() -> list[HashTable]:

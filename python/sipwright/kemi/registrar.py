@@ -14,7 +14,7 @@ from sipwright.modules import attributes, register_request, ulc
 from sipwright.modules.location_events import Sockets
 from sipwright.modules.lookup import FILTER_CONNECTION, FILTER_FLAGS, Destinations, Wanted
 from sipwright.modules.registrar import NO_REPLY, PREPARE_REPLY, UPDATED, Outcome, register
-from sipwright.modules.usrloc import Location, Tables, methods_mask
+from sipwright.modules.usrloc import FLOW_PARAMETER, Location, Tables, methods_mask
 from sipwright.settings.model import Settings
 from sipwright.settings.registrar import RegistrarSettings
 from sipwright.storage.errors import DatabaseError
@@ -121,6 +121,8 @@ def save(table: str, flags: int) -> int:
         received = None if not avp else register_request.variable(avp, _get) or _engine.current().received
         if _state.rules.refresh(location.table, received):
             _state.accepted += 1
+            if location.sharing is not None and (aor := _state.rules.aor(_engine.current().to_uri)):
+                location.refreshed(aor)
             return UPDATED
     return _save(location, flags, None)
 
@@ -414,6 +416,9 @@ def _contacts(table_name: str, uri: str) -> list[Binding] | int:
         return FAILED
     if not bindings:
         return NOT_FOUND
+    if FLOW_PARAMETER in uri and (flow := _parameter(uri, FLOW_PARAMETER)) is not None:
+        # Another server asks for a contact that is ours.
+        bindings = [one for one in bindings if one.ruid == flow and not table.is_elsewhere(one)]
     found, others = wanted.choose(bindings, _state.registrar, int(time.time()))
     if not found:
         return METHOD_NOT_ALLOWED if others else NOT_FOUND
@@ -431,14 +436,18 @@ def _wanted(uri: str) -> Wanted:
         flags = value if isinstance(value, int) else 0
     instance = ruid = ""
     if ";gr" in uri and settings.gruu_enabled:
-        params = [param.partition("=") for param in uri.partition(";")[2].partition("?")[0].split(";")]
-        gruu = next((value for name, _, value in params if name.lower() == "gr"), None)
+        gruu = _parameter(uri, "gr")
         if gruu:
             instance = gruu
         elif gruu is not None:
             ruid = uri.partition(":")[2].partition("@")[0]
     connected = _is_connected if settings.lookup_filter_mode & FILTER_CONNECTION else None
     return Wanted(methods, instance, ruid, flags, connected)
+
+
+def _parameter(uri: str, name: str) -> str | None:
+    params = [param.partition("=") for param in uri.partition(";")[2].partition("?")[0].split(";")]
+    return next((value for key, _, value in params if key.lower() == name), None)
 
 
 def _is_connected(connection: int) -> bool:
@@ -563,7 +572,7 @@ def _same_host(one: str, other: str) -> bool:
 
 
 def _destinations() -> Destinations:
-    return Destinations(_state.registrar, _state.sockets.index)
+    return Destinations(_state.registrar, _state.sockets.index, usrloc.way)
 
 
 def _count() -> dict[str, int]:

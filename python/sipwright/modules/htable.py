@@ -2,16 +2,22 @@
 
 Times are seconds of a monotonic clock, given by the caller. Every operation is atomic. `lock_key` and `unlock_key`
 are for scripts that do several operations on one key; they are held by a thread and never wait for ever.
+
+A table that other servers have too tells its `sharing` of each change, and takes theirs by `merging`.
 """
 
 import re
 import threading
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from sipwright.settings.model import TableSettings
+
+if TYPE_CHECKING:
+    from sipwright.sharing.hashes import SharedTables
 
 Value = int | str
 LOCK_WAIT_S: Final = 5.0
@@ -21,10 +27,17 @@ _CONDITIONS: Final = ("eq", "ne", "sw", "re")
 
 @dataclass(slots=True)
 class Item:
-    """A value and when it ends, in seconds; 0 for never."""
+    """A value and when it ends, in seconds; 0 for never.
+
+    In a table that is shared also when it was last changed (`stamp`, in microseconds since 1970), by which server, and its
+    end on the clock of all servers (`ends_ms`, in milliseconds since 1970).
+    """
 
     value: Value
     expires_at: float = 0.0
+    stamp: int = 0
+    server_id: int = 0
+    ends_ms: int = 0
 
 
 class HashTable:
@@ -33,6 +46,8 @@ class HashTable:
     def __init__(self, name: str, settings: TableSettings) -> None:
         self.name = name
         self.settings = settings
+        # The other servers that have the table too, if there are any.
+        self.sharing: SharedTables | None = None
         self._items: dict[str, Item] = {}
         self._lock = threading.Lock()
         self._key_locks = [threading.RLock() for _ in range(_KEY_LOCKS)]
@@ -62,6 +77,7 @@ class HashTable:
             item.value = value
             if expires_s is not None:
                 item.expires_at = self._end(now, expires_s)
+            self._changed(key, item)
             return True
 
     def add(self, key: str, delta: int, now: float) -> int | None:
@@ -76,12 +92,13 @@ class HashTable:
             elif self.settings.updateexpire:
                 item.expires_at = self._end(now, None)
             item.value = old + delta
+            self._changed(key, item)
             return item.value
 
     def remove(self, key: str) -> None:
         """Removes an item, if it is there."""
         with self._lock:
-            self._items.pop(key, None)
+            self._removed(key, self._items.pop(key, None))
 
     def set_expires(self, key: str, expires_s: int, now: float) -> bool:
         """Sets the seconds that an item has left; whether it is there."""
@@ -89,6 +106,7 @@ class HashTable:
             item = self._live(key, now)
             if item is not None:
                 item.expires_at = self._end(now, expires_s)
+                self._changed(key, item)
             return item is not None
 
     def expires_in(self, key: str, now: float) -> int | None:
@@ -100,8 +118,7 @@ class HashTable:
 
     def clear(self) -> None:
         """Removes all items."""
-        with self._lock:
-            self._items.clear()
+        self.replace([], 0.0)
 
     def names(self, now: float) -> list[str]:
         """The names of all live items."""
@@ -122,12 +139,13 @@ class HashTable:
         return [key for key, value in items if test(key, value)]
 
     def sweep(self, now: float) -> list[tuple[str, Value]]:
-        """Removes what has ended; keys and values."""
+        """Removes what has ended; keys and values. Of the servers that share a table each removes them, and one returns them."""
         with self._lock:
-            ended = [(key, item.value) for key, item in self._items.items() if not self._is_live(item, now)]
+            ended = [(key, item) for key, item in self._items.items() if not self._is_live(item, now)]
             for key, _ in ended:
                 del self._items[key]
-        return ended
+        nodes = None if self.sharing is None else self.sharing.nodes
+        return [(key, item.value) for key, item in ended if nodes is None or nodes.is_responsible(item.server_id)]
 
     def items(self, now: float) -> list[tuple[str, Value, float]]:
         """Keys, values and seconds that are left (0 for no end) of all live items."""
@@ -142,7 +160,19 @@ class HashTable:
         """Has these items, with the seconds that are left (0 for the table's own lifetime), instead of the ones there."""
         made = {key: Item(value, now + left_s if left_s > 0 else self._end(now, None)) for key, value, left_s in items}
         with self._lock:
-            self._items = made
+            gone, self._items = self._items, made
+            if self.sharing is not None:
+                for key in gone.keys() - made.keys():
+                    self._removed(key, gone[key])
+                for key, item in made.items():
+                    item.stamp = gone[key].stamp if key in gone else 0
+                    self._changed(key, item)
+
+    @contextmanager
+    def merging(self) -> Iterator[dict[str, Item]]:
+        """The items themselves, for what other servers have changed; nobody else uses them meanwhile."""
+        with self._lock:
+            yield self._items
 
     def lock_key(self, key: str) -> bool:
         """Locks a key for this thread; False when another one holds it for too long."""
@@ -155,6 +185,14 @@ class HashTable:
         except RuntimeError:
             return False
         return True
+
+    def _changed(self, key: str, item: Item) -> None:
+        if self.sharing is not None:
+            self.sharing.changed(self.name, key, item)
+
+    def _removed(self, key: str, item: Item | None) -> None:
+        if self.sharing is not None and item is not None:
+            self.sharing.removed(self.name, key, item)
 
     def _key_lock(self, key: str) -> Any:
         return self._key_locks[zlib.crc32(key.encode("utf-8", "surrogatepass")) % _KEY_LOCKS]

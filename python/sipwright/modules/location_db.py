@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from sipwright.host import Host
     from sipwright.modules.location_rows import Rows
+    from sipwright.sharing.locations import SharedLocations
     from sipwright.storage.database import Database
     from sipwright.storage.writes import Write
 
@@ -42,8 +43,9 @@ CLEAN_EVERY_S: Final = 60.0
 class Store:
     """The database of the location tables of one server."""
 
-    def __init__(self, host: "Host", sockets: Sockets) -> None:
+    def __init__(self, host: "Host", sockets: Sockets, sharing: "SharedLocations | None" = None) -> None:
         self.settings = host.settings.usrloc
+        self.sharing = sharing
         self.server_id = host.settings.server_id
         self.sockets = sockets
         self._host = host
@@ -142,7 +144,8 @@ class CachedLocation(Location):
     """A table in memory whose changes are written."""
 
     def __init__(self, name: str, store: Store) -> None:
-        super().__init__(name, store.settings, tracked=store.settings.db_mode != READ_ONLY)
+        tracked = store.settings.db_mode != READ_ONLY
+        super().__init__(name, store.settings, tracked=tracked, sharing=store.sharing)
         self._store = store
         self._loader: _Loader | None = None
         self._handing = threading.Lock()
@@ -154,7 +157,7 @@ class CachedLocation(Location):
     @property
     def is_in_memory(self) -> bool:
         """Not while it is being read, nor if each change is to be written at once."""
-        return self._loader is None and self.settings.db_mode != WRITE_THROUGH
+        return self._loader is None and self.settings.db_mode != WRITE_THROUGH and super().is_in_memory
 
     def bindings(self, aor: str) -> list[Binding]:
         """As `Location.bindings`; read now if it has not been yet."""
@@ -168,7 +171,7 @@ class CachedLocation(Location):
         loader = self._loader
         if loader is not None:
             loader.need(aor)
-        return self.table.remove_all(aor)
+        return super().remove_all(aor)
 
     def saved(self, aor: str) -> None:
         """With write-through: writes the changes before the REGISTER is answered, or leaves them to the queue."""
@@ -378,7 +381,7 @@ class _Loader(threading.Thread):
         for binding in kept:
             # Of another process: its connections are not ours.
             binding.connection = 0
-            self._location.table.put(binding)
+            self._location.restore(binding)
         return len(kept)
 
     def _is_wanted(self, binding: Binding) -> bool:

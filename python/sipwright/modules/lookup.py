@@ -45,11 +45,20 @@ class Wanted:
 
 
 class Destinations:
-    """Makes bindings destinations of the request in work."""
+    """Makes bindings destinations of the request in work.
 
-    def __init__(self, settings: RegistrarSettings, socket_index: Callable[[str], int | None]) -> None:
+    `way` is request-URI and next hop of a contact that another server has to be asked for, else None.
+    """
+
+    def __init__(
+        self,
+        settings: RegistrarSettings,
+        socket_index: Callable[[str], int | None],
+        way: Callable[[Binding], tuple[str, str] | None] = lambda _: None,
+    ) -> None:
         self._settings = settings
         self._socket_index = socket_index
+        self._way = way
 
     def set_main(self, binding: Binding) -> None:
         """The main destination: request-URI, next hop, Route, branch flags, socket, q."""
@@ -62,10 +71,13 @@ class Destinations:
         _engine.set_binding(False, binding.ruid, binding.user_agent, binding.instance, binding.reg_id)
 
     def _target(self, binding: Binding) -> tuple[str, str | None, str | None, int, int | None, int | None]:
+        q = None if binding.q == NO_Q else binding.q
+        way = self._way(binding)
+        if way is not None:
+            return way[0], way[1], None, binding.cflags, None, q
         path = self._path(binding.path) if binding.path else ""
         # The first proxy of the path, or the NAT that the contact is behind.
         next_hop = path.partition("<")[2].partition(">")[0] if path else binding.received
-        q = None if binding.q == NO_Q else binding.q
         socket = self._socket_index(binding.socket)
         return binding.uri, next_hop or None, path or None, binding.cflags, socket, q
 

@@ -64,7 +64,7 @@ class Pinger:
 
     def _look_after(self, table: Location, binding: Binding, now: int) -> None:
         settings = self.settings.nathelper
-        if binding.expires_at and binding.expires_at <= now:
+        if (binding.expires_at and binding.expires_at <= now) or table.is_elsewhere(binding):
             return
         if _has(binding, settings.natping_disable_bflag):
             return

@@ -11,11 +11,14 @@ import threading
 import time
 import zlib
 from collections.abc import Callable, Iterator
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from sipwright import _engine
 from sipwright._engine import Binding, LocationTable
 from sipwright.settings.usrloc import UsrlocSettings
+
+if TYPE_CHECKING:
+    from sipwright.sharing.locations import SharedLocations
 
 NO_Q: Final = -1
 ALL_METHODS: Final = 0xFFFF_FFFF
@@ -23,6 +26,8 @@ MEMORY_ONLY: Final = 2
 NO_USER_AGENT: Final = "n/a"
 # What one step of a walk takes: some milliseconds, in which nobody else can use the table or run Python.
 STEP: Final = 2_000
+# Parameter of a request-URI that names one binding, by its record id, to the server that has the flow to it.
+FLOW_PARAMETER: Final = "share-flow"
 _LOCKS: Final = 64
 _ruids = itertools.count(1)
 
@@ -38,11 +43,20 @@ _STARTED: Final = int(time.time())
 class Location:
     """The bindings of one location table. `DatabaseLocation` keeps them in a database too."""
 
-    def __init__(self, name: str, settings: UsrlocSettings, *, tracked: bool = False) -> None:
+    def __init__(
+        self,
+        name: str,
+        settings: UsrlocSettings,
+        *,
+        tracked: bool = False,
+        sharing: "SharedLocations | None" = None,
+    ) -> None:
         self.name = name
         self.settings = settings
         self.table = LocationTable(newest_first=settings.desc_time_order, tracked=tracked)
         self.expired_total = 0
+        # The other servers that have the table too, if there are any.
+        self.sharing = sharing
         self._locks = [threading.RLock() for _ in range(_LOCKS)]
 
     def __len__(self) -> int:
@@ -51,7 +65,12 @@ class Location:
     @property
     def is_in_memory(self) -> bool:
         """Whether the engine may prolong a binding by itself; nothing else need know of it at once."""
-        return True
+        return not self._has_twin
+
+    @property
+    def _has_twin(self) -> bool:
+        """Whether another server has a socket of the same name: the engine knows the bindings of ours by it."""
+        return self.sharing is not None and self.sharing.nodes.has_twin
 
     @property
     def is_full(self) -> bool:
@@ -80,15 +99,39 @@ class Location:
 
     def put(self, binding: Binding) -> None:
         """Adds a binding, or replaces the one with its record id."""
+        if self.sharing is not None:
+            self.sharing.before_put(self, binding)
         self.table.put(binding)
+        self.refreshed(binding.aor)
+
+    def restore(self, binding: Binding) -> None:
+        """Adds a binding that was here before a restart, unless something newer is known."""
+        if self.sharing is not None:
+            self.sharing.restore(self, binding)
+        else:
+            self.table.put(binding)
 
     def remove(self, binding: Binding) -> bool:
         """Removes one binding; whether it was there."""
-        return self.table.remove(binding.aor, binding.ruid)
+        is_gone = self.table.remove(binding.aor, binding.ruid)
+        if is_gone and self.sharing is not None:
+            self.sharing.removed(self, binding)
+        return is_gone
 
     def remove_all(self, aor: str) -> int:
         """Removes all bindings of an address-of-record; their number."""
-        return self.table.remove_all(aor)
+        if self.sharing is None:
+            return self.table.remove_all(aor)
+        return sum(self.remove(binding) for binding in self.table.get(aor))
+
+    def refreshed(self, aor: str) -> None:
+        """A binding of an address-of-record has changed, perhaps by the engine."""
+        if self.sharing is not None:
+            self.sharing.changed(self, aor)
+
+    def is_elsewhere(self, binding: Binding) -> bool:
+        """Whether another server looks after a binding."""
+        return self.sharing is not None and self.sharing.is_elsewhere(binding)
 
     def saved(self, aor: str) -> None:
         """A REGISTER has changed the bindings of an address-of-record, all of it is done."""

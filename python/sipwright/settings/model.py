@@ -330,7 +330,7 @@ class TableSettings(Section):
     )
     dbmode: Literal[0, 1] = Field(0, description="1 to write the items back to `dbtable` at the end.")
     dmqreplicate: bool = Field(
-        False, description="Without effect: one process keeps the table, and all workers share it."
+        False, description="Whether the table is shared with other servers by `htable.share_url`."
     )
 
 
@@ -352,6 +352,15 @@ class HtableSettings(Section):
         "",
         description="Method of the script for `htable:mod-init`, at the start, and `htable:expired:TABLE`, for each item "
         "that has ended.",
+    )
+    share_url: str = Field(
+        "",
+        description="Redis or Valkey by which several servers share the tables with `dmqreplicate`, as `usrloc.share_url`.",
+    )
+    share_tombstone_s: Positive = Field(
+        3_600,
+        description="Seconds that a removed item is remembered at least, so that a server that was cut off does not bring "
+        "it back.",
     )
 
 

@@ -74,6 +74,27 @@ class UsrlocSettings(Section):
     db_clean_tcp: bool = Field(
         False, description="Whether bindings of this server that came by a connection are removed at the start."
     )
+    share_url: str = Field(
+        "",
+        description="Redis or Valkey by which several servers share their tables: `redis://host:6379/0`, `rediss://` for "
+        "TLS, `unix://path`; each server needs a `server_id` of its own. Empty: they are not shared.",
+    )
+    share_node: str = Field(
+        "",
+        pattern=r"^(sip:[^\s<>@]+)?$",
+        description="SIP URI by which the other servers reach this one; without it that of the first socket of TCP, else of "
+        "UDP.",
+    )
+    share_by_node: Literal["flows", "all", "never"] = Field(
+        "flows",
+        description="Which contacts that registered at another server are called through it: `flows` those that came over "
+        "TCP, TLS or WebSocket or from behind NAT (`received`), `all`, or `never` any.",
+    )
+    share_tombstone_s: Positive = Field(
+        3_600,
+        description="Seconds that a removed binding is remembered at least, so that a server that was cut off does not "
+        "bring it back.",
+    )
 
 
 _ONE_WRITE: Final = "every write is an update by record id, or an insert when the record is not there"
