@@ -141,8 +141,8 @@ PARAMETERS: dict[str, list[object]] = {
     "rl.push_load": [0.5],
 }
 # They end the server or are an error (tests/protocol/test_control_methods.py), need a TLS connection (tests/protocol/test_tls_control.py), a pipe or an item that a script made
-# (tests/unit/test_floods.py, tests/unit/test_small_modules.py), a database (tests/unit/test_htable.py), or
-# WebSocket (tests/protocol/test_websocket.py).
+# (tests/unit/test_floods.py, tests/unit/test_small_modules.py), a database (tests/unit/test_htable.py), Redis
+# (tests/protocol/test_redis_sharing.py), or WebSocket (tests/protocol/test_websocket.py).
 CALLED_ELSEWHERE = (
     {"core.kill", "system.methodSignature", "tls.kill", "pl.set_pipe", "mqueue.fetch", "htable.reload", "htable.store"}
     | {
@@ -151,6 +151,8 @@ CALLED_ELSEWHERE = (
         "uac.reg_refresh",
         "uac.reg_reload",
         "uac.reg_unregister",
+        "usrloc.share",
+        "htable.share",
         "ws.dump",
         "ws.close",
     }

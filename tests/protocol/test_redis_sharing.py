@@ -22,7 +22,7 @@ from support.messages import Sip, request
 from support.peers import StreamPeer, UdpPeer
 from support.process import wait_until
 from support.redis_server import RedisServer
-from support.servers import Listen, Server, Sipwright
+from support.servers import ROOT, Listen, Server, Sipwright
 
 SCRIPT = "shared.py"
 # How soon others know; generous, because machines that run tests are busy.
@@ -170,13 +170,32 @@ async def called(user: str, by: Server, phone: UdpPeer | StreamPeer) -> tuple[Si
                 else:
                     message = await phone.receive()
                     if message.method == "INVITE" and message["Call-ID"] == sent["Call-ID"]:
-                        await phone.send(message.reply(200, "OK", "phone"))
+                        answer = message.reply(200, "OK", "phone")
+                        contact = (("Contact", f"<sip:{user}@127.0.0.1:{phone.address[1]};transport=tcp>"),)
+                        await phone.send(Sip(answer.first_line, (*answer.headers, *contact)))
                         return message
 
         got, final = await asyncio.gather(answer(), caller.ask(sent, by.address("udp")))
         assert final.status == 200, final
         assert by.route_calls("INVITE", sent["Call-ID"]) == 1
         return got, final
+
+
+async def hung_up(by: Server, final: Sip, phone: StreamPeer) -> None:
+    """ACK and BYE of the caller, along the route of the call; the phone sees both."""
+    route = ", ".join(reversed([value for name, value in final.headers if name.lower() == "record-route"]))
+    contact = final["Contact"].strip("<>")
+    async with UdpPeer.open() as caller:
+        for cseq, method in ((1, "ACK"), (2, "BYE")):
+            sent = request(method, contact, caller.address, call_id=final["Call-ID"], cseq=cseq)
+            same = {"From": final["From"], "To": final["To"]}
+            headers = [(name, same.get(name, value)) for name, value in sent.headers]
+            sent = Sip(sent.first_line, (*headers, ("Route", route)))
+            caller.send(sent, by.address("udp"))
+            got = await phone.receive()
+            assert (got.method, got["Call-ID"]) == (method, final["Call-ID"])
+        await phone.send(got.reply(200, "OK", "phone"))
+        assert (await caller.final(final["Call-ID"])).status == 200
 
 
 async def table(server: Server, text: str) -> str | None:
@@ -221,7 +240,8 @@ def test_a_phone_on_tcp_is_called_over_its_connection_through_all(three: Nodes) 
             await registered("tcp", phone, three["A"])
             three.wait_registered("tcp")
             for name in "BC":
-                got, _ = await called("tcp", three[name], phone)
+                got, final = await called("tcp", three[name], phone)
+                await hung_up(three[name], final, phone)
                 # By the server with the connection, whose script found the contact that is asked for.
                 assert len(vias(got)) == 3
                 assert vias(got)[0] == f"127.0.0.1:{three['A'].port('tcp')}"
@@ -317,6 +337,46 @@ def test_one_server_tells_of_the_end_of_a_binding(three: Nodes) -> None:
     three.wait(lambda: any(text in three[name].log() for name in "ABC"), "the event")
     three.wait_all(lambda name: "short" not in json.dumps(three.rpc(name, "ul.dump", "brief")), "it is swept")
     assert [text in three[name].log() for name in "ABC"] == [True, False, False]
+
+
+def test_two_phones_on_tcp_ring_by_one_call_at_another_server(three: Nodes) -> None:
+    async def run() -> None:
+        async with (
+            StreamPeer.open(three["A"].address("tcp")) as one,
+            StreamPeer.open(three["A"].address("tcp")) as other,
+            UdpPeer.open() as caller,
+        ):
+            for number, phone in enumerate((one, other)):
+                sent = registration("twice", phone, three["A"])
+                headers = tuple((k, f"of-twice-{number}" if k == "Call-ID" else v) for k, v in sent.headers)
+                assert (await phone.ask(Sip(sent.first_line, headers))).status == 200
+            three.wait(lambda: len(three.contacts("B", "twice")) == 2, "both are known")
+            sent = request("INVITE", f"sip:twice@127.0.0.1:{three['B'].port('udp')}", caller.address)
+
+            async def refuse(phone: StreamPeer) -> str:
+                message = await phone.receive()
+                assert message.method == "INVITE"
+                await phone.send(message.reply(486, "Busy Here", "phone"))
+                return message.uri
+
+            uris = await asyncio.gather(refuse(one), refuse(other), caller.ask(sent, three["B"].address("udp")))
+            assert uris[2].status == 486
+            assert uris[0] != uris[1]
+            assert three["A"].route_calls("INVITE", sent["Call-ID"]) == 2
+
+    asyncio.run(run())
+
+
+def test_the_state_is_as_the_reference_says(three: Nodes) -> None:
+    page = (ROOT / "docs" / "reference" / "rpc.md").read_text(encoding="utf-8")
+    for method in ("usrloc.share", "htable.share"):
+        shown = json.loads(page.partition(f"### `{method}`")[2].partition("```json\n")[2].partition("```")[0])
+        state = three.rpc("A", method)
+        assert {name: type(value) for name, value in state.items()} == {
+            name: type(value) for name, value in shown.items()
+        }
+        assert state["nodes"][0].keys() == shown["nodes"][0].keys()
+        assert [node["server_id"] for node in state["nodes"]] == [2, 3]
 
 
 def test_a_hash_table_is_one_for_all(three: Nodes) -> None:

@@ -253,10 +253,18 @@ def test_what_a_database_had_counts_unless_something_newer_is_known() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "x" * 41, "0" * 41, "0" * 41 + "[]", "0" * 41 + "{}", "1" * 41 + '{"table":"location","aor":"a","q":"no"}'],
+    [
+        "",
+        "x" * 41,
+        "0" * 41,
+        "0" * 41 + "[]",
+        "0" * 41 + "{}",
+        "1" * 41 + '{"table":"location","aor":"a","q":"no"}',
+        "1" * 41 + '{"table":"location","aor":"a","cflags":-1}',
+    ],
 )
 def test_what_is_no_record_is_refused(text: str) -> None:
-    with pytest.raises((ValueError, KeyError, TypeError)):
+    with pytest.raises((ValueError, KeyError, TypeError, OverflowError)):
         Server(1).shared.apply(text)
 
 

@@ -416,7 +416,7 @@ def _contacts(table_name: str, uri: str) -> list[Binding] | int:
         return FAILED
     if not bindings:
         return NOT_FOUND
-    if FLOW_PARAMETER in uri and (flow := _parameter(uri, FLOW_PARAMETER)) is not None:
+    if table.sharing is not None and (flow := _parameter(uri, FLOW_PARAMETER)) is not None:
         # Another server asks for a contact that is ours.
         bindings = [one for one in bindings if one.ruid == flow and not table.is_elsewhere(one)]
     found, others = wanted.choose(bindings, _state.registrar, int(time.time()))

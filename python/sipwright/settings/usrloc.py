@@ -99,6 +99,7 @@ class UsrlocSettings(Section):
 
 _ONE_WRITE: Final = "every write is an update by record id, or an insert when the record is not there"
 _COLUMNS: Final = "columns have Kamailio's names"
+_PINGS: Final = "nathelper pings contacts: `nathelper.natping_interval_s`, `nathelper.sipping_from` and their kin"
 IGNORED_MODPARAMS: Final = {
     "hash_size": "the table grows with its bindings",
     "timer_procs": "sweeps run beside the workers",
@@ -111,6 +112,9 @@ IGNORED_MODPARAMS: Final = {
     "expires_type": "times have the type that the column has",
     "version_table": "the version of the table is always checked",
     "load_rank": "there is one copy of the tables",
+    **{
+        f"ka_{name}": _PINGS for name in ["domain", "filter", "from", "loglevel", "logmsg", "method", "mode", "timeout"]
+    },
     **{
         f"{name}_column": _COLUMNS
         for name in [

@@ -178,6 +178,7 @@ class Link:
                 if self.is_connected:
                     retry_s = FIRST_RETRY_S
                 self._failed(error)
+                self._sweep_if_due()
                 self._stopping.wait(retry_s)
                 retry_s = min(2 * retry_s, LAST_RETRY_S)
             finally:
@@ -294,7 +295,7 @@ class Link:
     def _apply(self, text: bytes) -> None:
         try:
             self.counts["applied"] += self.store.apply(text.decode())
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, OverflowError) as error:
             self.counts["bad"] += 1
             log.debug(f"{self.module}: a record of {self.name} is none: {error}")
 
@@ -358,6 +359,9 @@ class Link:
         if not self._beat(redis):
             self._position = None
             raise _Gap("it has been emptied")
+        self._sweep_if_due()
+
+    def _sweep_if_due(self) -> None:
         if time.monotonic() - self._swept_at > SWEEP_S:
             self._swept_at = time.monotonic()
             self.store.sweep(time.time())
