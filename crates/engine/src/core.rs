@@ -24,6 +24,7 @@ use sipwright_sip::types::{Flow, Millis};
 
 use crate::config::EngineConfig;
 use crate::dns::{Dns, Policy, Target};
+use crate::heap;
 use crate::job::Job;
 use crate::log::{self, level};
 use crate::net::{How, Net, SendError, Sink, TxTag, sys};
@@ -369,7 +370,7 @@ impl Core {
     /// Sends what was decided; to be called without a lock.
     pub(crate) fn flush(&self, outputs: &mut Outputs) {
         // Few transactions are our own; what ends one may come with its last report.
-        let (mut local, mut gone) = (Vec::new(), Vec::new());
+        let (mut local, mut gone, mut peak_is_over) = (Vec::new(), Vec::new(), false);
         if self.watching.load(Ordering::Relaxed) {
             // Before anything is sent: what comes because of it is a later job.
             self.ask_watchers(outputs);
@@ -428,9 +429,21 @@ impl Core {
                     code,
                     reply,
                 }),
-                Output::Destroyed { tx, data, .. } => {
+                Output::Destroyed {
+                    tx,
+                    data,
+                    ends_peak,
+                    ..
+                } => {
                     gone.extend(data.local.map(|sent| (tx, sent)));
+                    peak_is_over |= ends_peak;
                 }
+            }
+        }
+        if peak_is_over {
+            heap::peak_is_over();
+            if let Some(net) = self.net.get() {
+                net.wake_all();
             }
         }
         if !local.is_empty() {

@@ -7,6 +7,7 @@ pub mod config;
 pub mod core;
 pub mod dns;
 pub mod engine;
+pub mod heap;
 mod http;
 pub mod job;
 pub mod log;

@@ -25,6 +25,16 @@ use sipwright_sip::tx::happening;
 #[global_allocator]
 static HEAP: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+unsafe extern "C" {
+    /// Of mimalloc: returns what the calling thread's heap no longer needs; with `force` also what other threads have freed.
+    fn mi_collect(force: bool);
+}
+
+fn collect_heap() {
+    // SAFETY: the library is linked by `HEAP`; any thread may call it at any time.
+    unsafe { mi_collect(true) }
+}
+
 /// The engine of Sipwright: sockets, TLS, SIP messages, transactions, and the
 /// KSR functions that run for every message.
 #[pymodule]
@@ -58,6 +68,7 @@ mod _engine {
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        sipwright_engine::heap::set_collector(collect_heap);
         module.add("VERSION", env!("CARGO_PKG_VERSION"))?;
         for (name, kind) in [
             ("WATCH_FORWARDED", happening::FORWARDED),

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use pyo3::prelude::*;
 use sipwright_engine::session::Current;
 use sipwright_sip::location::{
-    self, AorRules, Binding as Kept, ReplyRules, Rules, State, Table, canonical_aor, push_contacts,
-    refresh,
+    self, AorRules, Binding as Kept, Found, ReplyRules, Rules, State, Table, canonical_aor,
+    push_contacts, refresh,
 };
 
 use crate::scope;
@@ -336,6 +336,20 @@ impl RegistrarRules {
         String::from_utf8_lossy(&line).into_owned()
     }
 
+    /// Makes the contacts of the request-URI's user the destinations of the request in work, or the best alone, if they
+    /// are plain: True; False when the user has none; None when it is for Python to look at. Nothing has changed then.
+    #[pyo3(signature = (table, only_first, /))]
+    fn lookup(&self, table: &LocationTable, only_first: bool) -> Option<bool> {
+        scope::with(|c| {
+            let now = seconds(c);
+            match location::lookup(&table.lock(), &mut c.ctx, &self.0, only_first, now) {
+                Found::Contacts => Some(true),
+                Found::Nothing => Some(false),
+                Found::NotPlain => None,
+            }
+        })
+    }
+
     /// Answers the REGISTER in work and prolongs its binding, if it repeats the one that made the binding in all but
     /// time. False when it is anything else; nothing has changed then.
     ///
@@ -366,7 +380,7 @@ impl RegistrarRules {
             Some(uri) => uri.as_bytes().to_vec(),
             None => c.ctx.received.clone().unwrap_or_default(),
         };
-        let now = i64::try_from(c.ctx.now / 1_000_000).unwrap_or(0);
+        let now = seconds(c);
         refresh(
             &mut table.lock(),
             &mut c.ctx,
@@ -376,6 +390,11 @@ impl RegistrarRules {
             now,
         )
     }
+}
+
+/// Seconds since 1970 of the message in work.
+fn seconds(c: &Current) -> i64 {
+    i64::try_from(c.ctx.now / 1_000_000).unwrap_or(0)
 }
 
 /// The methods of a list such as `INVITE, ACK` as the bits that location tables keep.

@@ -69,6 +69,7 @@ class _State:
     sockets: Sockets = field(default_factory=lambda: Sockets(None))
     engine: "_engine.Engine | None" = None
     is_plain: bool = False
+    finds_plainly: bool = False
     accepted: int = 0
     rejected: int = 0
 
@@ -96,6 +97,14 @@ def configure(host: "Host") -> None:
         or settings.regid_mode
         or host.settings.usrloc.xavp_contact
         or host.settings.usrloc.desc_time_order
+    )
+    # The same for destinations.
+    _state.finds_plainly = not (
+        settings.method_filtering
+        or settings.lookup_filter_mode
+        or settings.use_expired_contacts
+        or settings.xavp_rcd
+        or host.settings.usrloc.xavp_contact
     )
     host.variable("ulc", ulc.variable)
     host.count(_count)
@@ -173,6 +182,11 @@ def lookup(table: str) -> int:
 
     1 found; -1 no contact; -2 none that allows the method (with `registrar.method_filtering`); -3 error.
     """
+    location = usrloc.tables().get(table)
+    if _state.finds_plainly and location is not None and location.is_in_memory and location.sharing is None:
+        found = _state.rules.lookup(location.table, not _state.registrar.append_branches)
+        if found is not None:
+            return 1 if found else NOT_FOUND
     return _lookup(table, _uri())
 
 

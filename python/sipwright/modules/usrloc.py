@@ -64,7 +64,7 @@ class Location:
 
     @property
     def is_in_memory(self) -> bool:
-        """Whether the engine may prolong a binding by itself; nothing else need know of it at once."""
+        """Whether the engine may look bindings up and prolong them by itself; nothing else need know of it at once."""
         return not self._has_twin
 
     @property

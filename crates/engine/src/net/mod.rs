@@ -301,6 +301,15 @@ impl Net {
         }
     }
 
+    /// Wakes every thread that serves sockets, workers included.
+    pub fn wake_all(&self) {
+        if self.shared().alive() {
+            for mailbox in &self.shared().mailboxes {
+                mailbox.waker().wake();
+            }
+        }
+    }
+
     /// Workers inside [`WorkerPort::wait`] now.
     #[must_use]
     pub fn workers_waiting(&self) -> usize {

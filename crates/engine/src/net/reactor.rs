@@ -22,6 +22,7 @@ use super::mailbox::Mailbox;
 use super::shared::{HandshakeSlot, Shared, Sockets};
 use super::sys::{self, EdgeFd, Epoll, Event, RecvBatch};
 use super::table::ConnHandle;
+use crate::heap;
 use crate::sync::assert_no_lock_held;
 
 const EVENTS_PER_TURN: usize = 64;
@@ -211,6 +212,7 @@ impl Reactor {
         }
         self.events = events;
         self.run_timers();
+        heap::tidy();
         woken
     }
 

@@ -180,7 +180,8 @@ impl<D> TxLayer<D> {
                 map.remove(&key);
             }
         }
-        if self.slab.shrink_if_empty() {
+        let ends_peak = self.slab.shrink_if_empty();
+        if ends_peak {
             self.requests = KeyMap::default();
             self.dialogs = KeyMap::default();
             self.deadlines = Deadlines::new();
@@ -189,6 +190,7 @@ impl<D> TxLayer<D> {
             tx: id,
             code: tx.final_code,
             data: tx.data,
+            ends_peak,
         });
     }
 }

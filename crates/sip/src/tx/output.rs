@@ -87,6 +87,8 @@ pub enum Output<D> {
         code: u16,
         /// The caller's data, to be dropped where that is allowed.
         data: D,
+        /// Whether it was the last of very many, whose memory is free now.
+        ends_peak: bool,
     },
 }
 
