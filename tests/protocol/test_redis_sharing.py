@@ -455,6 +455,28 @@ def test_emptied_it_is_filled_again(nodes: Nodes, redis: RedisServer) -> None:
         nodes.wait_registered("filled", "C")
 
 
+def test_all_of_them_restart_and_know_it_from_their_own_files(nodes: Nodes, redis: RedisServer) -> None:
+    """Redis and all servers go: what one of them had written into its own database is known to all again."""
+    settings: dict[str, object] = {"usrloc.db_mode": 1}
+    nodes.start("AB", None, **settings)
+
+    async def run() -> None:
+        async with UdpPeer.open() as phone:
+            await registered("kept", phone, nodes["A"])
+            nodes.wait_registered("kept", "AB")
+            nodes.kill("A")
+            nodes.kill("B")
+            redis.kill()
+            redis.start()
+            nodes["A"].start()
+            nodes.wait_registered("kept", "A")
+            nodes["B"].start()
+            nodes.wait_registered("kept", "B")
+            await called("kept", nodes["B"], phone)
+
+    asyncio.run(run())
+
+
 @contextlib.asynccontextmanager
 async def black_hole() -> AsyncIterator[int]:
     """A port that accepts and never answers."""

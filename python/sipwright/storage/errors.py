@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 _MYSQL_PASSING: Final = frozenset({1037, 1038, 1040, 1041, 1042, 1043, 1044, 1045, 1047, 1049, 1053, 1129, 1130})
 _MYSQL_BUSY: Final = frozenset({1203, 1205, 1213, 1226, 1290, 1317, 1836, 1927, 1969})
 _FIRST_CLIENT_ERROR: Final = 2000
+_MYSQL_FOREIGN_TEXT: Final = 1366
 _QUERY_CANCELED: Final = "57014"
 # SQLite has one code for most mistakes in a statement; what else it reports is the file's or the moment's fault.
 _SQLITE_MISTAKES: Final = ("no such", "has no column", "syntax error", "no column named", "values for")
@@ -58,6 +59,12 @@ def is_timeout(error: "exc.SQLAlchemyError") -> bool:
     if isinstance(cause, sqlite3.OperationalError):
         return "interrupted" in str(cause)
     return getattr(cause, "sqlstate", None) == _QUERY_CANCELED
+
+
+def is_foreign_text(error: "exc.DBAPIError") -> bool:
+    """Whether MySQL or MariaDB refused a text because the column's character set lacks one of its characters."""
+    cause: BaseException | None = error.orig
+    return cause is not None and cause.args[:1] == (_MYSQL_FOREIGN_TEXT,)
 
 
 def _connection_is_lost(error: "exc.DBAPIError") -> bool:

@@ -40,7 +40,9 @@ def _time(name: str, default: str | None = "2000-01-01 00:00:01") -> Column[Any]
 
 def _table(name: str, version: int, *items: _Item) -> Table:
     VERSIONS[name] = version
-    return Table(name, METADATA, Column("id", KamailioId, primary_key=True, autoincrement=True), *items)
+    # Whatever the database's own character set is, texts of SIP are UTF-8.
+    identity = Column("id", KamailioId, primary_key=True, autoincrement=True)
+    return Table(name, METADATA, identity, *items, mysql_charset="utf8mb4", mariadb_charset="utf8mb4")
 
 
 def named(table: Table, name: str) -> Table:

@@ -3,13 +3,15 @@
 import base64
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
 from sqlalchemy import ColumnElement, and_, column, delete, insert, table, update
 from sqlalchemy.engine import Connection
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.expression import Executable, TableClause
 
+from sipwright.storage.errors import is_foreign_text
 from sipwright.storage.tables import METADATA
 from sipwright.storage.types import UnixTime
 
@@ -36,7 +38,19 @@ class Write:
     times: tuple[str, ...] = ()
 
     def apply(self, connection: Connection) -> int:
-        """Does it, in the transaction of the connection; the number of rows."""
+        """Does it, in the transaction of the connection; the number of rows. Characters that a column of MySQL cannot hold
+        (tables of Kamailio are often latin1) become question marks, so that a phone's name costs no registration.
+        """
+        try:
+            return self._apply(connection)
+        except DBAPIError as error:
+            if not is_foreign_text(error):
+                raise
+        # The statement alone is undone, the transaction goes on.
+        plain = {name: _plain(value) for name, value in self.values.items()}
+        return replace(self, values=plain)._apply(connection)
+
+    def _apply(self, connection: Connection) -> int:
         target = self._target()
         if self.kind == "insert":
             return connection.execute(insert(target).values(dict(self.values))).rowcount
@@ -96,6 +110,11 @@ def _condition(target: TableClause, where: Mapping[str, Value]) -> ColumnElement
 def _limited(statement: Any, condition: ColumnElement[bool] | None) -> Executable:
     limited: Executable = statement if condition is None else statement.where(condition)
     return limited
+
+
+def _plain(value: Value) -> Value:
+    # What MySQL calls latin1 is Windows' code page.
+    return value.encode("cp1252", "replace").decode("cp1252") if isinstance(value, str) else value
 
 
 def _packed(values: Mapping[str, Value]) -> dict[str, Any]:
