@@ -78,6 +78,20 @@ PARAMETERS: dict[str, list[object]] = {
     "autheph.add_secret": ["s3cret"],
     "autheph.rm_secret": [0],
     "permissions.testUri": [1, "192.0.2.1"],
+    "stats.get_statistics": ["bad_msg_hdr"],
+    "stats.fetch": ["bad_msg_hdr"],
+    "stats.fetchn": ["bad_msg_hdr"],
+    "stats.reset_statistics": ["bad_msg_hdr"],
+    "stats.clear_statistics": ["bad_msg_hdr"],
+    "cnt.list_vars": ["sl"],
+    "cnt.var_list": ["sl"],
+    "cfg.get": ["script", "workers"],
+    "cfg.help": ["script", "workers"],
+    "cfg.set": ["core", "debug", 2],
+    "cfg.seti": ["core", "debug", 2],
+    "cfg.sets": ["core", "debug", 2],
+    "cfg.set_now_int": ["core", "debug", 2],
+    "cfg.set_now_string": ["core", "debug", 2],
     "core.echo": ["a", 1],
     "core.printi": [5],
     "core.prints": ["x"],
@@ -156,6 +170,8 @@ CALLED_ELSEWHERE = (
         "ws.dump",
         "ws.close",
     }
+    # They need a transaction (tests/protocol/test_metrics.py).
+    | {"tm.cancel", "tm.reply_callid", "tm.t_uac_start", "tm.t_uac_wait", "tm.t_uac_wait_block"}
     | {
         # They show dialogs; tests/unit/test_dialog.py has some.
         method

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sipwright import _engine
-from sipwright.control import core, names, system, tls
+from sipwright.control import cfg, core, names, statistics, system, tls, tm
 from sipwright.control.rpc import FAILED, Rpc, RpcError
 from sipwright.control.threads import thread_table
 from sipwright.kemi import known
@@ -30,6 +30,9 @@ def register(rpc: Rpc, server: "Server") -> None:
     rpc.add("app_python.api_list", api_list)
     core.register(rpc, server)
     system.register(rpc)
+    cfg.register(rpc, server)
+    statistics.register(rpc, server)
+    tm.register(rpc, server)
     names.register(rpc, server)
     tls.register(rpc, server)
     rpc.add("rpc.list", rpc.names)

@@ -57,7 +57,7 @@ def lookup(tables: Tables, table: str, aor: str) -> dict[str, Any]:
     found = _table(tables, table).live(aor, now)
     if not found:
         raise RpcError(FAILED, "AOR not found in location table")
-    return _record(aor, found, now)
+    return {"AoR": aor, "Contacts": _contacts(found, now)}
 
 
 def remove(tables: Tables, table: str, aor: str) -> None:
@@ -122,8 +122,11 @@ def flush(store: "Store | None") -> None:
 
 
 def _record(aor: str, bindings: list[Binding], now: int) -> dict[str, Any]:
-    contacts = [{"Contact": _contact(one, now)} for one in bindings]
-    return {"AoR": aor, "HashID": 0, "Contacts": contacts}
+    return {"AoR": aor, "HashID": 0, "Contacts": _contacts(bindings, now)}
+
+
+def _contacts(bindings: list[Binding], now: int) -> list[dict[str, Any]]:
+    return [{"Contact": _contact(one, now)} for one in bindings]
 
 
 def _contact(one: Binding, now: int) -> dict[str, Any]:

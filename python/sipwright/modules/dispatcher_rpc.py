@@ -104,7 +104,8 @@ class DispatcherRpc:
                 "MAX": latency.longest,
                 "TIMEOUT": latency.timeouts,
             }
-        shown["RUNTIME"] = {"DLGLOAD": self._pool.loads.load(group.id, attributes.duid) if attributes.duid else 0}
+        if attributes.duid and (load := self._pool.loads.load(group.id, attributes.duid)):
+            shown["RUNTIME"] = {"DLGLOAD": load}
         return shown
 
 

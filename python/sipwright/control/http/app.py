@@ -34,6 +34,7 @@ def make_app(server: "Server", tokens: Tokens, loop: asyncio.AbstractEventLoop) 
     pages = _Pages(server, tokens, loop)
     routes = [
         Route("/RPC", pages.rpc, methods=["POST"]),
+        Route("/metrics", pages.metrics),
         Route("/health", pages.health),
         Route("/ready", pages.ready),
         Route("/login", pages.login, methods=["GET", "POST"]),
@@ -57,6 +58,14 @@ class _Pages:
         if answer is None:
             return Response(status_code=204)
         return Response(answer, media_type="application/json")
+
+    async def metrics(self, request: Request) -> Response:
+        """What Prometheus reads."""
+        from sipwright.control.http.metrics import exposition, snapshot
+
+        taken = await _in_control(self._loop, snapshot(self._server))
+        text, kind = exposition(taken, request.headers.get("accept", ""))
+        return Response(text, headers={"content-type": kind})
 
     async def health(self, _request: Request) -> Response:
         """200 while script workers turn, 503 otherwise."""

@@ -1,0 +1,173 @@
+"""Statistics with Kamailio's groups and names: `stats.*`, `cnt.*`, and what `/metrics` shows of them.
+
+Counters of the engine never go back, so a reset keeps what they were and is taken off from then on.
+"""
+
+import threading
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING
+
+from sipwright.control.core import shmmem
+from sipwright.control.rpc import Rpc, RpcError
+from sipwright.kemi import counters
+
+if TYPE_CHECKING:
+    from sipwright.server import Server
+
+
+Groups = dict[str, dict[str, int]]
+
+
+def register(rpc: Rpc, server: "Server") -> None:
+    """Adds the methods."""
+    statistics = Statistics(partial(groups, server))
+    rpc.add("stats.get_statistics", statistics.get_statistics)
+    rpc.add("stats.fetch", statistics.fetch)
+    rpc.add("stats.fetchn", statistics.fetchn)
+    rpc.add("stats.reset_statistics", statistics.reset_statistics)
+    rpc.add("stats.clear_statistics", statistics.clear_statistics)
+    rpc.add("cnt.get", statistics.get)
+    rpc.add("cnt.grps_list", statistics.group_names)
+    rpc.add("cnt.list_groups", statistics.group_names)
+    rpc.add("cnt.grp_get_all", statistics.of_group)
+    rpc.add("cnt.var_list", statistics.names_of)
+    rpc.add("cnt.list_vars", statistics.names_of)
+
+
+class Statistics:
+    """The methods `stats.*`; `read` gives the statistics by group."""
+
+    def __init__(self, read: Callable[[], Groups]) -> None:
+        self._read = read
+        self._lock = threading.Lock()
+        # What a statistic was when it was reset.
+        self._bases: dict[tuple[str, str], int] = {}
+
+    def get_statistics(self, *names: str) -> list[str]:
+        """Statistics as lines: `all`, a group as `group:`, or a name, also as `group:name` or `group.name`."""
+        return [f"{group}:{name} = {value}" for group, name, value in self._wanted(names)]
+
+    def fetch(self, *names: str) -> dict[str, str]:
+        """The same as texts by `group.name`."""
+        return {f"{group}.{name}": str(value) for group, name, value in self._wanted(names)}
+
+    def fetchn(self, *names: str) -> dict[str, int]:
+        """The same as numbers by `group.name`."""
+        return {f"{group}.{name}": value for group, name, value in self._wanted(names)}
+
+    def reset_statistics(self, *names: str) -> None:
+        """Sets statistics to 0; those that show what is now stay what they are."""
+        with self._lock:
+            for group, name, value in self._wanted(names):
+                self._bases[group, name] = self._bases.get((group, name), 0) + value
+
+    def clear_statistics(self, *names: str) -> list[str]:
+        """The same; returns what they are, and in parentheses what they were."""
+        before = self._wanted(names)
+        self.reset_statistics(*names)
+        return [
+            f"{group}:{name} = {new}" + (f" ({old})" if new != old else "")
+            for (group, name, old), (_, _, new) in zip(before, self._wanted(names), strict=True)
+        ]
+
+    def get(self, group: str, name: str) -> int:
+        """A statistic, or a counter of the script."""
+        values = self.of_group(group)
+        if name not in values:
+            raise RpcError(400, f"non-existent counter {group}.{name}")
+        return values[name]
+
+    def group_names(self) -> list[str]:
+        """The groups of statistics."""
+        return sorted(self._read())
+
+    def of_group(self, group: str) -> dict[str, int]:
+        """The statistics of a group."""
+        return {name: value for _, name, value in self._wanted((f"{group}:",))}
+
+    def names_of(self, group: str) -> list[str]:
+        """Their names."""
+        return list(self.of_group(group))
+
+    def _wanted(self, names: tuple[str, ...]) -> list[tuple[str, str, int]]:
+        if not names:
+            raise RpcError(400, "Please provide which stats to retrieve")
+        all_ = [
+            (group, name, value - self._bases.get((group, name), 0) if _is_counter(group, name) else value)
+            for group, values in sorted(self._read().items())
+            for name, value in sorted(values.items())
+        ]
+        return [row for wanted in names for row in all_ if _fits(wanted, *row[:2])]
+
+
+def _fits(wanted: str, group: str, name: str) -> bool:
+    if wanted == "all" or wanted == name:
+        return True
+    first, separator, rest = wanted.partition(":")
+    if not separator:
+        first, separator, rest = wanted.partition(".")
+    return bool(separator) and first == group and rest in ("", name)
+
+
+def _is_counter(group: str, name: str) -> bool:
+    return (
+        group not in ("registrar", "shmem")
+        and not name.startswith(("active", "early", "current", "inuse"))
+        and (group != "usrloc" or name.endswith("_expires"))
+    )
+
+
+def groups(server: "Server") -> Groups:
+    """All statistics by Kamailio's group and name, as far as they are counted here."""
+    engine, modules = server.engine.stats(), server.host.counters()
+    memory = shmmem()
+    found: Groups = {
+        "core": {
+            "bad_msg_hdr": engine["dropped_malformed"] + engine["answered_malformed"],
+            "drop_requests": engine["overload_dropped"] + engine["overload_refused"],
+            "err_requests": engine["script_errors"],
+            "fwd_replies": engine["stray_responses"],
+            "rcv_replies": engine["responses"],
+        },
+        "sl": {"received_ACKs": engine["filtered_acks"]},
+        "tmx": {"active_transactions": engine["transactions"], "inuse_transactions": engine["transactions"]},
+        "tcp": {
+            "con_timeout": engine.get("timeouts_idle", 0),
+            "connect_failed": engine.get("connect_errors", 0) + engine.get("timeouts_connect", 0),
+            "connect_success": engine.get("connections_opened", 0),
+            "current_opened_connections": engine.get("connections_open", 0),
+            "established": engine.get("connections_opened", 0) + engine.get("connections_accepted", 0),
+            "local_reject": engine.get("refused_connections_max", 0) + engine.get("refused_per_source", 0),
+            "passive_open": engine.get("connections_accepted", 0),
+            "sendq_full": engine.get("write_buffer_full", 0),
+        },
+        "dns": {"failed_dns_request": engine["dns_failures"]},
+        "shmem": {
+            "fragments": memory["fragments"],
+            "free_size": memory["free"],
+            "max_used_size": memory["max_used"],
+            "real_used_size": memory["real_used"],
+            "total_size": memory["total"],
+            "used_size": memory["used"],
+        },
+        "dialog": {
+            name: value for name, value in modules.items() if name.endswith("_dialogs") and name != "dialog_dialogs"
+        },
+        "registrar": _registrar(modules),
+        "usrloc": {
+            name: value
+            for name, value in modules.items()
+            if name.endswith(("_users", "_contacts", "_expires")) and name not in ("max_expires", "max_contacts")
+        },
+    }
+    for full, value in counters.counters.all().items():
+        group, _, name = full.partition(".")
+        found.setdefault(group, {})[name] = value
+    return {group: values for group, values in found.items() if values}
+
+
+def _registrar(modules: Mapping[str, int]) -> dict[str, int]:
+    names = ("accepted_regs", "rejected_regs", "max_expires", "max_contacts", "default_expire")
+    more = ("default_expires_range", "expires_range")
+    return {name: modules[name] for name in (*names, *more) if name in modules}

@@ -1,0 +1,121 @@
+"""Control methods of Kamailio's module tm: transactions, and requests of our own."""
+
+import queue
+import secrets
+import threading
+from typing import TYPE_CHECKING, Any, Final
+
+from sipwright import _engine
+from sipwright.control.rpc import Rpc, RpcError
+
+if TYPE_CHECKING:
+    from sipwright._engine import Message
+    from sipwright.server import Server
+
+# RFC 3261 section 17.1.2.2, timer F, and some time for the workers.
+WAIT_S: Final = 60.0
+WAITING_AT_MOST: Final = 100
+_ROUTE: Final = "sipwright:rpc-uac"
+
+
+def register(rpc: Rpc, server: "Server") -> None:
+    """Adds the methods."""
+    rpc.add("tm.clean", clean)
+    rpc.add("tm.cancel", cancel, blocking=True)
+    rpc.add("tm.reply_callid", reply_callid, blocking=True)
+    sender = Sender(server)
+    rpc.add("tm.t_uac_start", sender.start, blocking=True)
+    rpc.add("tm.t_uac_wait", sender.wait, blocking=True)
+    rpc.add("tm.t_uac_wait_block", sender.wait, blocking=True)
+
+
+def clean() -> None:
+    """Ends transactions whose life is over: there are none, since each ends by its own timer."""
+
+
+def cancel(callid: str, cseq: str) -> None:
+    """Cancels the INVITE with this Call-ID and sequence number."""
+    if _engine.tmx_t_cancel_callid(callid, cseq, 0) != 1:
+        raise RpcError(400, "Transaction not found")
+
+
+def reply_callid(code: int, reason: str, callid: str, cseq: str, *_more: str) -> None:
+    """Answers the INVITE with this Call-ID and sequence number."""
+    if not 100 <= code < 700:
+        raise RpcError(400, "the code must be from 100 to 699")
+    if _engine.tmx_t_reply_callid(callid, cseq, code, reason) != 1:
+        raise RpcError(404, "Transaction not found")
+
+
+class Sender:
+    """Requests of our own that were asked for."""
+
+    def __init__(self, server: "Server | None") -> None:
+        self._waiting: dict[str, queue.SimpleQueue[tuple[int, str]]] = {}
+        self._lock = threading.Lock()
+        if server is not None:
+            server.host.route(_ROUTE, self._answered)
+
+    def start(self, method: str, ruri: str, dst_uri: str, send_sock: str, headers: str, body: str = "") -> None:
+        """Sends a request and waits for nothing. `.` stands for an empty value; without From, To and Call-ID among the
+        headers they are made up.
+        """
+        self._send(method, ruri, dst_uri, send_sock, headers, body, "")
+
+    def wait(self, method: str, ruri: str, dst_uri: str, send_sock: str, headers: str, body: str = "") -> list[Any]:
+        """Sends a request and returns its final response: code and reason."""
+        number, answer = secrets.token_hex(8), queue.SimpleQueue[tuple[int, str]]()
+        with self._lock:
+            if len(self._waiting) >= WAITING_AT_MOST:
+                raise RpcError(500, "too many requests wait for their response")
+            self._waiting[number] = answer
+        try:
+            self._send(method, ruri, dst_uri, send_sock, headers, body, number)
+            code, reason = answer.get(timeout=WAIT_S)
+        except queue.Empty:
+            raise RpcError(500, "no final response") from None
+        finally:
+            with self._lock:
+                del self._waiting[number]
+        return [code, reason]
+
+    def _send(self, method: str, ruri: str, dst_uri: str, socket: str, headers: str, body: str, event: str) -> None:
+        lines = _headers(ruri, _given(headers))
+        try:
+            _engine.send_request(
+                method,
+                ruri,
+                lines,
+                _given(body).encode("utf-8", "surrogateescape"),
+                next_hop=_given(dst_uri),
+                socket=_given(socket),
+                callback=_ROUTE if event else "",
+                event=event,
+            )
+        except ValueError as error:
+            raise RpcError(400, str(error)) from None
+
+    def _answered(self, message: "Message", event: str) -> None:
+        """The final response, or the request itself when none came."""
+        waiting = self._waiting.get(event)
+        if waiting is None:
+            return
+        if message.Type == "SIP_REPLY":
+            waiting.put((int(message.Status), str(_engine.pv_get("$rr") or "")))
+        else:
+            waiting.put((int(_engine.pv_get("$T_reply_code") or 408), "Request Timeout"))
+
+
+def _given(text: str) -> str:
+    return "" if text == "." else text
+
+
+def _headers(ruri: str, headers: str) -> str:
+    """Header lines with CRLF, and those that every request needs."""
+    lines = [line for line in headers.replace("\r\n", "\n").split("\n") if line]
+    names = {line.partition(":")[0].strip().lower() for line in lines if not line[0].isspace()}
+    if not names & {"from", "f"}:
+        lines.append(f"From: <{ruri}>;tag={secrets.token_hex(8)}")
+    if not names & {"to", "t"}:
+        lines.append(f"To: <{ruri}>")
+    return "".join(f"{line}\r\n" for line in lines)
