@@ -17,6 +17,7 @@ from sipwright.control.http.mounts import Mounts
 from sipwright.control.rpc import Rpc
 from sipwright.kemi import selects
 from sipwright.kemi.namespace import PYTHON_MODULES
+from sipwright.modules.background import Alarm, Crew
 from sipwright.script.calls import CALL, Calls
 from sipwright.script.worker import current_worker
 from sipwright.settings.effective import default_data_dir
@@ -102,6 +103,14 @@ class Host:
         A method of the script's handler with that name goes first, so a colon in the name keeps them apart.
         """
         self.routes[name] = function
+
+    def alarm(self, name: str, most: int) -> Alarm:
+        """What calls things later, of which at most `most` may wait; its thread is called `name`."""
+        return Alarm(name, most)
+
+    def crew(self, name: str, threads: int, most: int) -> Crew:
+        """So many threads for work beside the script workers, of which at most `most` pieces may wait."""
+        return Crew(name, threads, most)
 
     def before_request(self, function: Callable[[], object]) -> None:
         """Has script workers call `function` with each request in work, before the script's route: for what every

@@ -14,7 +14,7 @@ use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use sipwright_sip::message::Message;
@@ -22,12 +22,13 @@ use sipwright_sip::script::{Context, Env};
 use sipwright_sip::tx::{Output, TxId, TxLayer, shard_of_request};
 use sipwright_sip::types::{Flow, Millis};
 
+use crate::clock::Clock;
 use crate::config::EngineConfig;
 use crate::dns::{Dns, Policy, Target};
 use crate::heap;
 use crate::job::Job;
 use crate::log::{self, level};
-use crate::net::{How, Net, SendError, Sink, TxTag, sys};
+use crate::net::{How, Net, SendError, Sink, TxTag};
 use crate::pending::PendingTable;
 use crate::queue::JobQueue;
 use crate::reply::{SL_TAG_PREFIX, hex16, server_line, sl_tag_prefix};
@@ -63,6 +64,8 @@ pub struct Core {
     pub(crate) me: Weak<Self>,
     /// Where the servers of domains are.
     pub dns: Dns,
+    /// Where it has its time from.
+    pub clock: Clock,
     net: OnceLock<Net>,
     dns_policy: OnceLock<Policy>,
     env: OnceLock<Arc<Env>>,
@@ -150,6 +153,12 @@ impl Core {
     /// The core for these settings; nothing is bound yet.
     #[must_use]
     pub fn new(config: EngineConfig) -> Arc<Self> {
+        Self::with_clock(config, Clock::System)
+    }
+
+    /// The same with a clock of its own.
+    #[must_use]
+    pub fn with_clock(config: EngineConfig, clock: Clock) -> Arc<Self> {
         let hasher = RandomState::new();
         let instance = match config.instance_seed {
             0 => hasher.hash_one(std::process::id()),
@@ -169,6 +178,7 @@ impl Core {
             pending: PendingTable::default(),
             queue: JobQueue::new(config.limits.queue),
             dns: Dns::new(config.dns.clone(), hasher.hash_one("dns")),
+            clock,
             net: OnceLock::new(),
             dns_policy: OnceLock::new(),
             env: OnceLock::new(),
@@ -206,20 +216,19 @@ impl Core {
     /// Monotonic time.
     #[must_use]
     pub fn now(&self) -> Millis {
-        sys::monotonic_ms()
+        self.clock.now()
     }
 
     /// The same in microseconds.
     #[must_use]
     pub fn now_us(&self) -> u64 {
-        sys::monotonic_us()
+        self.clock.now_us()
     }
 
     /// Wall-clock time in microseconds since 1970-01-01 UTC.
     #[must_use]
     pub fn wall_us(&self) -> u64 {
-        let wall = SystemTime::now().duration_since(UNIX_EPOCH);
-        u64::try_from(wall.unwrap_or_default().as_micros()).unwrap_or(0)
+        self.clock.wall_us()
     }
 
     /// The transport.
@@ -509,6 +518,13 @@ impl Core {
         self.queue.push(job)?;
         self.wake_worker();
         Ok(())
+    }
+
+    /// When the next timer of a transaction runs out, if any runs.
+    #[must_use]
+    pub fn next_timeout(&self) -> Option<Millis> {
+        let timeouts = self.shards.iter().map(|s| s.lock().next_timeout());
+        timeouts.flatten().min()
     }
 
     /// Runs timers and helps out where workers lag; gives the next time to be called.

@@ -17,6 +17,7 @@ use sipwright_sip::message::Message;
 use sipwright_sip::script::{Env, Vars};
 use sipwright_sip::types::Millis;
 
+use crate::clock::Clock;
 use crate::config::{EngineConfig, TlsConfig};
 use crate::core::Core;
 use crate::log::{self, level};
@@ -82,13 +83,24 @@ impl Engine {
     /// The engine for these settings; nothing is bound.
     #[must_use]
     pub fn new(config: EngineConfig) -> Self {
+        Self::with_clock(config, Clock::System)
+    }
+
+    /// An engine in memory, for tests and replays: it has no sockets and no threads, its
+    /// clock is turned by its owner, and [`Net::wire`] is its network.
+    #[must_use]
+    pub fn in_memory(config: EngineConfig, wall_us: u64) -> Self {
+        Self::with_clock(config, Clock::stopped_at(wall_us))
+    }
+
+    fn with_clock(config: EngineConfig, clock: Clock) -> Self {
         let idle = || WorkerState {
             work: OrderedMutex::new(rank::WORKER, None),
             done: AtomicU64::new(0),
         };
         let workers = (0..config.workers).map(|_| idle()).collect();
         Self {
-            core: Core::new(config),
+            core: Core::with_clock(config, clock),
             workers,
             timer: OrderedMutex::new(rank::TIMER, None),
         }
@@ -106,12 +118,17 @@ impl Engine {
     /// Names the file or the address.
     pub fn bind(&self, env: Env) -> Result<(), NetError> {
         let sink: Arc<dyn Sink> = Arc::clone(&self.core) as Arc<dyn Sink>;
-        let net = Net::bind(&self.core.config, sink)?;
+        let in_memory = self.core.clock.as_virtual().is_some();
+        let net = match in_memory {
+            true => Net::in_memory(&self.core.config, sink)?,
+            false => Net::bind(&self.core.config, sink)?,
+        };
         for text in net.tls_warnings() {
             log::log(level::WARN, &text);
         }
         let env = Env {
             sockets: net.sockets().to_vec(),
+            in_memory,
             ..env
         };
         self.core.attach(net, env);
@@ -155,7 +172,10 @@ impl Engine {
         if !(1..=self.workers.len()).contains(&index) {
             return Err(NetError::new(format!("there is no worker {index}")));
         }
-        let port = self.core.net().worker(index - 1)?;
+        let port = match self.core.clock.as_virtual() {
+            Some(_) => None,
+            None => Some(self.core.net().worker(index - 1)?),
+        };
         Ok(Worker {
             core: Arc::clone(&self.core),
             port,
@@ -217,7 +237,8 @@ impl Engine {
 /// A worker thread's end of the engine.
 pub struct Worker {
     core: Arc<Core>,
-    port: WorkerPort,
+    /// None in memory, where nobody waits.
+    port: Option<WorkerPort>,
     states: Arc<[WorkerState]>,
     index: usize,
     /// Whether it counts as being at work.
@@ -243,7 +264,9 @@ impl Worker {
             self.core.shift.taken(now_us);
             if !self.active.replace(true) {
                 self.core.shift.begin();
-                self.port.leave();
+                if let Some(port) = &mut self.port {
+                    port.leave();
+                }
             }
             if !self.core.queue.is_empty() {
                 self.core.net().nudge_worker();
@@ -258,12 +281,18 @@ impl Worker {
         &self.states[self.index]
     }
 
+    /// Whether it waits for jobs; in memory there are no others than those that are there.
+    #[must_use]
+    pub const fn waits(&self) -> bool {
+        self.port.is_some()
+    }
+
     /// Waits until there is a job, or the engine ends. To be called without the GIL.
     pub fn wait(&mut self) {
         self.rest();
+        let Some(port) = &mut self.port else { return };
         let mut stand_back = false;
         while (stand_back || self.core.queue.is_empty()) && !self.core.is_stopping() {
-            let port = &mut self.port;
             let result = Shift::reading(|| port.wait(None));
             stand_back = result.stand_back;
             if result.stopped {

@@ -3,6 +3,7 @@
 //! It never links Python and never holds a Python object: Python pulls.
 
 mod arrival;
+pub mod clock;
 pub mod config;
 pub mod core;
 pub mod dns;

@@ -39,6 +39,10 @@ static LEVEL: AtomicI32 = AtomicI32::new(level::INFO);
 static JSON: AtomicBool = AtomicBool::new(false);
 static DROPPED: AtomicU64 = AtomicU64::new(0);
 static SINK: OnceLock<Sink> = OnceLock::new();
+static CAPTURING: AtomicBool = AtomicBool::new(false);
+static CAPTURED: Mutex<Vec<(i32, String)>> = Mutex::new(Vec::new());
+/// Lines kept until they are taken; further ones are dropped and counted.
+const CAPTURE_LIMIT: usize = 100_000;
 
 #[derive(Default)]
 struct Buffer {
@@ -82,6 +86,18 @@ pub fn set_json(on: bool) {
     JSON.store(on, Ordering::Relaxed);
 }
 
+/// Keeps lines for [`take_captured`] instead of writing them, or ends that.
+pub fn capture(on: bool) {
+    CAPTURING.store(on, Ordering::Relaxed);
+    drop(take_captured());
+}
+
+/// The lines kept since they were taken last, with their levels.
+#[must_use]
+pub fn take_captured() -> Vec<(i32, String)> {
+    std::mem::take(&mut *CAPTURED.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
 /// Lines dropped since the start because the writer could not keep up.
 #[must_use]
 pub fn dropped() -> u64 {
@@ -97,6 +113,15 @@ pub fn enabled(level: i32) -> bool {
 /// Queues one line; line breaks inside `text` are kept, a final one is not needed.
 pub fn log(level: i32, text: &str) {
     if !enabled(level) {
+        return;
+    }
+    if CAPTURING.load(Ordering::Relaxed) {
+        let mut lines = CAPTURED.lock().unwrap_or_else(PoisonError::into_inner);
+        if lines.len() < CAPTURE_LIMIT {
+            lines.push((level, text.strip_suffix('\n').unwrap_or(text).to_owned()));
+        } else {
+            DROPPED.fetch_add(1, Ordering::Relaxed);
+        }
         return;
     }
     let sink = SINK.get_or_init(start);

@@ -158,7 +158,10 @@ pub fn out_socket(
     forced: Option<SocketId>,
     received: SocketId,
 ) -> Result<&SocketInfo, RouteError> {
-    let routed = || source_for(SocketAddr::new(remote, proto.default_port()));
+    let routed = || {
+        let to = SocketAddr::new(remote, proto.default_port());
+        if env.in_memory { None } else { source_for(to) }
+    };
     choose_socket(env, proto, remote, [forced, Some(received)], routed)
         .ok_or(RouteError::NoSocket(proto))
 }

@@ -22,6 +22,8 @@ pub mod rank {
     pub const CONNECTION_QUEUE: u8 = 30;
     /// Commands for one reactor.
     pub const MAILBOX: u8 = 40;
+    /// What stands in for sockets in tests.
+    pub const WIRE: u8 = 45;
     /// The TLS profiles in use.
     pub const TLS_PROFILES: u8 = 50;
     /// The sockets in use.

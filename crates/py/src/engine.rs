@@ -14,6 +14,7 @@ use sipwright_engine::net::threads::{self, ThreadInfo};
 use sipwright_engine::session::Callback;
 use sipwright_engine::tls::{Verdict, vars};
 
+use crate::wire::Wire;
 use crate::worker::Worker;
 use crate::{env, errors, scope};
 
@@ -91,6 +92,24 @@ impl Engine {
         let inner = Inner::new(config);
         scope::set_core(inner.core());
         Ok(Self { inner })
+    }
+
+    /// An engine without sockets and threads, for tests and replays: its clock begins at so
+    /// many microseconds since 1970 and is turned by its `wire`, which is its network too.
+    #[staticmethod]
+    #[pyo3(signature = (config, wall_us, /))]
+    fn in_memory(config: &str, wall_us: u64) -> PyResult<Self> {
+        let config = EngineConfig::from_json(config).map_err(errors::config)?;
+        let inner = Inner::in_memory(config, wall_us);
+        scope::set_core(inner.core());
+        Ok(Self { inner })
+    }
+
+    /// The network of an engine in memory, once it is bound; EngineError for another one.
+    fn wire(&self) -> PyResult<Wire> {
+        Wire::new(self.inner.core()).ok_or_else(|| {
+            errors::EngineError::new_err("this engine is not in memory, or not bound")
+        })
     }
 
     /// Loads certificates and keys and binds every socket; nothing is accepted

@@ -207,6 +207,19 @@ pub fn set_log_json(on: bool) {
     sink::set_json(on);
 }
 
+/// Keeps log lines for `take_log` instead of writing them, or ends that.
+#[pyfunction]
+#[pyo3(signature = (on, /))]
+pub fn capture_log(on: bool) {
+    sink::capture(on);
+}
+
+/// The log lines kept since they were taken last, as `(level, text)`.
+#[pyfunction]
+pub fn take_log() -> Vec<(i32, String)> {
+    sink::take_captured()
+}
+
 /// Waits until every log line so far is written, at most `timeout_ms`.
 #[pyfunction]
 #[pyo3(signature = (timeout_ms, /))]

@@ -13,6 +13,7 @@ mod ksr;
 mod location;
 mod message;
 mod scope;
+mod wire;
 mod worker;
 mod xavps;
 
@@ -49,15 +50,17 @@ mod _engine {
     use super::flow::{Contact, Flow};
     #[pymodule_export]
     use super::functions::{
-        append_branch, append_reply_header, begin_fake, current, end_fake, flush_log,
+        append_branch, append_reply_header, begin_fake, capture_log, current, end_fake, flush_log,
         ksr_functions, log, make_dev_certificates, on_loose_route, register_pv, send_request,
-        set_binding, set_body, set_destination, set_log_json, set_log_level, set_strict, watch,
-        watched, xavp_fields,
+        set_binding, set_body, set_destination, set_log_json, set_log_level, set_strict, take_log,
+        watch, watched, xavp_fields,
     };
     #[pymodule_export]
     use super::location::{Binding, LocationTable, RegistrarRules, methods_mask};
     #[pymodule_export]
     use super::message::Message;
+    #[pymodule_export]
+    use super::wire::Wire;
     #[pymodule_export]
     use super::worker::Worker;
     #[pymodule_export]

@@ -59,7 +59,7 @@ impl Worker {
     }
 
     /// Ends the previous message and waits for the next one with the GIL
-    /// released; None when the engine stops.
+    /// released; None when the engine stops, or in memory when there is none.
     fn next(&mut self, py: Python<'_>) -> Option<Message> {
         if self.process != process_generation() {
             // A child that the script forked in a route: the message is the parent's.
@@ -74,6 +74,9 @@ impl Worker {
             }
             if let Some(current) = self.inner.try_next() {
                 return Some(self.take_up(current));
+            }
+            if !self.inner.waits() {
+                return None;
             }
             let inner = &mut self.inner;
             py.detach(|| inner.wait());

@@ -40,7 +40,7 @@ def configure(host: "Host") -> None:
     """Makes the clock that wakes what waits."""
     global _host, _alarm
     _host = host
-    _alarm = Alarm("async", MOST_WAITING)
+    _alarm = host.alarm("async", MOST_WAITING)
     _waiting.clear()
     host.at_stop(_alarm.stop)
     host.route(_GO_ON, _go_on)

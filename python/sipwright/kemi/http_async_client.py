@@ -52,7 +52,7 @@ def configure(host: "Host") -> None:
     global _host, _settings, _crew
     _host = host
     _settings = host.settings.http_async_client
-    _crew = Crew("http-async", _settings.workers, _settings.max_waiting)
+    _crew = host.crew("http-async", _settings.workers, _settings.max_waiting)
     _answers.clear()
     _counts.update(dict.fromkeys(_counts, 0))
     host.at_stop(_crew.stop)

@@ -65,7 +65,7 @@ class Scope(threading.local):
 class Tracker:
     """All that follows the dialogs of one server."""
 
-    def __init__(self, host: "Host", now: Callable[[], float] = time.time) -> None:
+    def __init__(self, host: "Host", now: Callable[[], float] = lambda: time.time()) -> None:
         self.settings: DialogSettings = host.settings.dialog
         self.dialogs = Dialogs(
             self.settings.profiles_with_value, self.settings.profiles_no_value, self.settings.max_dialogs

@@ -4,7 +4,7 @@ The script's syntax tree is walked, and that of every helper module beside it th
 """
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -15,6 +15,18 @@ from sipwright.nearest import nearest
 
 # KSR functions whose argument is the name of a method of the handler.
 _CALLBACKS: Final = ("tm.t_on_failure", "tm.t_on_reply", "tm.t_on_branch", "tm.t_on_branch_failure")
+# Where functions of KSR take the name of a route, by the last part of their names.
+_ROUTE_ARGUMENTS: Final = {
+    "t_on_failure": 0,
+    "t_on_reply": 0,
+    "t_on_branch": 0,
+    "t_on_branch_failure": 0,
+    "t_continue": 2,
+    "route": 0,
+    "ms_route": 0,
+    "task_route": 0,
+}
+_ROUTES: Final = frozenset({"ksr_request_route", "ksr_reply_route", "ksr_onsend_route"})
 _TYPES: Final[dict[str, type | tuple[type, ...]]] = {"str": str, "int": int, "long": int}
 
 
@@ -57,6 +69,31 @@ def check_script(
         checker.visit(source.tree)
         findings += checker.findings
     return sorted(findings)
+
+
+def routes_of(script: Path, also: Set[str] = frozenset()) -> dict[str, tuple[Path, int]]:
+    """The routes of a script and its helpers, each with its file and line: those that Kamailio's names make one, those
+    that KSR functions name, and those of `also`.
+    """
+    sources = list(_sources(script, []))
+    named = {name for source in sources for name in _named_routes(source)} | also
+    found: dict[str, tuple[Path, int]] = {}
+    for source in sources:
+        for node in ast.walk(source.tree):
+            if isinstance(node, ast.FunctionDef) and (node.name in _ROUTES or node.name in named):
+                found.setdefault(node.name, (source.path, node.lineno))
+    return found
+
+
+def _named_routes(source: _Source) -> Iterator[str]:
+    """Names of routes that are written out as arguments of KSR functions."""
+    for node in ast.walk(source.tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            at = _ROUTE_ARGUMENTS.get(node.func.attr)
+            if at is not None and len(node.args) > at:
+                value = node.args[at]
+                if isinstance(value, ast.Constant) and isinstance(value.value, str):
+                    yield value.value
 
 
 def _sources(script: Path, findings: list[Finding]) -> Iterator[_Source]:

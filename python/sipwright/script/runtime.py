@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sipwright import log
 from sipwright.script.instance import ONSEND_ROUTE, RANK_MAIN, REPLY_ROUTE, REQUEST_ROUTE, Instance
@@ -32,6 +32,8 @@ class Runtime:
         self.routes: dict[str, Route] = {}
         # What modules do with each request before the script's route.
         self.before: list[Callable[[], object]] = []
+        # What workers run in the handler's place; tests note the calls.
+        self.wrap: Callable[[Any], Any] = lambda handler: handler
         self.generation = 1
         self.go = threading.Event()
         self.stopping = False

@@ -43,11 +43,8 @@ class ScriptWorker(threading.Thread):
 
     def run(self) -> None:
         """Prepares the script, waits until all workers are ready, then serves until the engine stops."""
-        _current.worker = self
         try:
-            # Kept by the thread alone, which it must not outlive.
-            port = _current.port = self.runtime.engine.worker(self.rank)
-            self._use(port, self._prepared(), self.runtime.generation)
+            self.attach()
         except ScriptError as error:
             self.error = error
             return
@@ -55,9 +52,23 @@ class ScriptWorker(threading.Thread):
             self.ready.set()
         self.runtime.go.wait()
         if not self.runtime.stopping:
-            self._serve(port)
+            self.serve()
 
-    def _serve(self, port: "Worker") -> None:
+    def attach(self) -> None:
+        """Makes the calling thread the worker's, and prepares the script for it. Raises ScriptError."""
+        _current.worker = self
+        # Kept by the thread alone, which it must not outlive.
+        port = _current.port = self.runtime.engine.worker(self.rank)
+        self._use(port, self._prepared(), self.runtime.generation)
+
+    def detach(self) -> None:
+        """Gives the calling thread, which goes on, back."""
+        _current.port.set_handler(None)
+        del _current.worker, _current.port
+
+    def serve(self) -> None:
+        """Runs routes until the engine stops, with an engine in memory until there is nothing more to do."""
+        port: Worker = _current.port
         take, runtime = port.next, self.runtime
         while (message := take()) is not None:
             if self.generation != runtime.generation:
@@ -110,8 +121,9 @@ class ScriptWorker(threading.Thread):
         return instance
 
     def _use(self, port: "Worker", instance: Instance, generation: int) -> None:
-        port.set_handler(instance.handler)
-        self._instance, self.handler, self.generation = instance, instance.handler, generation
+        handler = self.runtime.wrap(instance.handler)
+        port.set_handler(handler)
+        self._instance, self.handler, self.generation = instance, handler, generation
 
     def _adopt(self, port: "Worker") -> None:
         """Changes to the reloaded script, between two messages; keeps the last good one if that fails."""

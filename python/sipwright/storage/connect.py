@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import URL, Connection
+from sqlalchemy.pool import StaticPool
 
 from sipwright.settings.database import DatabaseSettings
 from sipwright.storage.errors import DatabaseUrlError
@@ -21,12 +22,18 @@ _DEADLINE: Final = "sipwright_deadline"
 def make_engine(url: URL, settings: DatabaseSettings) -> Engine:
     """The engine; it connects when it is first used. Raises DatabaseUrlError when the driver is not installed."""
     kind = kind_of(url)
+    pool: dict[str, Any] = {
+        "pool_size": settings.pool_size,
+        "max_overflow": settings.pool_size,
+        "pool_timeout": settings.statement_ms / 1000,
+    }
+    if not url.database:
+        # SQLite in memory, for tests: it is gone with its connection.
+        pool = {"poolclass": StaticPool}
     try:
         engine = create_engine(
             url,
-            pool_size=settings.pool_size,
-            max_overflow=settings.pool_size,
-            pool_timeout=settings.statement_ms / 1000,
+            **pool,
             pool_pre_ping=kind != SQLITE,
             pool_recycle=3600,
             hide_parameters=True,

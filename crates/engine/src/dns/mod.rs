@@ -352,6 +352,22 @@ impl Dns {
         count
     }
 
+    /// Makes records known besides those of the settings, written as in zone files.
+    ///
+    /// # Errors
+    /// What is wrong with a record; nothing has changed then.
+    pub fn set_records<'a>(
+        &self,
+        records: impl IntoIterator<Item = &'a str>,
+    ) -> Result<(), String> {
+        let mut zone = self.shared.config.zone()?;
+        for record in records {
+            zone.add_record(record)?;
+        }
+        *self.shared.zone.lock() = Arc::new(zone);
+        Ok(())
+    }
+
     /// All counters by name.
     #[must_use]
     pub fn counters(&self) -> Vec<(&'static str, u64)> {

@@ -18,30 +18,51 @@ pub fn bind_all(cfg: &EngineConfig) -> Result<(Vec<SocketInfo>, Sockets), NetErr
     let mut infos = Vec::new();
     let mut sockets = Sockets::default();
     for (index, listen) in cfg.listen.iter().enumerate() {
-        let id = SocketId::try_from(index)
-            .map_err(|_| NetError::new(format!("{} listening sockets are too many", index + 1)))?;
+        let id = socket_id(index)?;
         let bound = bind_one(listen, &cfg.udp).map_err(|e| {
             let (proto, addr) = (listen.proto, listen.socket_addr());
             NetError::new(format!("cannot listen on {proto}:{addr}: {e}"))
         })?;
-        infos.push(SocketInfo {
-            id,
-            proto: listen.proto,
-            addr: bound.addr,
-            advertise: listen.advertise.clone(),
-            name: listen.name.clone(),
-        });
+        infos.push(info(id, listen, bound.addr));
         sockets.udp.push(bound.udp);
         sockets.tcp.push(bound.tcp);
     }
     let faces =
         faces(&infos).map_err(|e| NetError::new(format!("addresses of interfaces: {e}")))?;
     infos.extend(faces);
+    Ok((with_websocket(cfg, infos), sockets))
+}
+
+/// The same sockets, where none is bound: those of a transport in memory.
+pub fn infos(cfg: &EngineConfig) -> Result<Vec<SocketInfo>, NetError> {
+    let listens = cfg.listen.iter().enumerate();
+    let infos: Result<Vec<_>, _> = listens
+        .map(|(index, listen)| Ok(info(socket_id(index)?, listen, listen.socket_addr())))
+        .collect();
+    Ok(with_websocket(cfg, infos?))
+}
+
+fn socket_id(index: usize) -> Result<SocketId, NetError> {
+    SocketId::try_from(index)
+        .map_err(|_| NetError::new(format!("{} listening sockets are too many", index + 1)))
+}
+
+fn info(id: SocketId, listen: &Listen, addr: SocketAddr) -> SocketInfo {
+    SocketInfo {
+        id,
+        proto: listen.proto,
+        addr,
+        advertise: listen.advertise.clone(),
+        name: listen.name.clone(),
+    }
+}
+
+fn with_websocket(cfg: &EngineConfig, mut infos: Vec<SocketInfo>) -> Vec<SocketInfo> {
     if cfg.may_upgrade() {
         let twins = websocket_twins(&infos);
         infos.extend(twins);
     }
-    Ok((infos, sockets))
+    infos
 }
 
 /// WebSocket on the TCP and TLS sockets, each as a socket of its own, so that Via and

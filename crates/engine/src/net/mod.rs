@@ -18,6 +18,7 @@ mod conn;
 mod icmp;
 mod lead;
 mod mailbox;
+mod memory;
 mod pktinfo;
 mod reactor;
 mod send;
@@ -45,6 +46,7 @@ use sipwright_sip::types::{ConnId, Flow, Proto, SendOptions, SocketId, SocketInf
 
 pub use self::command::After;
 use self::command::Command;
+pub use self::memory::{Note, TlsFacts, Wire};
 pub use self::pktinfo::source_for;
 pub use self::send::SendError;
 use self::shared::{Phase, Shared};
@@ -287,7 +289,7 @@ impl Net {
 
     /// Has some worker woken in a millisecond, for jobs that still wait then.
     pub fn nudge_worker(&self) {
-        if self.shared().alive() {
+        if self.shared().alive() && self.shared().memory.is_none() {
             self.shared().nudge.call(sys::monotonic_us());
         }
     }

@@ -117,6 +117,15 @@ impl Net {
         let shared = self.shared();
         let info = shared.socket_for(Proto::Udp, &flow.remote, flow.socket);
         let info = info.ok_or(SendError::NoSocket)?;
+        if let Some(memory) = &shared.memory {
+            shared.stats.sent_udp.inc();
+            let flow = Flow {
+                socket: info.id,
+                ..*flow
+            };
+            memory.sent(flow, Bytes::copy_from_slice(bytes));
+            return Ok(());
+        }
         let sockets = shared.sockets();
         let (bound, face) = shared.bound(info);
         let socket = sockets.udp.get(bound).and_then(Option::as_ref);
@@ -157,7 +166,8 @@ impl Net {
         };
         for _ in 0..CLOSING_TRIES {
             let (handle, new) = self.connection(flow, hop, how.options)?;
-            let bytes = match handle.is_websocket() {
+            let framed = handle.is_websocket() && self.shared().memory.is_none();
+            let bytes = match framed {
                 true => ws::message(&item.bytes),
                 false => item.bytes.clone(),
             };
@@ -193,7 +203,10 @@ impl Net {
 
     /// A mailbox that nobody reads belongs to a worker that ends; it fails what
     /// waits in its connections itself.
-    pub(super) fn tell_owner(&self, handle: &ConnHandle, command: Command) {
+    pub(super) fn tell_owner(&self, handle: &Arc<ConnHandle>, command: Command) {
+        if let Some(memory) = &self.shared().memory {
+            return self.obey(memory, handle, command);
+        }
         let _ = self.shared().mailboxes[handle.owner()].post(command);
     }
 
@@ -239,6 +252,10 @@ impl Net {
         let owner = handle.owner();
         shared.count_new(owner);
         shared.stats.connections_opened.inc();
+        if let Some(memory) = &shared.memory {
+            self.obey(memory, handle, Command::Open(Arc::clone(handle)));
+            return Ok(());
+        }
         if shared.mailboxes[owner]
             .post(Command::Open(Arc::clone(handle)))
             .is_ok()

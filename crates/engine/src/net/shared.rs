@@ -10,6 +10,7 @@ use sipwright_sip::types::{Proto, SocketId, SocketInfo};
 use super::command::Command;
 use super::lead::{Lead, Nudge};
 use super::mailbox::Mailbox;
+use super::memory::Memory;
 use super::sleep::Sleepers;
 use super::sys::{self, EdgeFd, TimerFd};
 use super::table::ConnTable;
@@ -121,6 +122,8 @@ pub struct Shared {
     pub nudge: Nudge<TimerFd>,
     /// Who reads UDP.
     pub lead: Lead,
+    /// What stands in for sockets and reactors where there are none.
+    pub memory: Option<Memory>,
 }
 
 impl Shared {
@@ -159,6 +162,7 @@ impl Shared {
             generation: sys::process_generation(),
             nudge: Nudge::new(TimerFd::new().map_err(|e| NetError::new(format!("timerfd: {e}")))?),
             lead: Lead::default(),
+            memory: None,
         })
     }
 

@@ -29,6 +29,18 @@ pub struct Identity {
 }
 
 impl Identity {
+    /// Of a connection in memory, whose handshake nobody has done.
+    pub(crate) fn nominal(label: &str) -> Self {
+        Self {
+            label: label.into(),
+            certificate: None,
+            server_name: None,
+            trust: None,
+            role: Role::Client,
+            insists: false,
+        }
+    }
+
     /// What is to be thought of the peer's chain, even if the profile does not insist on it.
     #[must_use]
     pub fn verdict(&self, chain: &[CertificateDer<'_>]) -> Verdict {

@@ -66,6 +66,8 @@ pub trait ForeignVars: Send + Sync {
 pub struct Env {
     /// Listening sockets, in the order of the configuration; `id` is the index.
     pub sockets: Vec<SocketInfo>,
+    /// Whether they are in memory only, so that no kernel knows routes from them.
+    pub in_memory: bool,
     /// Further names of this server.
     pub aliases: Vec<Alias>,
     /// Value of the Server header of our responses, `$version(full)`.
