@@ -15,6 +15,9 @@ import pytest
 from support import certificates, databases, tables
 from support.servers import ROOT, Kamailio, Listen, Server, Sipwright
 
+# Tests of pytest's plugin, and of what the tutorial says of it.
+pytest_plugins = ["pytester"]
+
 in_both = pytest.mark.parametrize("kind", ["sipwright", "kamailio"])
 
 _TABLES = pytest.StashKey[tables.Tables]()

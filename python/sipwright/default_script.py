@@ -153,5 +153,5 @@ class Router:
 
     def mark(self) -> str:
         """A text that only this server can make for a dialog."""
-        secret, call_id = os.environ["ROUTE_SECRET"], KSR.pv.gete("$ci")
+        secret, call_id = os.environ["ROUTE_SECRET"], str(KSR.pv.gete("$ci"))
         return hmac.new(secret.encode(), call_id.encode(), hashlib.sha256).hexdigest()[:16]

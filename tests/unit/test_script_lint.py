@@ -110,3 +110,78 @@ def test_a_syntax_error_has_its_place(tmp_path: Path) -> None:
 def test_a_callback_in_a_helper_counts(tmp_path: Path) -> None:
     text = "import KSR\nimport helper\nKSR.tm.t_on_failure('on_fail')\n"
     assert findings(tmp_path, text, helper="class Base:\n    def on_fail(self, msg): pass\n") == []
+
+
+STRICT = """
+import KSR
+
+class Handler:
+    def ksr_request_route(self, msg):
+        KSR.tm.t_on_failure("failure")
+        KSR.tm.t_on_branch("branch")
+        KSR.tm.t_on_reply("answered")
+        self.both()
+
+    def ksr_reply_route(self, msg):
+        KSR.tm.t_relay()
+        self.both()
+
+    def failure(self, msg):
+        KSR.sl.send_reply(404, "x")
+        self.both()
+
+    def branch(self, msg):
+        self.deeper()
+
+    def answered(self, msg):
+        helper()
+
+    def deeper(self):
+        KSR.sl.send_reply(404, "x")
+
+    def both(self):
+        KSR.tm.t_relay()
+
+    def nobody_calls_it(self):
+        KSR.tm.t_relay()
+
+def helper():
+    KSR.tm.t_relay()
+"""
+
+
+def strict_findings(tmp_path: Path, text: str) -> list[str]:
+    script = tmp_path / "script.py"
+    script.write_text(text)
+    found = check_script(script, [*IMPLEMENTED, "tm.t_on_branch", "tm.t_on_reply", "pv.gete"], strict=True)
+    return [str(finding).removeprefix(f"{tmp_path}/") for finding in found]
+
+
+def test_strict_finds_calls_that_do_nothing_in_their_routes(tmp_path: Path) -> None:
+    assert strict_findings(tmp_path, STRICT) == [
+        "script.py:12:9: KSR.tm.t_relay does nothing in a reply route: responses go where their Via says",
+        "script.py:26:9: KSR.sl.send_reply does nothing in a branch route: there is no request to answer",
+        "script.py:35:5: KSR.tm.t_relay does nothing in a t_on_reply route: responses go where their Via says",
+    ]
+    assert check_script(tmp_path / "script.py", [*IMPLEMENTED, "tm.t_on_branch", "tm.t_on_reply"]) == []
+
+
+@pytest.mark.parametrize(
+    ("argument", "expected"),
+    [
+        ('KSR.pv.get("$ru")', "argument 2 must be str, but this may be None"),
+        ("len(x)", "argument 2 must be str, not int"),
+        ("[x]", "argument 2 must be str, not list"),
+        ("KSR.is_INVITE()", "argument 2 must be str, not bool"),
+        ("KSR.tm.t_relay()", "argument 2 must be str, not int"),
+        ('KSR.pv.gete("$ru")', None),
+        ('f"{x}"', None),
+        ('"a" + x', None),
+        ('"%s" % x', None),
+        ("x", None),
+        ("str(x)", None),
+    ],
+)
+def test_strict_follows_arguments(tmp_path: Path, argument: str, expected: str | None) -> None:
+    found = strict_findings(tmp_path, f"import KSR\ndef route(x):\n    KSR.sl.send_reply(404, {argument})\n")
+    assert [line.partition("KSR.sl.send_reply: ")[2] for line in found] == ([expected] if expected else [])

@@ -13,6 +13,8 @@ COMMANDS: Final = {
     "doctor": "doctor",
     "cert": "cert",
     "ctl": "ctl",
+    "replay": "replay",
+    "testing": "testing",
     "ul": "ul",
     "tls": "tls",
     "dispatcher": "dispatcher",

@@ -29,7 +29,10 @@ _WIDEST: Final = 60
 @click.option("--define", "-A", "defines", multiple=True, metavar="NAME[=VALUE]", help="A define for a kamailio.cfg.")
 @click.option("--output", "-o", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @click.option("--no-load", is_flag=True, help="Do not run the script's top level and mod_init.")
-def command(file: Path, defines: tuple[str, ...], output: str, no_load: bool) -> None:
+@click.option(
+    "--strict", is_flag=True, help="Follow arguments further, and find calls that do nothing in the routes they are in."
+)
+def command(file: Path, defines: tuple[str, ...], output: str, no_load: bool, strict: bool) -> None:
     """Check FILE, a KEMI Python script (*.py) or a kamailio.cfg.
 
     Of a script: its syntax, the KSR functions that it and its helpers use, and that it can be loaded. Of a
@@ -40,9 +43,9 @@ def command(file: Path, defines: tuple[str, ...], output: str, no_load: bool) ->
     if not file.is_file():
         raise UsageFailure(f"{file}: there is no such file")
     if file.suffix != ".py":
-        check_kamailio_cfg(Source(file, defines), output, load=not no_load)
+        check_kamailio_cfg(Source(file, defines), output, load=not no_load, strict=strict)
         return
-    findings = script_findings(file, Settings(), load=not no_load)
+    findings = script_findings(file, Settings(), load=not no_load, strict=strict)
     if output == "json":
         click.echo(json.dumps({"script": str(file), "findings": findings, "runs": not findings}, indent=2))
     else:
@@ -51,11 +54,11 @@ def command(file: Path, defines: tuple[str, ...], output: str, no_load: bool) ->
         raise SystemExit(1)
 
 
-def check_kamailio_cfg(source: Source, output: str, *, load: bool) -> None:
+def check_kamailio_cfg(source: Source, output: str, *, load: bool, strict: bool = False) -> None:
     """Reports on a kamailio.cfg and its script; ends with status 1 when the server would not run with it."""
     with reporting():
         try:
-            found = _examined(source, load)
+            found = _examined(source, load, strict)
         except SettingsError as error:
             found = {
                 "file": str(source.cfg),
@@ -71,7 +74,7 @@ def check_kamailio_cfg(source: Source, output: str, *, load: bool) -> None:
         raise SystemExit(1)
 
 
-def _examined(source: Source, load: bool) -> dict[str, Any]:
+def _examined(source: Source, load: bool, strict: bool) -> dict[str, Any]:
     translation = source.translation()
     found: dict[str, Any] = {
         "file": str(source.cfg),
@@ -88,7 +91,7 @@ def _examined(source: Source, load: bool) -> dict[str, Any]:
         return found
     if settings.script.path is not None:
         found["script"] = str(settings.script.path)
-        found["findings"] = script_findings(settings.script.path, settings, load=load)
+        found["findings"] = script_findings(settings.script.path, settings, load=load, strict=strict)
     return found
 
 
@@ -127,7 +130,7 @@ def _short(text: str) -> str:
     return shown if len(shown) <= 40 else f"{shown[:37]}..."
 
 
-def script_findings(script: Path, settings: Settings, *, load: bool) -> list[str]:
+def script_findings(script: Path, settings: Settings, *, load: bool, strict: bool = False) -> list[str]:
     """What is wrong with a script, a line each."""
     with reporting():
         from sipwright import _engine
@@ -137,7 +140,7 @@ def script_findings(script: Path, settings: Settings, *, load: bool) -> list[str
         sources = [namespace.builtins_of(_engine), namespace.python_functions()]
         functions = namespace.implemented(namespace.build(*namespace.visible(settings.modules, *sources)))
         hidden = namespace.hidden(settings.modules, *sources)
-        findings = [str(finding) for finding in check_script(script, functions, hidden)]
+        findings = [str(finding) for finding in check_script(script, functions, hidden, strict=strict)]
     if load and not any("syntax error" in finding for finding in findings):
         findings += _load(script, settings)
     return findings

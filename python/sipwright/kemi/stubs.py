@@ -1,6 +1,6 @@
-"""Writes the KSR part of `_engine.pyi` from the functions that the extension has.
+"""Writes the KSR part of `_engine.pyi` from the functions that the extension has, and the package `KSR-stubs`.
 
-`python -m sipwright.kemi.stubs` rewrites the file in place; a test fails when it is not current.
+`python -m sipwright.kemi.stubs` rewrites the files in place; a test fails when they are not current.
 """
 
 from pathlib import Path
@@ -35,9 +35,12 @@ def current() -> str:
 
 
 def main() -> None:
-    """Replaces the KSR part of the stub file."""
+    """Replaces the KSR part of the stub file, and the package of stubs of `KSR`."""
+    from sipwright.kemi import ksr_stubs
+
     text = STUB.read_text(encoding="utf-8")
     STUB.write_text(text[: text.index(MARK)] + render(), encoding="utf-8")
+    ksr_stubs.write()
 
 
 if __name__ == "__main__":

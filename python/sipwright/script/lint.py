@@ -7,11 +7,12 @@ import ast
 from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType
+from types import MappingProxyType, NoneType
 from typing import Final
 
 from sipwright.kemi import known
 from sipwright.nearest import nearest
+from sipwright.script.strict import route_kinds, type_of, useless
 
 # KSR functions whose argument is the name of a method of the handler.
 _CALLBACKS: Final = ("tm.t_on_failure", "tm.t_on_reply", "tm.t_on_branch", "tm.t_on_branch_failure")
@@ -52,7 +53,7 @@ class _Source:
 
 
 def check_script(
-    script: Path, implemented: list[str], hidden: Mapping[str, str] = MappingProxyType({})
+    script: Path, implemented: list[str], hidden: Mapping[str, str] = MappingProxyType({}), *, strict: bool = False
 ) -> list[Finding]:
     """All findings in a script and its helpers; `implemented` are the dotted names of the KSR functions there are.
 
@@ -63,9 +64,10 @@ def check_script(
     sources = list(_sources(script, findings))
     asked = {part for source in sources for part in _asked_for(source) if part in hidden}
     hidden = {part: module for part, module in hidden.items() if part not in asked}
+    kinds = route_kinds(source.tree for source in sources) if strict else None
     methods = {node.name for source in sources for node in ast.walk(source.tree) if isinstance(node, ast.FunctionDef)}
     for source in sources:
-        checker = _Checker(source, implemented, methods, hidden, asked)
+        checker = _Checker(source, implemented, methods, hidden, asked, kinds)
         checker.visit(source.tree)
         findings += checker.findings
     return sorted(findings)
@@ -157,8 +159,12 @@ class _Checker(ast.NodeVisitor):
         methods: set[str],
         hidden: Mapping[str, str],
         asked: set[str],
+        kinds: dict[str, set[str]] | None,
     ) -> None:
         self.source = source
+        # Of routes that functions are reached from; None unless the check is strict.
+        self.kinds = kinds
+        self.function = ""
         self.asked = asked
         self.implemented = implemented
         self.methods = methods
@@ -166,10 +172,17 @@ class _Checker(ast.NodeVisitor):
         self.modules = {name.partition(".")[0] for name in implemented if "." in name}
         self.findings: list[Finding] = []
 
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> None:
+        before, self.function = self.function, node.name
+        self.generic_visit(node)
+        self.function = before
+
     def visit_Call(self, node: ast.Call) -> None:
         dotted = self._dotted(node.func)
         if dotted is not None and self._exists(dotted, node.func):
             self._check_arguments(dotted, node)
+            if self.kinds is not None and (why := useless(dotted, self.kinds.get(self.function, set()))):
+                self._add(node, why)
         elif dotted is None:
             self.visit(node.func)
         for child in [*node.args, *node.keywords]:
@@ -215,9 +228,14 @@ class _Checker(ast.NodeVisitor):
             self._add(node, f"KSR.{dotted} {takes}")
             return
         for index, (arg, kind) in enumerate(zip(node.args, params, strict=False), start=1):
-            if isinstance(arg, ast.Constant) and not isinstance(arg.value, _TYPES[kind]):
-                got = type(arg.value).__name__
-                self._add(arg, f"KSR.{dotted}: argument {index} must be {kind}, not {got}")
+            got = type(arg.value) if isinstance(arg, ast.Constant) else None
+            if got is None and self.kinds is not None:
+                got = type_of(arg, self._dotted)
+                if got is NoneType:
+                    self._add(arg, f"KSR.{dotted}: argument {index} must be {kind}, but this may be None")
+                    continue
+            if got is not None and not issubclass(got, _TYPES[kind]):
+                self._add(arg, f"KSR.{dotted}: argument {index} must be {kind}, not {got.__name__}")
         self._check_callback(dotted, node)
 
     def _check_callback(self, dotted: str, node: ast.Call) -> None:

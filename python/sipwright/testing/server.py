@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
 from sipwright import _engine, log
 from sipwright.control import methods
@@ -50,6 +50,9 @@ class VirtualServer:
     files write them. `at` is the wall-clock time at the start. Raises SettingsError and ScriptError.
     """
 
+    # KSR, the log and the clock are the process's.
+    _open: "ClassVar[VirtualServer | None]" = None
+
     def __init__(
         self,
         script: str | Path | None = None,
@@ -65,6 +68,9 @@ class VirtualServer:
         raise_errors: bool = True,
         ran: Callable[[Path, str], object] = lambda _path, _name: None,
     ) -> None:
+        if VirtualServer._open is not None:
+            raise RuntimeError("a VirtualServer is open in this process already: close it first")
+        VirtualServer._open = self
         self._own_dir = None if data_dir else Path(tempfile.mkdtemp(prefix="sipwright-test-"))
         self.data_dir = data_dir or cast(Path, self._own_dir)
         self.raise_errors = raise_errors
@@ -150,6 +156,8 @@ class VirtualServer:
             setattr(module, name, before)
         self._stubs.clear()
         self._closing.close()
+        if VirtualServer._open is self:
+            VirtualServer._open = None
 
     # The network.
 
