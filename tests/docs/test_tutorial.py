@@ -12,6 +12,8 @@ import sipwright.testing.server  # noqa: F401
 from support.servers import ROOT
 
 PAGE = ROOT / "docs" / "tutorial" / "test-a-script.md"
+# Hypothesis keeps state of the run that it is in.
+PLUGINS = ("-p", "no:cacheprovider", "-p", "no:hypothesispytest", "-p", "sipwright.testing.plugin")
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -25,7 +27,7 @@ def test_every_block_of_the_tutorial(pytester: pytest.Pytester) -> None:
             continue
         command, *arguments = first.removeprefix("$ ").split()
         assert command == "pytest"
-        result = pytester.runpytest_inprocess(*arguments, "-p", "no:cacheprovider", "-p", "sipwright.testing.plugin")
+        result = pytester.runpytest_inprocess(*arguments, *PLUGINS)
         shown = result.stdout.str()
         for line in rest.splitlines():
             assert line in shown, f"{first}: {line!r} is not in\n{shown}"

@@ -236,7 +236,7 @@ def test_a_test_from_a_capture(recording: Path, script: Path, pytester: pytest.P
     assert "server.advance(3.000)" in text
     assert "invite1.cancel()" in text
     assert len(re.findall(r"^def test_", text, re.MULTILINE)) == 2
-    arguments = ("-q", "-p", "no:cacheprovider", "-p", "sipwright.testing.plugin")
+    arguments = ("-q", "-p", "no:cacheprovider", "-p", "no:hypothesispytest", "-p", "sipwright.testing.plugin")
     pytester.runpytest_inprocess(*arguments).assert_outcomes(passed=2)
     script.write_text(SCRIPT.replace("198.51.100.2:5060", "198.51.100.3:5060"))
     result = pytester.runpytest_inprocess(*arguments)

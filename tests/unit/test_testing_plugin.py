@@ -29,7 +29,7 @@ class Handler:
     def never(self, msg):
         return 1
 """
-PLUGIN = ("-q", "-p", "no:cacheprovider", "-p", "sipwright.testing.plugin")
+PLUGIN = ("-q", "-p", "no:cacheprovider", "-p", "no:hypothesispytest", "-p", "sipwright.testing.plugin")
 
 
 @pytest.fixture
