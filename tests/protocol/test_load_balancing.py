@@ -131,33 +131,6 @@ def play(
                 raise
 
 
-def test_a_call_goes_on_to_the_next_gateway(start: Start, tmp_path: Path) -> None:
-    """The failure route marks the gateway that refused; later calls go to the other one at once.
-
-    tests/oracle has the same with Kamailio, whose Python module loses exceptions in a wrapped script now and then.
-    """
-
-    async def story(made: Stage) -> None:
-        assert await made.states() == ("1", "1", "-1")
-        sent = made.invite()
-        first = await made.at(0, "INVITE")
-        made.answer(0, first, 503, "Busy")
-        second = await made.at(1, "INVITE")
-        assert second["Call-ID"] == sent["Call-ID"]
-        assert second.uri == "sip:service@test.invalid"
-        made.answer(1, second, 200, "OK")
-        assert (await made.caller.final(sent["Call-ID"])).status == 200
-        assert await made.states() == ("-1", "1", "-1")
-        again = made.invite()
-        third = await made.at(1, "INVITE")
-        assert third["Call-ID"] == again["Call-ID"]
-        made.answer(1, third, 486, "Busy Here")
-        assert (await made.caller.final(again["Call-ID"])).status == 486
-        assert made.server.route_calls("INVITE", again["Call-ID"]) == 1
-
-    play(start, "sipwright", tmp_path, story)
-
-
 @in_both
 def test_keep_alives_find_out_who_is_there(start: Start, kind: str, tmp_path: Path) -> None:
     async def story(made: Stage) -> None:

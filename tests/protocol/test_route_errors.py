@@ -1,4 +1,4 @@
-"""A route that is missing or fails: 500 and a log line that helps, never silence (design: no unused route)."""
+"""A route that fails: 500 and a log line that helps, never silence. More of it: tests/routing/test_route_errors.py."""
 
 from __future__ import annotations
 
@@ -29,12 +29,6 @@ def logged(server: Server, text: str) -> None:
     wait_until(lambda: text in server.log(), 3, f"{text!r} in the log:\n{server.log()}")
 
 
-def test_no_request_route(start: Start) -> None:
-    server = start("routeless.py", counted=False)
-    assert ask(server, "anyone").status == 500
-    logged(server, "ksr_request_route")
-
-
 def test_exception_is_answered_and_traced(start: Start) -> None:
     server = start("raising.py")
     answer = ask(server, "raise")
@@ -48,47 +42,6 @@ def test_exception_is_answered_and_traced(start: Start) -> None:
     assert server.route_calls("OPTIONS", answer["Call-ID"]) == 1
     # The worker lives on.
     assert ask(server, "exit").status == 200
-
-
-def test_exception_after_a_reply_sends_nothing_more(start: Start) -> None:
-    server = start("raising.py")
-    assert ask(server, "replied").status == 486
-    logged(server, "broke after a reply")
-
-
-def test_exception_dropped_on_demand(start: Start) -> None:
-    server = start("raising.py", settings={"script.on_error": "drop"})
-
-    async def run() -> None:
-        host, port = server.address("udp")
-        async with UdpPeer.open() as peer:
-            peer.send(request("OPTIONS", f"sip:raise@{host}:{port}", peer.address), (host, port))
-            # Answered after the failed one, so that one had its chance.
-            assert (
-                await peer.ask(request("OPTIONS", f"sip:exit@{host}:{port}", peer.address), (host, port))
-            ).status == 200
-            with pytest.raises(TimeoutError):
-                await peer.receive(0.3)
-
-    asyncio.run(run())
-
-
-def test_sys_exit_ends_the_route_quietly(start: Start) -> None:
-    server = start("raising.py")
-    assert ask(server, "exit").status == 200
-    assert "SystemExit" not in server.log()
-
-
-def test_wrong_argument_type_returns_false(start: Start) -> None:
-    server = start("raising.py")
-    assert ask(server, "types").first_line == "SIP/2.0 200 Returned False"
-    logged(server, "raising.py")
-
-
-def test_unknown_module_is_an_error_of_the_script(start: Start) -> None:
-    server = start("raising.py")
-    assert ask(server, "unknown").status == 500
-    logged(server, "nosuchmodule")
 
 
 @pytest.mark.parametrize(
