@@ -25,6 +25,7 @@ from sipwright.settings.model import Settings
 
 if TYPE_CHECKING:
     from sipwright._engine import Engine, Message
+    from sipwright.modules.dialog import Dialog
     from sipwright.storage.database import Database
 
 # The database of modules that name none; it lies in the data directory.
@@ -74,6 +75,7 @@ class Host:
         self._counters: list[Callable[[], Mapping[str, int]]] = []
         self._ends: list[Callable[[], object]] = []
         self.before: list[Callable[[], object]] = []
+        self.dialog_listeners: list[Callable[[str, Dialog], object]] = []
         self._databases: dict[str, Database] = {}
         self._calls = None if engine is None else Calls(engine)
         if self._calls is not None:
@@ -117,6 +119,13 @@ class Host:
         transaction is watched for.
         """
         self.before.append(function)
+
+    def on_dialog(self, function: Callable[[str, "Dialog"], object]) -> None:
+        """Has `function(event, dialog)` called for what happens to dialogs: the events of `sipwright.modules.dialog`.
+
+        It runs in a script worker, with the message in work that it is about, but for dialogs that are read from a database.
+        """
+        self.dialog_listeners.append(function)
 
     def call(self, function: Callable[[], object]) -> bool:
         """Has a script worker run a function, with a made-up message in work; may be called from any thread.

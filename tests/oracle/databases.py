@@ -162,3 +162,39 @@ PROFILES["acc"] = Profile(
     prepare=prepare_acc,
 )
 PROFILES["acc_timeout"] = PROFILES["acc"]
+
+
+def prepare_cdr(directory: Path) -> None:
+    prepare(directory)
+    with contextlib.closing(sqlite3.connect(directory / FILE)) as connection, connection:
+        for column in ("callid", "caller", "code"):
+            connection.execute(f"ALTER TABLE acc_cdrs ADD COLUMN {column} VARCHAR(128) DEFAULT ''")
+
+
+CDR_EXTRA = "callid=$dlg_var(callid);caller=$dlg_var(caller);code=$rm"
+CDR = {"cdr_enable": 1, "cdr_log_enable": 0}
+
+
+def _cdr(**more: int) -> Profile:
+    values = {**CDR, **more}
+    return Profile(
+        'loadmodule "db_sqlite.so"\nloadmodule "sqlops.so"\nloadmodule "dialog.so"\nloadmodule "acc.so"\n'
+        f'modparam("sqlops", "sqlcon", "ca=>{URL}")\nmodparam("acc", "db_url", "{URL}")\n'
+        f'modparam("acc", "cdrs_table", "acc_cdrs")\nmodparam("acc", "cdr_extra", "{CDR_EXTRA}")\n'
+        'modparam("acc", "cdr_skip", "nocdr")\nmodparam("dialog", "timeout_avp", "$avp(timeout)")\n'
+        + "".join(f'modparam("acc", "{name}", {value})\n' for name, value in values.items()),
+        {
+            "sqlops.sqlcon": f"ca=>{URL}",
+            "acc.db_url": URL,
+            "acc.cdrs_table": "acc_cdrs",
+            "acc.cdr_extra": CDR_EXTRA,
+            "acc.cdr_skip": "nocdr",
+            "dialog.timeout_avp": "$avp(timeout)",
+            **{f"acc.{name}": value for name, value in values.items()},
+        },
+        prepare=prepare_cdr,
+    )
+
+
+PROFILES["cdr"] = _cdr()
+PROFILES["cdr_expired"] = _cdr(cdr_expired_dlg_enable=1, cdr_on_failed=0, cdr_start_on_confirmed=1)

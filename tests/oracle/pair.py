@@ -67,9 +67,23 @@ modparam("dialog", "profiles_no_value", "plain")
     },
 )
 
+
+def dialog_with(**more: object) -> Profile:
+    """The profile of dialogs with further parameters, whose names are the same in both."""
+    lines = "".join(f'modparam("dialog", "{name}", {_quoted(value)})\n' for name, value in more.items())
+    named = {"default_timeout": "default_timeout_s"}
+    settings = {f"dialog.{named.get(name, name)}": value for name, value in more.items()}
+    return Profile(DIALOG.kamailio + lines, {**DIALOG.sipwright, **settings})
+
+
+def _quoted(value: object) -> str:
+    return f'"{value}"' if isinstance(value, str) else str(value)
+
+
 PROFILES: dict[str, Profile] = {
     "default": Profile(),
     "dialog": DIALOG,
+    "dialog_timeout": dialog_with(default_timeout=1, send_bye=1),
     **databases.PROFILES,
     **locations.PROFILES,
     **media.PROFILES,

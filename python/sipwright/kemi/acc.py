@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from sipwright import _engine, log
 from sipwright.kemi import inwork
 from sipwright.kemi.calls import ksr
+from sipwright.modules import cdr
 from sipwright.modules.acc import REASONS, Leg, Record, Value, comment, extra_columns, line, times
 from sipwright.settings.acc import AccSettings
 from sipwright.storage.check import check_at_start
@@ -63,6 +64,12 @@ def configure(host: "Host") -> None:
     host.route(ROUTE, _told)
     if settings.flags():
         host.before_request(_watch)
+    cdrs = cdr.Cdrs(settings, _database, inwork.get)
+    host.count(lambda: {"cdr_records": cdrs.records})
+    if settings.cdr_enable:
+        host.on_dialog(cdrs)
+        if settings.cdrs_table:
+            check_at_start(host, "acc", settings.db_url, (settings.cdrs_table, cdr.VERSION))
     if settings.db_url:
         fixed = [name for name in (settings.db_table_acc, settings.db_table_missed_calls) if "$" not in name]
         check_at_start(

@@ -5,25 +5,24 @@ from typing import TYPE_CHECKING, Final
 
 from sipwright import _engine, log
 from sipwright.kemi.calls import ksr
-from sipwright.modules import dialog_track
-from sipwright.modules.dialog import (
-    CONFIRMED,
-    CONFIRMED_NO_ACK,
-    EARLY,
-    FLAG_TIMEOUT_BYE,
-    PROPERTIES,
-    UNCONFIRMED,
-    Dialog,
-)
+from sipwright.modules import dialog_timers, dialog_track
+from sipwright.modules.dialog import EARLY, PROPERTIES, Dialog
+from sipwright.modules.dialog_bridge import Bridges
 from sipwright.modules.dialog_requests import send
 from sipwright.modules.dialog_rpc import METHODS, DialogRpc
+from sipwright.modules.dialog_store import Store
 from sipwright.modules.dialog_track import Tracker
+from sipwright.modules.dialog_variables import Value, Variables
+from sipwright.storage.errors import DatabaseError
 
 if TYPE_CHECKING:
     from sipwright.host import Host
 
 __all__ = [
+    "dlg_bridge",
     "dlg_bye",
+    "dlg_db_load_callid",
+    "dlg_db_load_extra",
     "dlg_get",
     "dlg_get_var",
     "dlg_isflagset",
@@ -34,12 +33,15 @@ __all__ = [
     "dlg_reset_property",
     "dlg_resetflag",
     "dlg_set_property",
+    "dlg_set_ruri",
     "dlg_set_state",
     "dlg_set_timeout",
+    "dlg_set_timeout_by_profile",
     "dlg_set_timeout_id",
     "dlg_set_var",
     "dlg_setflag",
     "dlg_update_contact",
+    "dlg_update_socket",
     "dlg_update_state",
     "get_profile_size",
     "get_profile_size_static",
@@ -61,33 +63,34 @@ __all__ = [
 _FLAGS: Final = 31
 _SWEEP_S: Final = 1.0
 _tracker: Tracker
-
-Value = str | int | None
+_variables: Variables
+_bridges: Bridges
 
 
 def configure(host: "Host") -> None:
-    """Begins with no dialog; registers routes, variables, timers, control methods and counters."""
-    global _tracker
+    """Begins with the dialogs of the database, or none; registers routes, variables, timers, control methods and counters."""
+    global _tracker, _variables, _bridges
     _tracker = tracker = Tracker(host)
+    _variables, _bridges = Variables(tracker), Bridges(host)
+    settings = host.settings.dialog
     host.route(dialog_track.SETUP, tracker.setup)
     host.route(dialog_track.WITHIN, tracker.within)
     host.route(dialog_track.BYE_DONE, tracker.bye_done)
-    host.route(dialog_track.KEEPALIVE_DONE, tracker.keepalive_done)
-    # Set with the first dialog: where none is followed `loose_route` costs what it did.
-    _engine.on_loose_route("dialog", None)
-    methods = DialogRpc(tracker, host.call)
+    host.route(dialog_timers.KEEPALIVE_DONE, tracker.timers.keepalive_done)
+    methods = DialogRpc(tracker, _bridges, host.call)
     for name in METHODS:
-        host.rpc.add(f"dlg.{name}", getattr(methods, name))
-    host.every(_SWEEP_S, tracker.sweep)
-    if host.settings.dialog.ka_timer_s and host.settings.dialog.ka_interval_s:
-        host.every(host.settings.dialog.ka_timer_s, tracker.keep_alive)
+        host.rpc.add(f"dlg.{name}", getattr(methods, name), blocking=name == "dump_file")
+    host.every(_SWEEP_S, tracker.timers.sweep)
+    if settings.ka_timer_s and settings.ka_interval_s:
+        host.every(settings.ka_timer_s, tracker.timers.keep_alive)
     host.count(_counters)
-    host.variable("DLG_count", lambda _inner, _index: _active())
-    host.variable("DLG_status", lambda _inner, _index: _status())
-    host.variable("DLG_lifetime", lambda _inner, _index: _lifetime())
-    host.variable("dlg", _get_attribute)
-    host.variable("dlg_ctx", _get_context, _set_context)
-    host.variable("dlg_var", _get_variable, _set_variable)
+    _variables.register(host)
+    if settings.db_mode and host.engine is not None:
+        tracker.store = Store(tracker, host)
+        tracker.store.load()
+    # Else set with the first dialog: where none is followed `loose_route` costs what it did.
+    has_dialogs = len(tracker.dialogs) or (tracker.store is not None and tracker.store.is_loading)
+    _engine.on_loose_route("dialog", tracker.after_loose_route if has_dialogs else None)
 
 
 @ksr("dialog.dlg_manage")
@@ -106,7 +109,7 @@ def is_known_dlg() -> int:
 @ksr("dialog.dlg_get")
 def dlg_get(callid: str, ftag: str, ttag: str) -> int:
     """Makes a dialog the one that the functions and variables of this module work on: 1, or -1."""
-    found = _tracker.dialogs.find(callid, ftag, ttag)
+    found = _find(callid, ftag, ttag)
     if found is None:
         return -1
     _tracker.scope().dialog = found
@@ -120,6 +123,12 @@ def dlg_bye(side: str) -> int:
     if side not in ("caller", "callee"):
         side = "all"
     return 1 if dialog is not None and _tracker.bye(dialog, side) else -1
+
+
+@ksr("dialog.dlg_bridge")
+def dlg_bridge(from_uri: str, to_uri: str, op: str) -> int:
+    """Calls `from_uri`, by way of the proxy `op` if one is named, and sends it on to `to_uri` by REFER: 1, or -1."""
+    return 1 if _bridges.start(from_uri, to_uri, op) else -1
 
 
 @ksr("dialog.dlg_refer_cid")
@@ -158,21 +167,23 @@ def _refer(dialog: Dialog | None, side: str, to: str) -> int:
 @ksr("dialog.dlg_set_timeout")
 def dlg_set_timeout(timeout: int) -> int:
     """Sets the seconds from now, or from the answer, after which the dialog is given up: 1, or -1."""
-    return _set_timeout(_tracker.current(), timeout)
+    return _variables.set_timeout(_tracker.current(), timeout)
 
 
 @ksr("dialog.dlg_set_timeout_id")
 def dlg_set_timeout_id(timeout: int, h_entry: int, h_id: int) -> int:
     """The same, for the dialog with these numbers."""
-    return _set_timeout(_tracker.dialogs.at(h_entry, h_id), timeout)
+    return _variables.set_timeout(_tracker.dialogs.at(h_entry, h_id), timeout)
 
 
-def _set_timeout(dialog: Dialog | None, timeout: int) -> int:
-    if dialog is None or timeout <= 0:
+@ksr("dialog.dlg_set_timeout_by_profile")
+def dlg_set_timeout_by_profile(profile: str, value: str, timeout: int) -> int:
+    """The same, for all dialogs of a profile, with this value if it has values and one is given: 1, or -1."""
+    has_value = _has_value(profile)
+    if has_value is None or timeout <= 0:
         return -1
-    dialog.lifetime = timeout
-    if dialog.state in (CONFIRMED_NO_ACK, CONFIRMED):
-        dialog.deadline = _tracker.now + timeout
+    for dialog in _tracker.dialogs.members(profile, value if has_value and value else None):
+        _variables.set_timeout(dialog, timeout)
     return 1
 
 
@@ -200,6 +211,7 @@ def _change_flag(flag: int, on: bool) -> int:
     if dialog is None or not 0 <= flag <= _FLAGS:
         return -1
     dialog.sflags = dialog.sflags | 1 << flag if on else dialog.sflags & ~(1 << flag)
+    _tracker.changed(dialog)
     return 1
 
 
@@ -222,7 +234,8 @@ def _change_property(name: str, on: bool) -> int:
         return -1
     if dialog is None:
         return -1
-    dialog.dflags = dialog.dflags | flag if on else dialog.dflags & ~flag
+    dialog.iflags = dialog.iflags | flag if on else dialog.iflags & ~flag
+    _tracker.changed(dialog)
     return 1
 
 
@@ -234,7 +247,10 @@ def dlg_set_state(state: str) -> int:
         return -1
     if state == "5":
         return 1 if _tracker.end(dialog) else -1
-    return 1 if _tracker.dialogs.move(dialog, int(state)) else -1
+    if not _tracker.dialogs.move(dialog, int(state)):
+        return -1
+    _tracker.changed(dialog)
+    return 1
 
 
 @ksr("dialog.dlg_update_state")
@@ -256,7 +272,31 @@ def dlg_update_contact() -> int:
     is_request = message.Type == "SIP_REQUEST"
     leg = dialog.caller if dialog.is_downstream(message.from_tag) == is_request else dialog.callee
     leg.contact = contacts[0].uri
+    _tracker.changed(dialog)
     return 1
+
+
+@ksr("dialog.dlg_update_socket")
+def dlg_update_socket() -> int:
+    """Makes the socket that the message came by ours towards its side of the dialog: 1, or -1."""
+    dialog, message = _tracker.current(), _engine.current()
+    if dialog is None:
+        return -1
+    is_request = message.Type == "SIP_REQUEST"
+    leg = dialog.caller if dialog.is_downstream(message.from_tag) == is_request else dialog.callee
+    leg.socket = message.source.socket_name
+    _tracker.changed(dialog)
+    return 1
+
+
+@ksr("dialog.dlg_set_ruri")
+def dlg_set_ruri() -> int:
+    """Makes the Contact of the side that a request of the dialog goes to its request-URI: 1, or -1."""
+    dialog, message = _tracker.current(), _engine.current()
+    if dialog is None or message.Type != "SIP_REQUEST":
+        return -1
+    leg = dialog.callee if dialog.is_downstream(message.from_tag) else dialog.caller
+    return 1 if leg.contact and sys.modules["KSR"].seturi(leg.contact) else -1
 
 
 # ---- profiles ------------------------------------------------------------------------------------------------------
@@ -315,6 +355,7 @@ def _join(profile: str, value: str) -> int:
     if dialog is None or has_value is None:
         return -1
     _tracker.dialogs.join(dialog, profile, value if has_value else "")
+    _tracker.changed(dialog)
     return 1
 
 
@@ -322,7 +363,10 @@ def _leave(profile: str, value: str) -> int:
     dialog, has_value = _tracker.current(), _has_value(profile)
     if dialog is None or has_value is None:
         return -1
-    return 1 if _tracker.dialogs.leave(dialog, profile, value if has_value else "") else -1
+    if not _tracker.dialogs.leave(dialog, profile, value if has_value else ""):
+        return -1
+    _tracker.changed(dialog)
+    return 1
 
 
 def _is_in(profile: str, value: str) -> int:
@@ -354,169 +398,98 @@ def _has_value(profile: str) -> bool | None:
 @ksr("dialog.var_get")
 def var_get(key: str) -> Value:
     """A variable of the dialog, or None."""
-    return _get_variable(key, None)
+    return _variables.get(key)
 
 
 @ksr("dialog.var_gete")
 def var_gete(key: str) -> Value:
     """A variable of the dialog, or an empty text."""
-    value = _get_variable(key, None)
+    value = _variables.get(key)
     return "" if value is None else value
 
 
 @ksr("dialog.var_getw")
 def var_getw(key: str) -> Value:
     """A variable of the dialog, or `<null>`."""
-    value = _get_variable(key, None)
+    value = _variables.get(key)
     return "<null>" if value is None else value
 
 
 @ksr("dialog.var_sets")
 def var_sets(key: str, value: str) -> int:
     """Sets a variable of the dialog: 1, or -1."""
-    return 1 if _set_variable(key, value) else -1
+    return 1 if _variables.set(key, value) else -1
 
 
 @ksr("dialog.var_rm")
 def var_rm(key: str) -> int:
     """Removes a variable of the dialog: 1, even if there is none; -1 without a dialog."""
-    return 1 if _set_variable(key, None) else -1
+    return 1 if _variables.set(key, None) else -1
 
 
 @ksr("dialog.var_is_null")
 def var_is_null(key: str) -> int:
     """As in Kamailio 5.6: 1 when the variable has a value, -1 when it has none."""
-    return -1 if _get_variable(key, None) is None else 1
+    return -1 if _variables.get(key) is None else 1
 
 
 @ksr("dialog.dlg_get_var")
 def dlg_get_var(callid: str, ftag: str, ttag: str, key: str) -> Value:
     """A variable of another dialog, or None."""
-    found = _tracker.dialogs.find(callid, ftag, ttag)
+    found = _find(callid, ftag, ttag)
     return None if found is None else found.variables.get(key)
 
 
 @ksr("dialog.dlg_set_var")
 def dlg_set_var(callid: str, ftag: str, ttag: str, key: str, val: str) -> int:
     """Sets a variable of another dialog: 1, or -1."""
-    found = _tracker.dialogs.find(callid, ftag, ttag)
+    found = _find(callid, ftag, ttag)
     if found is None:
         return -1
-    found.variables[key] = val
+    _variables.put(found, key, val)
     return 1
 
 
-def _get_variable(name: str, _index: int | None) -> Value:
-    dialog = _tracker.current()
-    return None if dialog is None else dialog.variables.get(name)
+# ---- dialogs of a database -----------------------------------------------------------------------------------------
 
 
-def _set_variable(name: str, value: Value) -> bool:
-    dialog = _tracker.current()
-    if dialog is None:
-        return False
-    if value is None:
-        dialog.variables.pop(name, None)
-    else:
-        dialog.variables[name] = str(value)
-    return True
+@ksr("dialog.dlg_db_load_callid")
+def dlg_db_load_callid(callid: str) -> int:
+    """Reads the dialogs of a Call-ID that another node has written: 1; -1 without any, or without a database."""
+    store = _tracker.store
+    if store is None:
+        return -1
+    try:
+        return 1 if store.load_call(callid) else -1
+    except DatabaseError as error:
+        log.error(f"KSR.dialog: the dialogs of {callid} cannot be read: {error}")
+        return -1
 
 
-def _get_attribute(name: str, _index: int | None) -> Value:
-    dialog = _tracker.current()
-    if dialog is None:
-        return None
-    values: dict[str, Value] = {
-        "h_id": dialog.h_id,
-        "h_entry": dialog.h_entry,
-        "ref": 1,
-        "state": dialog.state,
-        "to_rs": ",".join(dialog.callee.routes) or None,
-        "from_rs": ",".join(dialog.caller.routes) or None,
-        "dflags": dialog.dflags,
-        "sflags": dialog.sflags,
-        "callid": dialog.call_id,
-        "to_uri": dialog.to_uri,
-        "from_uri": dialog.from_uri,
-        "to_tag": dialog.callee.tag or None,
-        "from_tag": dialog.caller.tag or None,
-        "toroute": 0,
-        "to_cseq": str(dialog.callee.cseq) if dialog.callee.tag else None,
-        "from_cseq": str(dialog.caller.cseq),
-        "to_contact": dialog.callee.contact or None,
-        "from_contact": dialog.caller.contact or None,
-        "to_bindaddr": dialog.callee.socket or None,
-        "from_bindaddr": dialog.caller.socket or None,
-        "lifetime": dialog.lifetime,
-        "start_ts": dialog.start_ts,
-    }
-    if name not in values:
-        log.error(f"invalid pv [$dlg({name})]")
-        return None
-    return values[name]
+@ksr("dialog.dlg_db_load_extra")
+def dlg_db_load_extra() -> int:
+    """Reads all dialogs that other nodes have written and that are not here: 1, or -1 without a database."""
+    store = _tracker.store
+    if store is None:
+        return -1
+    try:
+        store.load_extra()
+        return 1
+    except DatabaseError as error:
+        log.error(f"KSR.dialog: the dialogs of the database cannot be read: {error}")
+        return -1
 
 
-def _get_context(name: str, _index: int | None) -> Value:
-    scope, dialog = _tracker.scope(), _tracker.scope().dialog
-    if name == "timeout_bye":
-        return int(bool(dialog.dflags & FLAG_TIMEOUT_BYE)) if dialog else scope.timeout_bye
-    if name == "timeout_route":
-        return (dialog.toroute if dialog else scope.timeout_route) or None
-    if name == "set":
-        return int(dialog is not None)
-    if name == "dir":
-        if dialog is None or not scope.is_sequential:
-            return 0
-        return 1 if dialog.is_downstream(_engine.current().from_tag) else 2
-    plain = {"on": scope.on, "timeout": scope.timeout, "timeout_route_id": 0}
-    if name not in plain:
-        log.error(f"invalid pv [$dlg_ctx({name})]")
-        return None
-    return plain[name]
-
-
-def _set_context(name: str, value: Value) -> bool:
-    scope = _tracker.scope()
-    dialog = scope.dialog
-    if name == "timeout_route":
-        scope.timeout_route = "" if value is None else str(value)
-        if dialog:
-            dialog.toroute = scope.timeout_route
-        return True
-    if name not in ("timeout_bye", "timeout", "on") or isinstance(value, str):
-        return False
-    number = value or 0
-    if name == "timeout_bye":
-        scope.timeout_bye = number
-        if dialog:
-            dialog.dflags = dialog.dflags | FLAG_TIMEOUT_BYE if number else dialog.dflags & ~FLAG_TIMEOUT_BYE
-    elif name == "timeout":
-        scope.timeout = number
-        if dialog:
-            _set_timeout(dialog, number)
-    else:
-        scope.on = number
-    return True
-
-
-def _status() -> int | None:
-    scope = _tracker.scope()
-    return scope.dialog.state if scope.dialog is not None and scope.is_sequential else None
-
-
-def _lifetime() -> int | None:
-    scope = _tracker.scope()
-    return scope.dialog.duration(_tracker.now) if scope.dialog is not None and scope.is_sequential else None
-
-
-def _active() -> int:
-    return _tracker.dialogs.count(UNCONFIRMED, EARLY, CONFIRMED_NO_ACK, CONFIRMED)
+def _find(callid: str, ftag: str, ttag: str) -> Dialog | None:
+    if _tracker.store is not None:
+        _tracker.store.need(callid, is_within=True)
+    return _tracker.dialogs.find(callid, ftag, ttag)
 
 
 def _counters() -> dict[str, int]:
     dialogs = _tracker.dialogs
     return {
-        "active_dialogs": _active(),
+        "active_dialogs": dialogs.active(),
         "early_dialogs": dialogs.count(EARLY),
         "processed_dialogs": dialogs.processed,
         "expired_dialogs": dialogs.expired,

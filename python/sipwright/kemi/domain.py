@@ -40,9 +40,9 @@ def configure(host: "Host") -> None:
     _state = _State(host.settings.domain, host)
     host.rpc.add("domain.reload", reload, blocking=True)
     host.rpc.add("domain.dump", dump)
-    if host.engine is not None and host.settings.domain.db_url:
-        tables = (_state.settings.domain_table, 2), (_state.settings.domain_attrs_table, 1)
-        check_at_start(host, "domain", _state.settings.db_url, *tables)
+    settings = _state.settings
+    if host.engine is not None and settings.db_url:
+        check_at_start(host, "domain", settings.db_url, (settings.domain_table, 2), (settings.domain_attrs_table, 1))
         _domains()
 
 
@@ -118,10 +118,10 @@ def _load() -> None:
     database = _state.host.database(settings.db_url)
     attributes: dict[str, list[tuple[str, str | int]]] = {}
     columns = (
-        settings.domain_attrs_did_col,
-        settings.domain_attrs_name_col,
-        settings.domain_attrs_type_col,
-        settings.domain_attrs_value_col,
+        settings.did_col,
+        settings.name_col,
+        settings.type_col,
+        settings.value_col,
     )
     for did, name, kind, value in rows_of(database, settings.domain_attrs_table, columns):
         try:

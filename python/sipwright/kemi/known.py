@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
+from typing import Final
 
 from sipwright.nearest import nearest
 
@@ -19,6 +20,13 @@ class Signature:
 
     returns: str
     params: tuple[str, ...]
+
+
+# Functions that Kamailio has for native configurations alone and that are here for scripts too.
+NATIVE: Final = {
+    "dialog.dlg_set_ruri": Signature("int", ()),
+    "dialog.dlg_set_timeout_by_profile": Signature("int", ("str", "str", "int")),
+}
 
 
 @cache

@@ -31,7 +31,7 @@ def modf(name: str, *args: Any) -> Any:
 
 def _find(name: str) -> tuple[Any, tuple[str, ...]] | None:
     root = sys.modules["KSR"]
-    for dotted, signature in known.functions().items():
+    for dotted, signature in {**known.functions(), **known.NATIVE}.items():
         module, _, last = dotted.rpartition(".")
         if name in (last, dotted, dotted.replace(".", "_")):
             part = vars(root).get(module) if module else root

@@ -6,7 +6,6 @@ methods and variables show them.
 
 import random
 import threading
-import zlib
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -18,20 +17,33 @@ CONFIRMED_NO_ACK: Final = 3
 CONFIRMED: Final = 4
 DELETED: Final = 5
 
-# Bits of `dflags`, as far as they mean something here.
-FLAG_TIMEOUT_BYE: Final = 1 << 3
-FLAG_KEEPALIVE_CALLER: Final = 1 << 4
-FLAG_KEEPALIVE_CALLEE: Final = 1 << 5
-FLAG_TIMEOUT_NORESET: Final = 1 << 8
+# Bits of `iflags`, as Kamailio's rows have them.
+FLAG_TIMEOUT_BYE: Final = 1 << 0
+FLAG_KEEPALIVE_CALLER: Final = 1 << 1
+FLAG_KEEPALIVE_CALLEE: Final = 1 << 2
+FLAG_TIMEOUT_NORESET: Final = 1 << 3
 PROPERTIES: Final = {
     "ka-src": FLAG_KEEPALIVE_CALLER,
     "ka-dst": FLAG_KEEPALIVE_CALLEE,
     "timeout-noreset": FLAG_TIMEOUT_NORESET,
 }
 
-ENTRIES: Final = 4096
+# What other modules are told of a dialog: it was made by an INVITE, read from a database, acknowledged; it came to nothing;
+# its BYE came; that was answered; BYEs from here ended it; its timeout passed.
+CREATED: Final = "created"
+LOADED: Final = "loaded"
+ACKNOWLEDGED: Final = "acknowledged"
+FAILED: Final = "failed"
+TERMINATED: Final = "terminated"
+CLOSED: Final = "closed"
+ENDED: Final = "ended"
+EXPIRED: Final = "expired"
+
 # What is left to a dialog whose ACK or keep-alive does not come.
 LAST_SECONDS: Final = 10
+# Ids begin at a random place below this, so that those of an earlier run are not met again soon.
+_FIRST_IDS: Final = 8192
+_WORD: Final = 0xFFFF_FFFF
 
 
 @dataclass(slots=True)
@@ -64,14 +76,17 @@ class Dialog:
     start_ts: int = 0
     end_ts: int = 0
     deadline: int = 0
-    dflags: int = 0
+    iflags: int = 0
     sflags: int = 0
     toroute: str = ""
     profiles: list[tuple[str, str]] = field(default_factory=list)
     variables: dict[str, str] = field(default_factory=dict)
-    keepalive_at: int = 0
     keepalive_failures: int = 0
     byes: int = 0
+    is_closed: bool = False
+    # What the database has, or will have by writes that wait: whether the row, and which variables.
+    is_stored: bool = False
+    stored_variables: dict[str, str] = field(default_factory=dict)
 
     @property
     def cookie(self) -> str:
@@ -90,16 +105,28 @@ class Dialog:
 class Dialogs:
     """All dialogs, their profiles, and how many there were. Safe to use from several threads."""
 
-    def __init__(self, with_value: list[str], no_value: list[str], most: int) -> None:
+    def __init__(
+        self,
+        with_value: list[str],
+        no_value: list[str],
+        most: int,
+        *,
+        entries: int = 4096,
+        ids: tuple[int, int] = (0, 1),
+    ) -> None:
+        """`entries` is a power of two; `ids` are the first id and the step from one to the next."""
         self.most = most
+        self.entries = entries
         self.processed = self.expired = self.failed = 0
         self.profiles: dict[str, bool] = dict.fromkeys(no_value, False) | dict.fromkeys(with_value, True)
         self._members: Counter[tuple[str, str]] = Counter()
         self._sizes: Counter[str] = Counter()
         self._by_call: dict[str, list[Dialog]] = {}
         self._by_number: dict[int, Dialog] = {}
+        self._by_id: dict[tuple[int, int], Dialog] = {}
         self._states: Counter[int] = Counter()
-        self._next_id = random.randrange(1, 8192)
+        start, self._step = ids
+        self._next_id = start + self._step * random.randrange(1, _FIRST_IDS)
         self._number = 0
         self._lock = threading.RLock()
 
@@ -117,15 +144,24 @@ class Dialogs:
         with self._lock:
             if len(self._by_number) >= self.most:
                 return None
-            self._number += 1
-            self._next_id += 1
-            entry = zlib.crc32(call_id.encode("utf-8", "surrogateescape")) % ENTRIES
-            made = Dialog(self._number, entry, self._next_id, call_id, from_uri, to_uri, req_uri, caller, now, lifetime)
-            self._by_number[made.number] = made
-            self._by_call.setdefault(call_id, []).append(made)
-            self._states[made.state] += 1
+            entry = hash_entry(call_id, self.entries)
+            identity = entry, self._free_id(entry)
+            made = Dialog(self._next_number(), *identity, call_id, from_uri, to_uri, req_uri, caller, now, lifetime)
+            self._keep(made)
             self.processed += 1
             return made
+
+    def restore(self, dialog: Dialog) -> bool:
+        """Takes a dialog of an earlier run, or of another node, and numbers it; False when it is here, or there are too many."""
+        with self._lock:
+            if (dialog.h_entry, dialog.h_id) in self._by_id or len(self._by_number) >= self.most:
+                return False
+            dialog.number = self._next_number()
+            self._keep(dialog)
+            for profile, value in dialog.profiles:
+                self._members[profile, value] += 1
+                self._sizes[profile] += 1
+            return True
 
     def get(self, number: int) -> Dialog | None:
         """The dialog of that number."""
@@ -133,7 +169,7 @@ class Dialogs:
 
     def at(self, h_entry: int, h_id: int) -> Dialog | None:
         """The dialog with these Kamailio's numbers."""
-        return next((one for one in self if (one.h_entry, one.h_id) == (h_entry, h_id)), None)
+        return self._by_id.get((h_entry, h_id))
 
     def find(self, call_id: str, from_tag: str, to_tag: str) -> Dialog | None:
         """The dialog of a message with these, in either direction; without a To tag that of a caller alone."""
@@ -167,6 +203,7 @@ class Dialogs:
         with self._lock:
             if self._by_number.pop(dialog.number, None) is None:
                 return
+            del self._by_id[dialog.h_entry, dialog.h_id]
             self._states[dialog.state] -= 1
             self._leave_all(dialog)
             rest = [one for one in self._by_call[dialog.call_id] if one is not dialog]
@@ -178,6 +215,10 @@ class Dialogs:
     def count(self, *states: int) -> int:
         """Dialogs in these states."""
         return sum(self._states[state] for state in states)
+
+    def active(self) -> int:
+        """Dialogs that have not ended."""
+        return self.count(UNCONFIRMED, EARLY, CONFIRMED_NO_ACK, CONFIRMED)
 
     # ---- profiles --------------------------------------------------------------------------------------------------
 
@@ -208,6 +249,22 @@ class Dialogs:
             one for one in self if any(name == profile and value in (None, its) for name, its in list(one.profiles))
         ]
 
+    def _next_number(self) -> int:
+        self._number += 1
+        return self._number
+
+    def _free_id(self, entry: int) -> int:
+        while True:
+            self._next_id = (self._next_id + self._step) & _WORD
+            if self._next_id and (entry, self._next_id) not in self._by_id:
+                return self._next_id
+
+    def _keep(self, dialog: Dialog) -> None:
+        self._by_number[dialog.number] = dialog
+        self._by_id[dialog.h_entry, dialog.h_id] = dialog
+        self._by_call.setdefault(dialog.call_id, []).append(dialog)
+        self._states[dialog.state] += 1
+
     def _leave_all(self, dialog: Dialog) -> None:
         while dialog.profiles:
             self._left(*dialog.profiles.pop())
@@ -217,3 +274,17 @@ class Dialogs:
         self._members[profile, value] -= 1
         if not self._members[profile, value]:
             del self._members[profile, value]
+
+
+def hash_entry(call_id: str, entries: int) -> int:
+    """The entry of Kamailio's table for a Call-ID, which rows and cookies name; `entries` is a power of two.
+
+    The characters are taken four at a time as a number. (A Call-ID is ASCII, RFC 3261 section 25.1.)
+    """
+    data = call_id.encode("utf-8", "surrogateescape")
+    total = 0
+    for start in range(0, len(data), 4):
+        number = int.from_bytes(data[start : start + 4], "big")
+        total += number ^ (number >> 3)
+    total &= _WORD
+    return (total + (total >> 11) + (total >> 13) + (total >> 23)) & (entries - 1)

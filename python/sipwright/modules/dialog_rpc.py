@@ -1,7 +1,10 @@
 """Control methods of dialogs, with Kamailio's names, shapes and texts."""
 
+import json
 import re
+from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from sipwright.control.rpc import FAILED, RpcError
@@ -14,6 +17,7 @@ from sipwright.modules.dialog import (
     Dialog,
     Leg,
 )
+from sipwright.modules.dialog_bridge import HOLD, Bridges
 from sipwright.modules.dialog_track import Tracker
 
 METHODS = (
@@ -23,6 +27,8 @@ METHODS = (
     "list_match_ctx",
     "dlg_list",
     "dlg_list_ctx",
+    "dump_file",
+    "bridge_dlg",
     "terminate_dlg",
     "end_dlg",
     "set_state",
@@ -57,8 +63,9 @@ _BRIEF: dict[str, tuple[str, Callable[[Dialog], str | int]]] = {
 class DialogRpc:
     """The methods; `call` has a script worker run a function."""
 
-    def __init__(self, tracker: Tracker, call: Callable[[Callable[[], object]], bool]) -> None:
+    def __init__(self, tracker: Tracker, bridges: Bridges, call: Callable[[Callable[[], object]], bool]) -> None:
         self._tracker = tracker
+        self._bridges = bridges
         self._dialogs = tracker.dialogs
         self._call = call
 
@@ -86,6 +93,19 @@ class DialogRpc:
 
     dlg_list_ctx = dlg_list
 
+    def dump_file(self, filename: str) -> None:
+        """Writes all dialogs into a file, as JSON."""
+        try:
+            with Path(filename).open("w", encoding="utf-8", errors="replace") as file:
+                json.dump([self._shown(one) for one in self._dialogs], file)
+        except OSError as error:
+            raise RpcError(FAILED, f"{filename}: {error.strerror}") from error
+
+    def bridge_dlg(self, from_uri: str, to_uri: str, op: str = ".", body: str = ".") -> None:
+        """Calls `from_uri` and sends it on to `to_uri`."""
+        sdp = {".": HOLD, "_": b""}.get(body, body.encode("utf-8", "surrogateescape"))
+        self._call(lambda: self._bridges.start(from_uri, to_uri, "" if op == "." else op, sdp))
+
     def terminate_dlg(self, callid: str, from_tag: str, to_tag: str) -> None:
         """Sends BYE to both sides of a dialog, named as by its user agents."""
         found = self._dialogs.find(callid, from_tag, to_tag)
@@ -111,6 +131,7 @@ class DialogRpc:
             self._tracker.end(found)
         else:
             self._dialogs.move(found, int(state))
+            self._tracker.changed(found)
 
     def profile_get_size(self, profile: str, value: str | None = None) -> int:
         """How many dialogs are in a profile."""
@@ -120,10 +141,14 @@ class DialogRpc:
         """The dialogs of a profile."""
         return [self._shown(one) for one in self._dialogs.members(profile, self._value(profile, value))]
 
-    def stats_active(self) -> dict[str, int]:
-        """How many dialogs are in which state."""
+    def stats_active(self, local_only: int = 0) -> dict[str, int]:
+        """How many dialogs are in which state; with `local_only` those alone whose sockets are ours."""
         names = {"starting": UNCONFIRMED, "connecting": EARLY, "answering": CONFIRMED_NO_ACK, "ongoing": CONFIRMED}
-        counts = {name: self._dialogs.count(state) for name, state in names.items()}
+        if local_only:
+            found = Counter(one.state for one in self._dialogs if self._tracker.is_local(one))
+            counts = {name: found[state] for name, state in names.items()}
+        else:
+            counts = {name: self._dialogs.count(state) for name, state in names.items()}
         return counts | {"all": sum(counts.values())}
 
     def is_alive(self, callid: str, from_tag: str, to_tag: str) -> str:
@@ -169,9 +194,9 @@ class DialogRpc:
             "duration": one.duration(self._tracker.now),
             "timeout": one.deadline,
             "lifetime": one.lifetime,
-            "dflags": one.dflags,
+            "dflags": 0,
             "sflags": one.sflags,
-            "iflags": 0,
+            "iflags": one.iflags,
             "caller": _leg(one.caller),
             "callee": _leg(one.callee) if one.callee.tag else dict.fromkeys(_leg(one.callee)),
             "profiles": [{name: value} if with_value.get(name) else name for name, value in one.profiles],

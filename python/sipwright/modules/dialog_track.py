@@ -1,7 +1,7 @@
-"""Follows dialogs: from the INVITE that makes one, by what happens to its transaction, to the BYE or the timeout.
+"""Follows dialogs: from the INVITE that makes one, by what happens to its transaction, to the BYE.
 
-Everything here runs in script workers, with the message in work that it is about, but for `sweep`, which the control loop
-calls and which asks workers for what is due.
+Everything here runs in script workers, with the message in work that it is about. What comes of itself, timeouts and
+keep-alives, is in `dialog_timers`.
 """
 
 import sys
@@ -13,32 +13,37 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sipwright import _engine, log
 from sipwright.modules.dialog import (
+    ACKNOWLEDGED,
+    CLOSED,
     CONFIRMED,
     CONFIRMED_NO_ACK,
+    CREATED,
     DELETED,
     EARLY,
-    FLAG_KEEPALIVE_CALLEE,
-    FLAG_KEEPALIVE_CALLER,
+    ENDED,
+    FAILED,
     FLAG_TIMEOUT_BYE,
     FLAG_TIMEOUT_NORESET,
-    LAST_SECONDS,
+    TERMINATED,
     UNCONFIRMED,
     Dialog,
     Dialogs,
     Leg,
 )
 from sipwright.modules.dialog_requests import routes_to_callee, send, values_of
+from sipwright.modules.dialog_timers import Timers
+from sipwright.modules.location_events import Sockets
 
 if TYPE_CHECKING:
     from sipwright._engine import Message
     from sipwright.host import Host
+    from sipwright.modules.dialog_store import Store
     from sipwright.settings.dialog import DialogSettings
 
-# Routes of this module that the engine calls, and their names with `loose_route`.
+# Routes of this module that the engine calls.
 SETUP: Final = "dialog:setup"
 WITHIN: Final = "dialog:within"
 BYE_DONE: Final = "dialog:bye"
-KEEPALIVE_DONE: Final = "dialog:keepalive"
 # A target refresh may change a Contact (RFC 3261 section 12.2, RFC 3311).
 _REFRESHING: Final = ("INVITE", "UPDATE")
 
@@ -53,6 +58,7 @@ class Scope(threading.local):
     timeout_route: str = ""
     timeout_bye: int = 0
     on: int = 0
+    is_managed: bool = False
 
     def use(self, number: int) -> "Scope":
         """The same, forgotten if it was of another message."""
@@ -66,10 +72,19 @@ class Tracker:
     """All that follows the dialogs of one server."""
 
     def __init__(self, host: "Host", now: Callable[[], float] = lambda: time.time()) -> None:
-        self.settings: DialogSettings = host.settings.dialog
+        settings: DialogSettings = host.settings.dialog
+        self.settings = settings
+        start = host.settings.server_id if settings.h_id_start < 0 else settings.h_id_start
         self.dialogs = Dialogs(
-            self.settings.profiles_with_value, self.settings.profiles_no_value, self.settings.max_dialogs
+            settings.profiles_with_value,
+            settings.profiles_no_value,
+            settings.max_dialogs,
+            entries=settings.hash_size,
+            ids=(start, settings.h_id_step),
         )
+        self.timers = Timers(self, host)
+        self.store: Store | None = None
+        self._sockets = Sockets(host.engine)
         self._host = host
         self._now = now
         self._scope = Scope()
@@ -88,9 +103,38 @@ class Tracker:
         """The dialog of the message in work."""
         scope = self.scope()
         if scope.dialog is None:
-            message = _engine.current()
-            scope.dialog = self.dialogs.find(message.call_id, message.from_tag, message.to_tag)
+            scope.dialog = self._of(_engine.current())
         return scope.dialog
+
+    def is_local(self, dialog: Dialog) -> bool:
+        """Whether its sockets are ours; those of a dialog from a database may be another node's."""
+        return self._sockets.index(dialog.caller.socket) is not None and (
+            not dialog.callee.socket or self._sockets.index(dialog.callee.socket) is not None
+        )
+
+    def changed(self, dialog: Dialog) -> None:
+        """What of a dialog is kept or timed has changed: timers and the database follow."""
+        self.timers.plan(dialog)
+        if self.store is not None:
+            self.store.changed(dialog)
+
+    def tell(self, event: str, dialog: Dialog) -> None:
+        """Tells other modules what happens to a dialog."""
+        for listener in self._host.dialog_listeners:
+            try:
+                listener(event, dialog)
+            except Exception as error:
+                # What another module makes of it must not change what becomes of the dialog.
+                log.error(f"dialog: {event} of {dialog.call_id}: {type(error).__name__}: {error}")
+
+    def run(self, event: str) -> None:
+        """Runs the script's route for events, with the message in work."""
+        self._host.run_route(self.settings.event_callback, event)
+
+    def _of(self, message: "Message") -> Dialog | None:
+        if self.store is not None:
+            self.store.need(message.call_id, is_within=bool(message.to_tag))
+        return self.dialogs.find(message.call_id, message.from_tag, message.to_tag)
 
     # ---- requests --------------------------------------------------------------------------------------------------
 
@@ -107,9 +151,11 @@ class Tracker:
             return 1
         if message.Method != "INVITE":
             return -1
-        if self.current() is None:
+        scope = self.scope()
+        if not scope.is_managed and (not self.settings.detect_spirals or self.current() is None):
             self._begin(message)
-        return 1 if self.scope().dialog is not None else -1
+        scope.is_managed = True
+        return 1 if scope.dialog is not None else -1
 
     def _begin(self, message: "Message") -> None:
         scope, settings = self.scope(), self.settings
@@ -133,14 +179,16 @@ class Tracker:
         self._full = False
         made.toroute = scope.timeout_route
         if scope.timeout_bye or settings.send_bye:
-            made.dflags |= FLAG_TIMEOUT_BYE
+            made.iflags |= FLAG_TIMEOUT_BYE
         if settings.timeout_noreset:
-            made.dflags |= FLAG_TIMEOUT_NORESET
+            made.iflags |= FLAG_TIMEOUT_NORESET
         scope.dialog = made
         kinds = _engine.WATCH_PROVISIONAL | _engine.WATCH_FINAL | _engine.WATCH_END
         _engine.watch(kinds, SETUP, made.number, shows_message=True)
         if settings.dlg_match_mode != 2:
             sys.modules["KSR"].rr.add_rr_param(f";{settings.rr_param}={made.cookie}")
+        self.timers.plan(made)
+        self.tell(CREATED, made)
 
     def _timeout_of_variable(self) -> int:
         value = _pv(self.settings.timeout_avp) if self.settings.timeout_avp else None
@@ -148,7 +196,7 @@ class Tracker:
 
     def after_loose_route(self) -> None:
         """A request with our Route: takes it to its dialog if there is one."""
-        if len(self.dialogs):
+        if len(self.dialogs) or (self.store is not None and self.store.is_loading):
             message = _engine.current()
             if message.to_tag and message.Type == "SIP_REQUEST" and self._has_cookie(message):
                 self.take(message)
@@ -156,7 +204,7 @@ class Tracker:
     def _has_cookie(self, message: "Message") -> bool:
         if self.settings.dlg_match_mode:
             return True
-        dialog = self.dialogs.find(message.call_id, message.from_tag, message.to_tag)
+        dialog = self._of(message)
         if dialog is None:
             return False
         cookie = f"{self.settings.rr_param}={dialog.cookie}".replace(".", "\\.")
@@ -167,29 +215,32 @@ class Tracker:
         scope = self.scope()
         if scope.is_sequential:
             return
-        dialog = self.dialogs.find(message.call_id, message.from_tag, message.to_tag)
+        dialog = self._of(message)
         if dialog is None:
             return
         scope.dialog, scope.is_sequential = dialog, True
         method = message.Method
         if method == "BYE":
             if self.end(dialog):
-                self._run("dialog:end")
-            _engine.watch(_engine.WATCH_END, WITHIN, dialog.number)
+                self.tell(TERMINATED, dialog)
+                self.run("dialog:end")
+            _engine.watch(_engine.WATCH_FINAL | _engine.WATCH_END, WITHIN, dialog.number)
             return
         if method == "ACK":
             # Another worker may still be about to tell of the answer.
-            if dialog.state < DELETED:
-                self.dialogs.move(dialog, CONFIRMED)
+            if dialog.state < DELETED and self.dialogs.move(dialog, CONFIRMED):
+                self.tell(ACKNOWLEDGED, dialog)
+                self.changed(dialog)
             return
         leg = dialog.caller if dialog.is_downstream(message.from_tag) else dialog.callee
         leg.cseq = max(leg.cseq, message.cseq)
-        if dialog.state in (CONFIRMED_NO_ACK, CONFIRMED) and not dialog.dflags & FLAG_TIMEOUT_NORESET:
+        if dialog.state in (CONFIRMED_NO_ACK, CONFIRMED) and not dialog.iflags & FLAG_TIMEOUT_NORESET:
             dialog.lifetime = self._timeout_of_variable() or dialog.lifetime
             dialog.deadline = self.now + dialog.lifetime
         if method in _REFRESHING and dialog.state != DELETED:
             leg.contact = _contact(message) or leg.contact
             _engine.watch(_engine.WATCH_FINAL, WITHIN, dialog.number, shows_message=True)
+        self.changed(dialog)
 
     # ---- what happens to transactions ------------------------------------------------------------------------------
 
@@ -205,14 +256,14 @@ class Tracker:
             if code < 300:
                 self._answered(dialog, message)
             else:
-                self._failed(dialog)
+                self.failed(dialog)
         elif dialog.state < CONFIRMED_NO_ACK:
             # Nobody was told anything final, or the request got no transaction.
             if code:
-                self._failed(dialog)
-            self.dialogs.remove(dialog)
+                self.failed(dialog)
+            self.forget(dialog)
         elif dialog.state == DELETED and not dialog.start_ts:
-            self.dialogs.remove(dialog)
+            self.forget(dialog)
 
     def _answered(self, dialog: Dialog, message: "Message") -> None:
         if dialog.start_ts or dialog.state == DELETED:
@@ -220,37 +271,48 @@ class Tracker:
             return
         self.dialogs.move(dialog, CONFIRMED_NO_ACK)
         recorded = values_of(message.headers("Record-Route"))
-        ours = sum(1 for value in recorded if f"{self.settings.rr_param}={dialog.cookie}" in value)
-        if not ours:
-            ours = _of_this_server(recorded)
+        cookie = f"{self.settings.rr_param}={dialog.cookie}"
+        # More than those with the cookie when the INVITE came through more than once.
+        ours = max(sum(1 for value in recorded if cookie in value), _of_this_server(recorded))
+        known, kept = len(dialog.caller.routes), self.settings.keep_proxy_rr
         dialog.callee = Leg(
             message.to_tag,
             _contact(message),
             0,
-            routes_to_callee(recorded, len(dialog.caller.routes), ours),
+            routes_to_callee(recorded, known, 0 if kept & 1 else ours),
             message.source.socket_name,
         )
+        if kept & 2:
+            # From here to the caller: our own first, then those that were there before us.
+            dialog.caller.routes = tuple(recorded[len(recorded) - known - ours :])
         dialog.start_ts = self.now
         dialog.deadline = dialog.start_ts + dialog.lifetime
-        dialog.keepalive_at = dialog.start_ts + self.settings.ka_interval_s
-        self._run("dialog:start")
+        self.changed(dialog)
+        self.run("dialog:start")
 
-    def _failed(self, dialog: Dialog) -> None:
+    def failed(self, dialog: Dialog) -> None:
+        """A dialog comes to nothing, with the message in work that says so."""
         if self.dialogs.move(dialog, DELETED):
             dialog.end_ts = self.now
             self.dialogs.failed += 1
-            self._run("dialog:failed")
+            self.changed(dialog)
+            self.tell(FAILED, dialog)
+            self.run("dialog:failed")
 
     def within(self, message: "Message", event: str) -> None:
         """The route that is told what happens to requests of a dialog."""
         dialog, code = self._told()
         if dialog is None:
             return
-        if event == "end":
-            self.dialogs.remove(dialog)
-        elif code < 300 and (request := _engine.current().request) is not None:
+        if dialog.state == DELETED:
+            # Of its BYE. One that got no transaction has its end alone.
+            self.close(dialog)
+            if event == "end":
+                self.forget(dialog)
+        elif event == "final" and code < 300 and (request := _engine.current().request) is not None:
             leg = dialog.callee if dialog.is_downstream(request.from_tag) else dialog.caller
             leg.contact = _contact(message) or leg.contact
+            self.changed(dialog)
 
     def _told(self) -> tuple[Dialog | None, int]:
         told = _engine.watched()
@@ -268,7 +330,21 @@ class Tracker:
             return False
         dialog.end_ts = self.now
         dialog.deadline = 0
+        self.changed(dialog)
         return True
+
+    def close(self, dialog: Dialog) -> None:
+        """The BYE of a dialog is answered, or the dialog ends otherwise: the message in work is the last one it has."""
+        if dialog.start_ts and not dialog.is_closed:
+            dialog.is_closed = True
+            self.tell(CLOSED, dialog)
+
+    def forget(self, dialog: Dialog) -> None:
+        """The dialog is no more; its row goes too."""
+        self.dialogs.remove(dialog)
+        self.timers.drop(dialog)
+        if self.store is not None:
+            self.store.gone(dialog)
 
     def bye(self, dialog: Dialog, side: str, extra: str = "") -> bool:
         """Sends BYE to `caller`, `callee` or `all`; False when the dialog was never answered."""
@@ -289,88 +365,15 @@ class Tracker:
         if dialog is None:
             return
         if self.end(dialog):
-            self._host.call(partial(self._run_outside, dialog, "dialog:end"))
+            self._host.call(partial(self._ended_from_here, dialog))
         dialog.byes -= 1
         if dialog.byes <= 0:
-            self.dialogs.remove(dialog)
+            self.forget(dialog)
 
-    def _run_outside(self, dialog: Dialog, event: str) -> None:
+    def _ended_from_here(self, dialog: Dialog) -> None:
         self.scope().dialog = dialog
-        self._run(event)
-
-    def sweep(self) -> None:
-        """Has workers do what is due; called every second."""
-        now, settings = self.now, self.settings
-        for dialog in self.dialogs:
-            if dialog.state in (UNCONFIRMED, EARLY):
-                if now >= dialog.init_ts + settings.early_timeout_s:
-                    self._host.call(partial(self._forget_early, dialog))
-            elif dialog.state == DELETED:
-                if now >= dialog.end_ts + settings.end_timeout_s:
-                    self.dialogs.remove(dialog)
-            elif dialog.deadline and now >= dialog.deadline:
-                dialog.deadline = 0
-                self._host.call(partial(self._expire, dialog))
-            elif dialog.state == CONFIRMED_NO_ACK and now >= dialog.start_ts + settings.noack_timeout_s:
-                dialog.deadline = min(dialog.deadline, dialog.start_ts + settings.noack_timeout_s + LAST_SECONDS)
-
-    def _forget_early(self, dialog: Dialog) -> None:
-        self.scope().dialog = dialog
-        self._failed(dialog)
-        self.dialogs.remove(dialog)
-
-    def _expire(self, dialog: Dialog) -> None:
-        if dialog.state == DELETED:
-            return
-        self.scope().dialog = dialog
-        self.dialogs.expired += 1
-        if dialog.toroute:
-            self._run(dialog.toroute)
-        if dialog.dflags & FLAG_TIMEOUT_BYE and self.bye(dialog, "all") and dialog.byes:
-            # The responses to the BYEs, or their absence, end it.
-            return
-        if self.end(dialog):
-            self._run("dialog:end")
-        self.dialogs.remove(dialog)
-
-    # ---- keep-alives -----------------------------------------------------------------------------------------------
-
-    def keep_alive(self) -> None:
-        """Has workers send the keep-alives that are due."""
-        now = self.now
-        for dialog in self.dialogs:
-            wanted = dialog.dflags & (FLAG_KEEPALIVE_CALLER | FLAG_KEEPALIVE_CALLEE)
-            if wanted and dialog.state == CONFIRMED and now >= dialog.keepalive_at:
-                dialog.keepalive_at = now + self.settings.ka_interval_s
-                self._host.call(partial(self._send_keepalives, dialog))
-
-    def _send_keepalives(self, dialog: Dialog) -> None:
-        for flag, to_callee in ((FLAG_KEEPALIVE_CALLER, False), (FLAG_KEEPALIVE_CALLEE, True)):
-            if dialog.dflags & flag:
-                # No higher than the last one, so that it takes no number from the user agents.
-                leg = dialog.caller if to_callee else dialog.callee
-                send(
-                    dialog,
-                    "OPTIONS",
-                    to_callee,
-                    self.settings.lreq_callee_headers if to_callee else "",
-                    cseq=max(1, leg.cseq),
-                    callback=KEEPALIVE_DONE,
-                    event=str(dialog.number),
-                )
-
-    def keepalive_done(self, message: "Message", event: str) -> None:
-        """The route that is told of the response to a keep-alive: without one, or with 481, the dialog is nearly over."""
-        dialog = self.dialogs.get(int(event))
-        if dialog is None or dialog.state != CONFIRMED:
-            return
-        lost = message.Type == "SIP_REQUEST" or message.Status in ("408", "481")
-        dialog.keepalive_failures = dialog.keepalive_failures + 1 if lost else 0
-        if dialog.keepalive_failures >= self.settings.ka_failed_limit:
-            dialog.deadline = min(dialog.deadline, self.now + LAST_SECONDS)
-
-    def _run(self, event: str) -> None:
-        self._host.run_route(self.settings.event_callback, event)
+        self.tell(ENDED, dialog)
+        self.run("dialog:end")
 
 
 def _contact(message: "Message") -> str:

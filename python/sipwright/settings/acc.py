@@ -14,6 +14,11 @@ IGNORED_MODPARAMS: Final = {
     "acc_extra_nullable": "a value that is not there leaves its column at the column's default",
     "db_insert_mode": "rows are always written behind",
     "log_facility": "there is one log",
+    "cdr_facility": "there is one log",
+    "cdr_extra_nullable": "a value that is not there leaves its column at the column's default",
+    "clone_msg": "a record is made from the message in work, which no other thread has",
+    "acc_extra_size": "there may be any number",
+    "cdr_extra_size": "there may be any number",
 }
 
 
@@ -63,6 +68,24 @@ class AccSettings(Section):
     time_attr: str = _column("time_attr", "that time, and its name in the log")
     time_exten: str = _column("time_exten", "its microseconds")
     time_format: str = Field("%Y-%m-%d %H:%M:%S", description="Form of that time, as of strftime.")
+    cdr_enable: bool = Field(
+        False, description="Whether each dialog leaves a record; the script follows it with `dlg_manage`."
+    )
+    cdr_log_enable: bool = Field(True, description="Whether these records go to the log.")
+    cdrs_table: str = Field("", description="Table of these records, such as `acc_cdrs`; empty for none.")
+    cdr_extra: str = Field("", description="Further values of a record: `caller=$dlg_var(caller);code=$rs`.")
+    cdr_start_on_confirmed: bool = Field(
+        False, description="Whether a call starts with the ACK of its answer, or with its INVITE."
+    )
+    cdr_on_failed: bool = Field(True, description="Whether a call that is not answered leaves a record.")
+    cdr_expired_dlg_enable: bool = Field(
+        False,
+        description="Whether a call whose timeout passes without BYE leaves a record; of `acc.cdr_extra` it has only `$dlg_var(..)`.",
+    )
+    cdr_skip: str = Field("", description="Variable of the dialog with which it leaves no record.")
+    cdr_start_id: str = _column("start_time", "the start of a call; a variable of the dialog, too")
+    cdr_end_id: str = _column("end_time", "its end; likewise")
+    cdr_duration_id: str = _column("duration", "its duration in seconds; likewise")
     acc_method_column: str = _column("method", "the method")
     acc_from_tag_column: str = _column("from_tag", "the tag of From")
     acc_to_tag_column: str = _column("to_tag", "the tag of To")
@@ -73,7 +96,7 @@ class AccSettings(Section):
 
     _url = field_validator("db_url")(checked_url)
 
-    @field_validator("log_extra", "db_extra", "multi_leg_info")
+    @field_validator("log_extra", "db_extra", "multi_leg_info", "cdr_extra")
     @classmethod
     def _pairs(cls, text: str) -> str:
         extra_columns(text)

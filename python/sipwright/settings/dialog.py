@@ -1,64 +1,20 @@
 """Settings of dialog tracking; names as in Kamailio's module dialog."""
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, field_validator
 
+from sipwright.settings.database import checked_url
 from sipwright.settings.section import Count, Positive, Section
 
-_NO_DATABASE: Final = "dialogs are kept in memory"
-_COLUMN: Final = "dialogs are kept in memory, there are no columns"
 IGNORED_MODPARAMS: Final = {
-    "hash_size": "the table grows by itself; `$dlg(h_entry)` is below 4096",
     "dlg_flag": "call KSR.dialog.dlg_manage() instead of setting the flag",
-    "detect_spirals": "a spiral is always the same dialog",
-    "initial_cbs_inscript": "there are no callbacks of other modules at the creation",
+    "initial_cbs_inscript": "accounting learns of a dialog when it is made",
     "wait_ack": "the transaction absorbs the ACK of a failure",
     "timer_procs": "timeouts run in script workers",
-    "enable_dmq": "one node keeps its dialogs",
-    "dlg_filter_mode": "every dialog is of this node",
+    "enable_dmq": "nodes that share a database load each other's dialogs: KSR.dialog.dlg_db_load_callid",
     "track_cseq_updates": "KSR.uac.uac_auth does not change the sequence number",
-    "h_id_start": "dialogs are not shared with other nodes",
-    "h_id_step": "dialogs are not shared with other nodes",
-    "keep_proxy_rr": "requests of our own go straight to the next hop",
     "enable_stats": "counters are always kept",
-    "bridge_controller": "KSR.dialog.dlg_bridge does not exist here",
-    "bridge_contact": "KSR.dialog.dlg_bridge does not exist here",
-    "db_url": _NO_DATABASE,
-    "db_update_period": _NO_DATABASE,
-    "db_fetch_rows": _NO_DATABASE,
-    "db_skip_load": _NO_DATABASE,
-    "table_name": _NO_DATABASE,
-    "vars_table_name": _NO_DATABASE,
-    **dict.fromkeys(
-        (
-            "call_id_column",
-            "from_uri_column",
-            "from_tag_column",
-            "to_uri_column",
-            "to_tag_column",
-            "from_cseq_column",
-            "to_cseq_column",
-            "from_route_column",
-            "to_route_column",
-            "from_contact_column",
-            "to_contact_column",
-            "from_sock_column",
-            "to_sock_column",
-            "h_id_column",
-            "h_entry_column",
-            "state_column",
-            "start_time_column",
-            "timeout_column",
-            "sflags_column",
-            "toroute_name_column",
-            "vars_h_id_column",
-            "vars_h_entry_column",
-            "vars_key_column",
-            "vars_value_column",
-        ),
-        _COLUMN,
-    ),
 }
 
 
@@ -70,6 +26,14 @@ def _names(value: object) -> object:
 
 
 Names = Annotated[list[str], BeforeValidator(_names)]
+
+
+def _column(default: str, what: str) -> Any:
+    return Field(default, pattern="^[A-Za-z_][A-Za-z0-9_]*$", description=f"Column with {what}.")
+
+
+def _table(default: str, what: str) -> Any:
+    return Field(default, pattern="^[A-Za-z_][A-Za-z0-9_.]*$", description=f"Table with {what}.")
 
 
 class DialogSettings(Section):
@@ -85,6 +49,10 @@ class DialogSettings(Section):
         0,
         description="How requests find their dialog: 0 only with the parameter in their Route; 1 without it too; 2 the "
         "parameter is not made.",
+    )
+    detect_spirals: bool = Field(
+        True,
+        description="Whether an INVITE that comes through again belongs to the dialog that it has; else it makes one more.",
     )
     default_timeout_s: Positive = Field(43200, description="Seconds from the answer after which a dialog is given up.")
     timeout_avp: str = Field("", description="Variable with another timeout in seconds, such as `$avp(timeout)`.")
@@ -106,5 +74,67 @@ class DialogSettings(Section):
     )
     profiles_with_value: Names = Field([], description="Profiles whose members have a value: `caller; callee`.")
     profiles_no_value: Names = Field([], description="Profiles whose members have none.")
-    db_mode: Literal[0] = Field(0, description="Only 0, in memory, is there yet.")
+    dlg_filter_mode: Literal[0, 1] = Field(
+        0, description="1: no timeout and no keep-alives for dialogs of a database whose sockets are not ours."
+    )
+    keep_proxy_rr: Literal[0, 1, 2, 3] = Field(
+        0,
+        description="Whether requests that are made here come through this server again: 1 those to the callee, 2 those to "
+        "the caller, 3 both.",
+    )
+    bridge_controller: str = Field(
+        "sip:controller@kamailio.org", description="URI of From when `dlg_bridge` calls, and of Referred-By."
+    )
+    bridge_contact: str = Field("sip:controller@kamailio.org:5060", description="URI of its Contact.")
+    hash_size: Positive = Field(
+        4096,
+        description="Entries that Kamailio's table would have: rows and cookies name an entry. A power of two; others are "
+        "rounded down.",
+    )
+    h_id_start: int = Field(0, ge=-1, description="First id of dialogs; -1 for `server_id`.")
+    h_id_step: Positive = Field(
+        1, description="Step from one id to the next: nodes with one step and different starts have no id twice."
+    )
+    db_url: str = Field("", description="Database of the dialogs; empty for `database.url`.")
+    db_mode: Literal[0, 1, 2, 3] = Field(
+        0,
+        description="0 memory only; 1 changes are written at once, 2 every `dialog.db_update_period_s`, 3 at the stop. They "
+        "are read at the start.",
+    )
+    db_update_period_s: Positive = Field(60, description="Seconds between writes with `dialog.db_mode` 2.")
+    db_fetch_rows: Count = Field(200, description="Rows read at a time at the start; 0 for all at once.")
+    db_skip_load: bool = Field(False, description="Whether the dialogs of the database are not read at the start.")
+    table_name: str = _table("dialog", "the dialogs")
+    call_id_column: str = _column("callid", "the Call-ID")
+    from_uri_column: str = _column("from_uri", "the URI of From")
+    from_tag_column: str = _column("from_tag", "the tag of From")
+    to_uri_column: str = _column("to_uri", "the URI of To")
+    to_tag_column: str = _column("to_tag", "the tag of To")
+    from_cseq_column: str = _column("caller_cseq", "the last sequence number of the caller")
+    to_cseq_column: str = _column("callee_cseq", "that of the callee")
+    from_route_column: str = _column("caller_route_set", "the routes to the caller")
+    to_route_column: str = _column("callee_route_set", "those to the callee")
+    from_contact_column: str = _column("caller_contact", "the Contact of the caller")
+    to_contact_column: str = _column("callee_contact", "that of the callee")
+    from_sock_column: str = _column("caller_sock", "our socket towards the caller")
+    to_sock_column: str = _column("callee_sock", "that towards the callee")
+    h_id_column: str = _column("hash_id", "the id")
+    h_entry_column: str = _column("hash_entry", "the entry of the table")
+    state_column: str = _column("state", "the state")
+    start_time_column: str = _column("start_time", "the time of the answer")
+    timeout_column: str = _column("timeout", "the time of the timeout")
+    sflags_column: str = _column("sflags", "the flags of scripts")
+    toroute_name_column: str = _column("toroute_name", "the event of the timeout")
+    vars_table_name: str = _table("dialog_vars", "the variables of dialogs")
+    vars_h_id_column: str = _column("hash_id", "the id of the dialog")
+    vars_h_entry_column: str = _column("hash_entry", "its entry")
+    vars_key_column: str = _column("dialog_key", "the name of a variable")
+    vars_value_column: str = _column("dialog_value", "its value")
     max_dialogs: Positive = Field(1_000_000, description="Dialogs at a time; more are not tracked, which is logged.")
+
+    _url = field_validator("db_url")(checked_url)
+
+    @field_validator("hash_size")
+    @classmethod
+    def _power_of_two(cls, size: int) -> int:
+        return 1 << (size.bit_length() - 1)

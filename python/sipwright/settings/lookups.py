@@ -84,13 +84,11 @@ class DomainSettings(Section):
     db_url: str = Field("", description="Database with the domains; empty for `database.url`.")
     domain_table: str = _table("domain", "the domains")
     domain_col: str = _column("domain", "a domain")
-    did_col: str = _column("did", "its id, by which it has attributes")
+    did_col: str = _column("did", "its id, by which it has attributes, in both tables")
     domain_attrs_table: str = _table("domain_attrs", "attributes of domains")
-    domain_attrs_did_col: str = _column("did", "the id of a domain")
-    domain_attrs_name_col: str = _column("name", "the name of an attribute")
-    domain_attrs_type_col: str = _column("type", "its type: 0 a number, 2 a text")
-    domain_attrs_value_col: str = _column("value", "its value")
-
+    name_col: str = _column("name", "the name of an attribute")
+    type_col: str = _column("type", "its type: 0 a number, 2 a text")
+    value_col: str = _column("value", "its value")
     _url = field_validator("db_url")(checked_url)
 
 

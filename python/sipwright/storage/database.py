@@ -248,6 +248,8 @@ class Database:
             if not self._make_tables:
                 return
             self._make_tables = False
+            # It is this one's turn to ask, for the tables too.
+            self._closed_until = 0.0
             try:
                 made = self.create_tables()
             except BaseException:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from oracle.scenario import Net, Peer, scenario
+from support.messages import Sip
 
 RECORDS = """
 COLUMNS = "method, from_tag, to_tag, sip_code, sip_reason, src_user, via_ua"
@@ -183,4 +184,126 @@ async def each_attempt_is_missed(alice: Peer, bob: Peer, carol: Peer, net: Net) 
 async def records_of_the_script(alice: Peer, net: Net) -> None:
     alice.invite("sip:x@oracle.test")
     await alice.expect(404)
+    await records(net, alice)
+
+
+# ---- records of calls ----------------------------------------------------------------------------------------------
+
+CDR = """
+def records(name):
+    columns = "caller, ifnull(code, ''), cast(duration + 0.3 as integer), duration > 0, end_time >= start_time"
+    query = "select %s from acc_cdrs where callid like '%s-%%' order by id" % (columns, name)
+    note("cdrs", KSR.sqlops.sql_query("ca", query, "cdrs"))
+    for row in range(KSR.sqlops.sql_num_rows("cdrs")):
+        values = [str(KSR.sqlops.sql_result_get("cdrs", row, column)) for column in range(5)]
+        note("  caller=%s method=%s seconds=%s is long=%s in order=%s" % tuple(values))
+
+def ksr_request_route(self, msg):
+    if KSR.is_OPTIONS():
+        records(KSR.pv.get("$rU"))
+        KSR.sl.send_reply(200, "OK")
+        return
+    if KSR.siputils.has_totag() > 0:
+        KSR.rr.loose_route()
+        {within}
+        KSR.tm.t_relay()
+        return
+    if KSR.is_INVITE():
+        {first}
+        KSR.dialog.dlg_manage()
+        KSR.pv.sets("$dlg_var(callid)", KSR.pv.get("$ci"))
+        KSR.pv.sets("$dlg_var(caller)", KSR.pv.get("$fU"))
+        {then}
+        KSR.rr.record_route()
+    KSR.tm.t_relay()
+"""
+
+
+def cdr(first: str = "pass", then: str = "pass", within: str = "pass") -> str:
+    return CDR.replace("{first}", first).replace("{then}", then).replace("{within}", within)
+
+
+async def call(alice: Peer, bob: Peer) -> Sip:
+    alice.invite(bob)
+    bob.answer(await bob.expect("INVITE"), 200)
+    ok = await alice.expect(200)
+    alice.within("ACK", ok)
+    await bob.expect("ACK")
+    return ok
+
+
+@scenario(cdr(), profile="cdr")
+async def record_of_a_call(alice: Peer, bob: Peer, net: Net) -> None:
+    ok = await call(alice, bob)
+    await net.quiet(1.1)
+    alice.within("BYE", ok)
+    bob.answer(await bob.expect("BYE"), 200)
+    await alice.expect(200)
+    await records(net, alice)
+
+
+@scenario(cdr(), profile="cdr")
+async def record_of_a_call_that_is_refused(alice: Peer, bob: Peer, net: Net) -> None:
+    alice.invite(bob)
+    await bob.refuse(await bob.expect("INVITE"), 486)
+    await alice.expect(486)
+    await records(net, alice)
+
+
+@scenario(cdr(then='KSR.pv.sets("$dlg_var(nocdr)", "1")'), profile="cdr")
+async def no_record_of_a_call_that_is_skipped(alice: Peer, bob: Peer, net: Net) -> None:
+    ok = await call(alice, bob)
+    alice.within("BYE", ok)
+    bob.answer(await bob.expect("BYE"), 200)
+    await alice.expect(200)
+    await records(net, alice)
+
+
+@scenario(cdr(within='KSR.dialog.dlg_bye("all") if KSR.is_INFO() else None'), profile="cdr")
+async def record_of_a_call_that_is_ended_from_here(alice: Peer, bob: Peer, net: Net) -> None:
+    ok = await call(alice, bob)
+    await net.quiet(1.1)
+    alice.within("INFO", ok)
+    for peer in (alice, bob):
+        peer.answer(await peer.expect("BYE"), 200)
+    bob.answer(await bob.expect("INFO"), 200)
+    await alice.expect(200)
+    await records(net, alice)
+
+
+@scenario(cdr(first='KSR.pv.seti("$avp(timeout)", 1)'), profile="cdr")
+async def no_record_of_a_call_that_expires(alice: Peer, bob: Peer, net: Net) -> None:
+    await call(alice, bob)
+    await net.quiet(3.0)
+    await records(net, alice)
+
+
+@scenario(cdr(first='KSR.pv.seti("$avp(timeout)", 1)'), profile="cdr_expired")
+async def record_of_a_call_that_expires(alice: Peer, bob: Peer, net: Net) -> None:
+    await call(alice, bob)
+    await net.quiet(3.0)
+    await records(net, alice)
+
+
+@scenario(cdr(), profile="cdr_expired")
+async def no_record_of_a_failure(alice: Peer, bob: Peer, net: Net) -> None:
+    alice.invite(bob)
+    await bob.refuse(await bob.expect("INVITE"), 486)
+    await alice.expect(486)
+    await records(net, alice)
+
+
+@scenario(cdr(), profile="cdr_expired")
+async def record_that_begins_with_the_ack(alice: Peer, bob: Peer, net: Net) -> None:
+    alice.invite(bob)
+    got = await bob.expect("INVITE")
+    bob.answer(got, 180)
+    await net.quiet(1.1)
+    bob.answer(got, 200)
+    ok = await alice.expect(200)
+    alice.within("ACK", ok)
+    await bob.expect("ACK")
+    alice.within("BYE", ok)
+    bob.answer(await bob.expect("BYE"), 200)
+    await alice.expect(200)
     await records(net, alice)

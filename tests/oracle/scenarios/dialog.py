@@ -1,5 +1,7 @@
 """Module dialog: what is known of a dialog, when its events come, and what goes to its user agents."""
 
+from dataclasses import replace
+
 from oracle.scenario import Net, Peer, scenario
 from support.messages import Sip
 
@@ -136,7 +138,7 @@ FLAGS = """
         note("var", KSR.dialog.var_getw("b"), KSR.dialog.var_is_null("a"), KSR.dialog.var_is_null("b"))
         note("var", KSR.dialog.var_rm("a"), KSR.dialog.var_rm("a"), KSR.dialog.var_get("a"))
         pv("$dlg(state)", "$dlg(to_tag)", "$dlg(from_cseq)", "$dlg(to_cseq)", "$dlg(start_ts)", "$dlg(sflags)")
-        pv("$dlg(from_contact)", "$dlg(to_contact)", "$dlg(from_rs)", "$dlg(to_rs)", "$dlg(from_bindaddr)")
+        pv("$dlg(from_contact)", "$dlg(to_contact)", "$dlg(from_rs)", "$dlg(to_rs)", "$dlg(from_bindaddr)", "$dlg(h_entry)")
 """
 
 
@@ -184,3 +186,101 @@ async def dialog_whose_bye_is_refused(alice: Peer, bob: Peer) -> None:
     alice.within("BYE", answer)
     bob.answer(await bob.expect("BYE"), 480)
     await alice.expect(480)
+
+
+ROUTES = 'pv("$dlg(from_rs)", "$dlg(to_rs)", "$dlg(from_cseq)", "$dlg(to_cseq)", "$dlg(state)")'
+
+
+@scenario(route(within=f"{ROUTES} if KSR.is_BYE() else None"), profile="dialog")
+async def dialog_among_other_proxies(alice: Peer, bob: Peer) -> None:
+    alice.invite(bob, ("Record-Route", "<sip:192.0.2.7;lr>, <sip:192.0.2.8;lr>"))
+    got = await bob.expect("INVITE")
+    # A proxy between the server and Bob has recorded itself first.
+    bob.answer(replace(got, headers=(("Record-Route", "<sip:192.0.2.9;lr>"), *got.headers)), 200)
+    answer = await alice.expect(200)
+    alice.within("ACK", without_others(answer))
+    await bob.expect("ACK")
+    alice.within("BYE", without_others(answer))
+    bob.answer(await bob.expect("BYE"), 200)
+    await alice.expect(200)
+
+
+def without_others(message: Sip) -> Sip:
+    """Without the routes of proxies that are not there."""
+    kept = tuple((name, value) for name, value in message.headers if name != "Record-Route" or "192.0.2" not in value)
+    return Sip(message.first_line, kept, message.body)
+
+
+SPIRAL = """
+        if KSR.hdr.get("X-Passed") is None:
+            KSR.hdr.append("X-Passed: once\\r\\n")
+            KSR.pv.sets("$du", "sip:" + at("server"))
+"""
+
+
+@scenario(route(SPIRAL), profile="dialog")
+async def dialog_of_a_spiral(alice: Peer, bob: Peer) -> None:
+    _, answer = await established(alice, bob)
+    alice.within("BYE", answer)
+    bob.answer(await bob.expect("BYE"), 200)
+    await alice.expect(200)
+
+
+@scenario(route(), profile="dialog")
+async def dialog_answered_by_two(alice: Peer, bob: Peer) -> None:
+    alice.invite(bob)
+    got = await bob.expect("INVITE")
+    bob.answer(got, 200)
+    answer = await alice.expect(200)
+    second = Sip(
+        "SIP/2.0 200 OK",
+        tuple((name, f"{got['To']};tag=second" if name == "To" else value) for name, value in answer_of(got, bob)),
+    )
+    bob.send(second)
+    await alice.expect(200)
+    alice.within("ACK", answer)
+    await bob.expect("ACK")
+    alice.within("BYE", answer)
+    bob.answer(await bob.expect("BYE"), 200)
+    await alice.expect(200)
+
+
+def answer_of(got: Sip, bob: Peer) -> tuple[tuple[str, str], ...]:
+    copied = ("Via", "Record-Route", "From", "To", "Call-ID", "CSeq")
+    return (*((n, v) for n, v in got.headers if n in copied), ("Contact", f"<{bob.uri}>"))
+
+
+@scenario(route(), profile="dialog")
+async def dialog_answered_while_it_is_cancelled(alice: Peer, bob: Peer) -> None:
+    invite = alice.invite(bob)
+    got = await bob.expect("INVITE")
+    bob.answer(got, 180)
+    await alice.expect(180)
+    alice.cancel(invite)
+    bob.answer(await bob.expect("CANCEL"), 200)
+    await alice.expect(200)
+    bob.answer(got, 200)
+    answer = await alice.expect(200)
+    alice.within("ACK", answer)
+    await bob.expect("ACK")
+    alice.within("BYE", answer)
+    bob.answer(await bob.expect("BYE"), 200)
+    await alice.expect(200)
+
+
+@scenario(route(), profile="dialog_timeout", quiet_s=1.0)
+async def dialog_whose_timeout_passes(alice: Peer, bob: Peer) -> None:
+    await established(alice, bob)
+    # Kamailio sends none to the second if the first one has answered by then.
+    byes = [await peer.expect("BYE", 8) for peer in (alice, bob)]
+    for peer, bye in zip((alice, bob), byes, strict=True):
+        peer.answer(bye, 200)
+
+
+@scenario(route(within='note(KSR.dialog.dlg_bye("callee")) if KSR.is_INFO() else None'), profile="dialog")
+async def dialog_ended_from_here_on_one_side(alice: Peer, bob: Peer) -> None:
+    _, answer = await established(alice, bob)
+    alice.within("INFO", answer)
+    bob.answer(await bob.expect("BYE"), 200)
+    bob.answer(await bob.expect("INFO"), 200)
+    await alice.expect(200)
