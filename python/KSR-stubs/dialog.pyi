@@ -2,8 +2,17 @@
 """KSR.dialog: functions of Kamailio's module."""
 
 
+def dlg_bridge(from_uri: str, to_uri: str, op: str, /) -> int:
+    """Calls `from_uri`, by way of the proxy `op` if one is named, and sends it on to `to_uri` by REFER: 1, or -1."""
+
 def dlg_bye(side: str, /) -> int:
     """Sends BYE to `caller`, `callee` or `all`: 1, or -1 without an answered dialog."""
+
+def dlg_db_load_callid(callid: str, /) -> int:
+    """Reads the dialogs of a Call-ID that another node has written: 1; -1 without any, or without a database."""
+
+def dlg_db_load_extra() -> int:
+    """Reads all dialogs that other nodes have written and that are not here: 1, or -1 without a database."""
 
 def dlg_get(callid: str, ftag: str, ttag: str, /) -> int:
     """Makes a dialog the one that the functions and variables of this module work on: 1, or -1."""
@@ -35,11 +44,17 @@ def dlg_resetflag(flag: int, /) -> int:
 def dlg_set_property(attr: str, /) -> int:
     """Switches `ka-src`, `ka-dst` (keep-alives to caller, callee) or `timeout-noreset` on: 1, or -1."""
 
+def dlg_set_ruri() -> int:
+    """Makes the Contact of the side that a request of the dialog goes to its request-URI: 1, or -1."""
+
 def dlg_set_state(state: str, /) -> int:
     """Brings the dialog to a later state, 1 to 5: 1, or -1."""
 
 def dlg_set_timeout(timeout: int, /) -> int:
     """Sets the seconds from now, or from the answer, after which the dialog is given up: 1, or -1."""
+
+def dlg_set_timeout_by_profile(profile: str, value: str, timeout: int, /) -> int:
+    """The same, for all dialogs of a profile, with this value if it has values and one is given: 1, or -1."""
 
 def dlg_set_timeout_id(timeout: int, h_entry: int, h_id: int, /) -> int:
     """The same, for the dialog with these numbers."""
@@ -52,6 +67,9 @@ def dlg_setflag(flag: int, /) -> int:
 
 def dlg_update_contact() -> int:
     """Makes the Contact of the message that of its side of the dialog: 1, or -1."""
+
+def dlg_update_socket() -> int:
+    """Makes the socket that the message came by ours towards its side of the dialog: 1, or -1."""
 
 def dlg_update_state() -> int:
     """Takes the request to its dialog, as `loose_route` does: 1, or -1 without one."""
