@@ -236,6 +236,57 @@ def test_the_certificate_of_a_peer(serve: Make) -> None:
     assert other.request("OPTIONS", "bob").expect(200).reason == "v0"
 
 
+def test_the_certificate_of_a_peer_that_the_server_connects_to(serve: Make) -> None:
+    script = (
+        HEAD
+        + """
+    def ksr_request_route(self, msg):
+        KSR.tm.t_relay()
+        return 1
+
+    def ksr_reply_route(self, msg):
+        KSR.info("verified: %s\\n" % KSR.pv.get("$tls_peer_verified"))
+        return 1
+"""
+    )
+    sip = serve(script)
+    gateway = sip.phone("gw", address="192.0.2.30:5061", transport="tls", tls=Tls(verdict="valid"))
+    call = sip.phone("alice").request("OPTIONS", "sip:x@192.0.2.30;transport=tls")
+    gateway.reply(200)
+    call.expect(200)
+    assert sip.logged("verified: 1")
+    assert sip.engine.stats()["connections_opened"] == 1
+
+
+def test_http(serve: Make) -> None:
+    script = (
+        HEAD
+        + """
+    def ksr_request_route(self, msg):
+        return 1
+
+    def http(self, msg, event):
+        KSR.xhttp.xhttp_reply(200, "OK", "text/plain", "path " + KSR.pv.gete("$hu"))
+        return 1
+"""
+    )
+    sip = serve(script, settings={"xhttp.event_callback": "http"})
+    browser = sip.phone("browser", transport="tcp")
+    browser.send(b"GET /status HTTP/1.1\r\nHost: sip.example.com\r\n\r\n")
+    assert sip.packets[-1].data.startswith(b"HTTP/1.1 200 OK")
+    assert sip.packets[-1].data.endswith(b"path /status")
+    assert sip.events == ["xhttp:request"]
+
+
+def test_one_server_at_a_time(serve: Make, tmp_path: Path) -> None:
+    sip = serve(route('KSR.sl.send_reply(200, "OK")\n'))
+    with pytest.raises(RuntimeError, match="is open in this process already"):
+        VirtualServer(tmp_path / "route.py")
+    sip.close()
+    with VirtualServer(tmp_path / "route.py") as other:
+        other.phone("alice").request("OPTIONS", "bob").expect(200)
+
+
 def test_connections_and_datagrams_that_are_refused(serve: Make) -> None:
     script = route(
         """

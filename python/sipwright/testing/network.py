@@ -98,8 +98,7 @@ class Network:
         # Behind WebSocket nobody listens: the connection is the only way to the phone.
         is_own = phone.proto in ("ws", "wss")
         source = phone.behind or phone.address if is_own else (host, next(self._ports))
-        tls = phone.tls or Tls()
-        facts = (tls.server_name, tls.certificate, tls.verdict) if phone.proto in ("tls", "wss") else None
+        facts = _facts(phone.tls or Tls()) if phone.proto in ("tls", "wss") else None
         connection = self._server.wire.connect(phone.proto, socket, source, facts)
         self.connections[connection] = phone
         self._places[source] = phone
@@ -152,8 +151,15 @@ class Network:
     def _place(self, phone: Phone) -> None:
         self.phones[phone.name] = phone
         self._places[phone.address] = phone
+        if phone.tls is not None:
+            # For connections that the server opens.
+            self._server.wire.set_tls(phone.address, _facts(phone.tls))
         if phone.behind:
             self._places[phone.behind] = phone
+
+
+def _facts(tls: Tls) -> tuple[str | None, bytes | None, str]:
+    return tls.server_name, tls.certificate, tls.verdict
 
 
 def _host_part(text: str) -> str:
