@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from sipwright import log
 from sipwright.control.background import in_thread
+from sipwright.nearest import nearest
 
 PARSE_ERROR: Final = -32700
 INVALID_REQUEST: Final = -32600
@@ -103,7 +104,9 @@ class Rpc:
     def _found(self, name: str, params: Any) -> tuple[tuple[Method, bool], list[Any], dict[str, Any]]:
         found = self._methods.get(name)
         if found is None:
-            raise RpcError(METHOD_NOT_FOUND, f"there is no method {name}; there are: {', '.join(self.names())}")
+            near = nearest(name, self.names())
+            hint = f"did you mean {' or '.join(near)}?" if near else "rpc.list tells what there is"
+            raise RpcError(METHOD_NOT_FOUND, f"there is no method {name}; {hint}")
         if not isinstance(params, list | dict):
             raise RpcError(INVALID_PARAMS, "params must be an array or an object")
         arguments, named = (params, {}) if isinstance(params, list) else ([], params)
