@@ -22,6 +22,20 @@ pub fn current() -> Message {
     scope::message()
 }
 
+/// Whether the script dropped the message in work; forgets that it did.
+#[pyfunction]
+pub fn take_drop() -> bool {
+    scope::with(|c| std::mem::take(&mut c.ctx.drop))
+}
+
+/// Hosts that are this server, beside its addresses and aliases, in place of those given before.
+#[pyfunction]
+#[pyo3(signature = (hosts, /))]
+#[allow(clippy::needless_pass_by_value)]
+pub fn set_own_domains(hosts: Vec<String>) {
+    env::OWN_DOMAINS.set(hosts.iter().map(String::as_bytes));
+}
+
 /// Starts code that runs outside of any message, such as `mod_init`; a message
 /// that is in work is laid aside until `end_fake`.
 #[pyfunction]

@@ -4,7 +4,7 @@ import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from sipwright import log
+from sipwright import _engine, log
 from sipwright.control.rpc import FAILED, RpcError
 from sipwright.kemi import inwork
 from sipwright.kemi.calls import ksr
@@ -40,7 +40,8 @@ def configure(host: "Host") -> None:
     _state = _State(host.settings.domain, host)
     host.rpc.add("domain.reload", reload, blocking=True)
     host.rpc.add("domain.dump", dump)
-    if host.engine is not None and host.settings.domain.db_url:
+    _engine.set_own_domains([])
+    if host.engine is not None and (host.settings.domain.db_url or host.settings.domain.register_myself):
         tables = (_state.settings.domain_table, 2), (_state.settings.domain_attrs_table, 1)
         check_at_start(host, "domain", _state.settings.db_url, *tables)
         _domains()
@@ -119,9 +120,9 @@ def _load() -> None:
     attributes: dict[str, list[tuple[str, str | int]]] = {}
     columns = (
         settings.domain_attrs_did_col,
-        settings.domain_attrs_name_col,
-        settings.domain_attrs_type_col,
-        settings.domain_attrs_value_col,
+        settings.name_col,
+        settings.type_col,
+        settings.value_col,
     )
     for did, name, kind, value in rows_of(database, settings.domain_attrs_table, columns):
         try:
@@ -133,3 +134,5 @@ def _load() -> None:
     _state.domains = {
         str(name).lower(): (did or str(name), tuple(attributes.get(did or str(name), ()))) for name, did in rows
     }
+    if settings.register_myself:
+        _engine.set_own_domains(list(_state.domains))

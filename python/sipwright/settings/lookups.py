@@ -45,6 +45,9 @@ class PermissionsSettings(Section):
         None,
         description="File with addresses instead of a table: a line for each, `group address[/mask] [mask port tag]`.",
     )
+    load_backends: int = Field(
+        0xFFFF, ge=0, description="What is read: 1 the addresses, 2 the trusted peers; what is not read allows nobody."
+    )
     address_table: str = _table("address", "addresses")
     trusted_table: str = _table("trusted", "peers for `allow_trusted`")
     grp_col: str = _column("grp", "the group of an address")
@@ -82,14 +85,15 @@ class DomainSettings(Section):
     """Domains that are ours, with attributes; names as in Kamailio's module domain."""
 
     db_url: str = Field("", description="Database with the domains; empty for `database.url`.")
+    register_myself: bool = Field(False, description="Whether the domains are this server for `is_myself` and routing.")
     domain_table: str = _table("domain", "the domains")
     domain_col: str = _column("domain", "a domain")
     did_col: str = _column("did", "its id, by which it has attributes")
     domain_attrs_table: str = _table("domain_attrs", "attributes of domains")
     domain_attrs_did_col: str = _column("did", "the id of a domain")
-    domain_attrs_name_col: str = _column("name", "the name of an attribute")
-    domain_attrs_type_col: str = _column("type", "its type: 0 a number, 2 a text")
-    domain_attrs_value_col: str = _column("value", "its value")
+    name_col: str = _column("name", "the name of an attribute")
+    type_col: str = _column("type", "its type: 0 a number, 2 a text")
+    value_col: str = _column("value", "its value")
 
     _url = field_validator("db_url")(checked_url)
 

@@ -1,5 +1,6 @@
 //! Script variables `$var(..)`, `$vn(..)` and `$vz(..)`, and shared ones, `$shv(..)`.
 
+use std::collections::HashSet;
 use std::sync::{PoisonError, RwLock};
 
 use super::context::Value;
@@ -33,6 +34,28 @@ impl Vars {
     /// All names and values, in no order.
     pub fn iter(&self) -> impl Iterator<Item = (&[u8], &Value<'static>)> {
         self.list.iter().map(|(name, value)| (&**name, value))
+    }
+}
+
+/// Domains of a table that are this server.
+#[derive(Debug, Default)]
+pub struct OwnDomains {
+    // held for a look-up or a change only; nothing else is locked meanwhile
+    names: RwLock<HashSet<Box<[u8]>>>,
+}
+
+impl OwnDomains {
+    /// Whether a host is one of them.
+    #[must_use]
+    pub fn contains(&self, host: &[u8]) -> bool {
+        let names = self.names.read().unwrap_or_else(PoisonError::into_inner);
+        !names.is_empty() && names.contains(&*host.to_ascii_lowercase())
+    }
+
+    /// Puts others in the place of all that there were.
+    pub fn set<'a>(&self, hosts: impl Iterator<Item = &'a [u8]>) {
+        let all = hosts.map(|host| host.to_ascii_lowercase().into()).collect();
+        *self.names.write().unwrap_or_else(PoisonError::into_inner) = all;
     }
 }
 
