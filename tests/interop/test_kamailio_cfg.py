@@ -12,11 +12,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sipwright.settings import SettingsError
-from sipwright.settings.kamailio import read_kamailio_cfg
+from sipwright.settings.kamailio import modules, read_kamailio_cfg
 from support.kamailio_cfg import given as settings_of
 from support.kamailio_cfg import lab
 from support.tools import tool
 
+MODULE_DIRECTORY = Path("/usr/lib/x86_64-linux-gnu/kamailio/modules")
 HEAD = "auto_aliases=no\n"
 TAIL = '\nloadmodule "sl.so"\nrequest_route { sl_send_reply("200", "OK"); }\n'
 # Two servers that start at the same time may not listen on the same port, but -c opens none.
@@ -295,19 +296,41 @@ MODULES = [
 ]
 
 
-@pytest.mark.parametrize("modules", MODULES)
-def test_same_parts_of_ksr(tmp_path: Path, modules: str) -> None:
+@pytest.mark.parametrize("loaded", MODULES)
+def test_same_parts_of_ksr(tmp_path: Path, loaded: str) -> None:
     shown = tmp_path / "shown"
     script = tmp_path / "route.py"
     script.write_text(SCRIPT % str(shown))
     path = tmp_path / "kamailio.cfg"
     # First, so that its mod_init comes before those of modules that need others.
     text = lab(script, "listen=udp:127.0.0.1:15990", "")
-    path.write_text(text + "".join(f'loadmodule "{name}.so"\n' for name in modules.split()))
+    path.write_text(text + "".join(f'loadmodule "{name}.so"\n' for name in loaded.split()))
     subprocess.run([tool("kamailio"), "-DD", "-E", "-f", str(path)], capture_output=True, timeout=30, cwd=tmp_path)
     expected = shown.read_text()
     shown.unlink()
     trial = [sys.executable, "-m", "sipwright.script.trial", str(script), "-"]
-    names = ['"app_python3"', *(f'"{name}"' for name in modules.split())]
+    names = ['"app_python3"', *(f'"{name}"' for name in loaded.split())]
     subprocess.run(trial, input=f'{{"modules": [{", ".join(names)}]}}', capture_output=True, text=True, timeout=30)
     assert shown.read_text() == expected
+
+
+def test_parameters_of_modules_are_kamailios(tmp_path: Path) -> None:
+    """The table of parameters names those that Kamailio has, with their types."""
+    here = {path.stem for path in MODULE_DIRECTORY.glob("*.so")}
+    # Drivers that cannot be loaded beside others of their kind.
+    offered = [name for name in modules.parameters() if not modules.why_not_offered(name) and name != "tls_wolfssl"]
+    first = ["db_sqlite", "sl", "tm", "rr", "pv", "usrloc", "dialog"]
+    loaded = first + [name for name in offered if name in here and name not in first]
+    lines = [UDP + f'mpath="{MODULE_DIRECTORY}/"', *(f'loadmodule "{name}.so"' for name in loaded)]
+    asked = [(module, *item) for module in loaded for item in modules.parameters().get(module, {}).items()]
+    values = {"text": '"1"', "number": "1"}
+    lines += [f'modparam("{module}", "{name}", {values[kind]})' for module, name, kind in asked]
+    path = tmp_path / "kamailio.cfg"
+    path.write_text("\n".join([*lines, "request_route { exit; }"]) + "\n")
+    done = subprocess.run(
+        [tool("kamailio"), "-c", "-f", str(path)], capture_output=True, text=True, errors="replace", timeout=30
+    )
+    unknown = re.findall(r"parameter <(\S+)> of type <\S+> not found in module <(\S+)>", done.stdout + done.stderr)
+    assert unknown == []
+    assert len(asked) > 800
+    assert set(offered) - here <= {"app_python3s"}

@@ -588,6 +588,43 @@ DIFFERENCES: tuple[Difference, ...] = (
             ),
         ),
     ),
+    Difference(
+        "A registrar that requires outbound",
+        "with outbound_mode 2 registers a client that does not say that it supports outbound",
+        "answers 421",
+        "Mode 2 is to require it, and 421 says that a request needs an extension (RFC 3261 section 21.4.15).",
+        ("a_registrar_that_requires_outbound",),
+        (
+            Drop(KAMAILIO, "bob", r"SIP/2\.0 200 "),
+            Drop(SIPWRIGHT, "bob", r"SIP/2\.0 421 "),
+            Replace(KAMAILIO, "script", "save 1", "save -1"),
+        ),
+    ),
+    Difference(
+        "A Path that is refused",
+        "answers 420, and keeps the binding all the same",
+        "keeps nothing",
+        "A request that is refused changes nothing (RFC 3261 section 10.3).",
+        ("a_path_that_is_refused",),
+        (
+            Replace(KAMAILIO, "bob", r"(SIP/2\.0 420 (?:.*\n)*?)Contact: .*\n", r"\1"),
+            Replace(KAMAILIO, "bob", r"(CSeq: 2 REGISTER\n)Contact: .*\n", r"\1"),
+            Replace(KAMAILIO, "script", "save 1", "save -1"),
+        ),
+    ),
+    Difference(
+        "All contacts beside another one",
+        "takes a Contact of `*` and further addresses for `*` alone, and forgets all bindings; in a header field of its own "
+        "it refuses the further address",
+        "answers 400 to either",
+        "`*` stands alone (RFC 3261 section 10.3 step 6).",
+        ("all_contacts_beside_another",),
+        (
+            Drop(KAMAILIO, "bob", r"SIP/2\.0 200 OK\n(?:.*\n)*?CSeq: 2 "),
+            Drop(SIPWRIGHT, "bob", r"SIP/2\.0 400 .*\n(?:.*\n)*?CSeq: 2 "),
+            Replace(KAMAILIO, "script", "save 3", "save -1"),
+        ),
+    ),
 )
 
 

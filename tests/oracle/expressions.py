@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from oracle import edits
 from oracle.evaluate import Table
 
 INVITE = b"""INVITE sip:bob:pw@{me};transport=udp;x=1 SIP/2.0\r
@@ -185,10 +186,12 @@ TABLES = (
     Table("transformations", INVITE, [*settings(), *transformations()]),
     Table("variables", INVITE, [*settings(), *cells(VARIABLES)]),
     Table("steps", INVITE, cells(STEPS)),
+    *edits.tables(INVITE),
 )
 
 # What a line matches from its beginning on, and why its values differ.
 DIFFERENCES = {
+    **edits.DIFFERENCES,
     r"\$xavp\(cp\[1\]=>x\)": "Kamailio's `xavp_copy_dst` does not put the copy at the index that it is given",
     r"\$\(var\(s\d+\)\{s\.decode\.base64t?\}": "Kamailio decodes characters that are none of base64's as zeros; here it is null",
     r"\$\(var\(s\d+\)\{s\.decode\.base58\}": "Kamailio loses zeros in front and adds some behind",

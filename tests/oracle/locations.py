@@ -75,6 +75,14 @@ modparam("usrloc", "matching_mode", 1)
             "usrloc.matching_mode": 1,
         },
     ),
+    "registrar_outbound": Profile(
+        """
+modparam("registrar", "outbound_mode", 2)
+modparam("registrar", "use_path", 1)
+modparam("registrar", "path_mode", 2)
+""",
+        {"registrar.outbound_mode": 2, "registrar.use_path": True, "registrar.path_mode": 2},
+    ),
     "registrar_newest": Profile(
         """
 modparam("registrar", "path_use_received", 1)

@@ -113,4 +113,29 @@ modparam("ratelimit", "pipe", "0:RED:4")
     ),
     "ipops": Profile('loadmodule "ipops.so"\n'),
     "sdpops": Profile('loadmodule "sdpops.so"\n'),
+    "via": Profile(
+        """
+server_id=7
+xavp_via_params="vp"
+modparam("corex", "alias_subdomains", "domain.test")
+modparam("corex", "alias_subdomains", "udp:port.test:5061")
+modparam("sanity", "noreply", 1)
+modparam("sanity", "proxy_require", "foo, bar")
+modparam("maxfwd", "max_limit", 16)
+modparam("pv", "shvset", "n=i:7")
+modparam("pv", "varset", "gw=s:sip:10.0.0.1;transport=tcp")
+modparam("pv", "avp_aliases", "other=s:name")
+""",
+        {
+            "server_id": 7,
+            "xavp_via_params": "vp",
+            "corex.alias_subdomains": '["domain.test", "udp:port.test:5061"]',
+            "sanity.noreply": "true",
+            "sanity.proxy_require": "foo, bar",
+            "maxfwd.max_limit": 16,
+            "pv.shvset": "n=i:7",
+            "pv.varset": "gw=s:sip:10.0.0.1;transport=tcp",
+            "pv.avp_aliases": "other=s:name",
+        },
+    ),
 }

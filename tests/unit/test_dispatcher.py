@@ -483,3 +483,26 @@ def test_destinations_from_a_table(tmp_path: Path) -> None:
     finally:
         host.close()
         ksr.configure(Host(Settings()))
+
+
+def test_what_led_to_an_event_is_a_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[tuple[object, object, object]] = []
+
+    class Told(Host):
+        def call(self, function: Callable[[], object]) -> bool:
+            function()
+            return True
+
+        def run_route(self, callback: str, event: str) -> bool:
+            told.append((event, ksr._told("code"), ksr._told("reason")))
+            return True
+
+    host = Told(Settings(dispatcher=DispatcherSettings(event_callback="down")))
+    _engine.begin_fake()
+    monkeypatch.setattr(ksr._answers, "heard", (503, "Busy"), raising=False)
+    ksr._tell(host, "dispatcher:dst-down", "sip:192.0.2.1")
+    monkeypatch.setattr(ksr._answers, "heard", None)
+    ksr._tell(host, "dispatcher:dst-up", "sip:192.0.2.1")
+    _engine.end_fake()
+    assert told == [("dispatcher:dst-down", 503, "Busy"), ("dispatcher:dst-up", None, None)]
+    assert ksr._told("code") is None

@@ -5,6 +5,8 @@ from sipwright.kemi import known, stubs
 
 # Functions that Kamailio's Python does not have.
 ADDITIONS = {"alert"}
+# Kamailio declares a parameter more than its function has, and fails when a script calls it.
+SHORTER = {"textopsx.remove_hf_value2"}
 
 
 def dotted(module: str, name: str) -> str:
@@ -22,7 +24,9 @@ def test_builtins_have_the_parameters_and_results_of_kamailio() -> None:
         kinds = tuple(kind for _, kind in params)
         expected = tuple("int" if kind == "long" else kind for kind in signature.params)
         # Lists and dicts, which Kamailio hands to Lua but not to Python.
-        if (kinds, "xval" if returns == "data" else returns) != (expected, signature.returns):
+        if dotted(module, name) in SHORTER:
+            assert kinds == expected[:-1]
+        elif (kinds, "xval" if returns == "data" else returns) != (expected, signature.returns):
             wrong.append(f"{dotted(module, name)}{kinds} -> {returns}, Kamailio {expected} -> {signature.returns}")
     assert wrong == []
 

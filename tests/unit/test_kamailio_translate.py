@@ -8,7 +8,7 @@ import pytest
 from pydantic import Field
 
 from sipwright.settings import Settings, SettingsError, load_settings
-from sipwright.settings.kamailio import Translation, modparams, modules, read_kamailio_cfg
+from sipwright.settings.kamailio import Translation, modparams, modules, read_kamailio_cfg, reference
 from sipwright.settings.kamailio import globals as core
 from sipwright.settings.kamailio.report import Entry
 from sipwright.settings.section import Section
@@ -18,7 +18,10 @@ from support.kamailio_cfg import given, lab
 SCRIPT = "/etc/kamailio/route.py"
 
 
-def translated(directory: Path, text: str, modules: str = "tm usrloc registrar htable tls") -> Translation:
+MODULES = "tm usrloc registrar htable tls"
+
+
+def translated(directory: Path, text: str, modules: str = MODULES) -> Translation:
     """A laboratory's kamailio.cfg with this text in it."""
     path = directory / "kamailio.cfg"
     path.write_text(lab(SCRIPT, "listen=udp:127.0.0.1:5070", modules, text))
@@ -99,6 +102,27 @@ def test_a_laboratory(tmp_path: Path) -> None:
         ('modparam("tls", "verify_certificate", 0)', "tls.verify_server", False),
         ('modparam("tls", "verify_client", "optional_no_ca")', "tls.verify_client", "optional_no_ca"),
         ('modparam("tls", "session_cache", 0)', "tls.session_cache", 0),
+        ("tos=IPTOS_LOWDELAY", "forward.tos", 16),
+        ("tos=184", "forward.tos", 184),
+        ("force_rport=yes", "forward.force_rport", True),
+        ("local_rport=yes", "forward.local_rport", True),
+        ('log_prefix="[$ci] "', "log.prefix", "[$ci] "),
+        ("log_prefix_mode=1", "log.prefix_mode", 1),
+        ('user_agent_header="User-Agent: me"', "user_agent_header", "me"),
+        ('xavp_via_params="vp"', "xavp_via_params", "vp"),
+        ('kemi.pre_routing_callback="first"', "script.pre_routing", "first"),
+        ('kemi.received_route_callback="none"', "script.received_route", ""),
+        ('modparam("corex", "alias_subdomains", "example.org")', "corex.alias_subdomains", ["example.org"]),
+        (
+            'modparam("pv", "shvset", "gw=s:sip:10.0.0.1;transport=tcp")',
+            "pv.shvset",
+            ["gw=s:sip:10.0.0.1;transport=tcp"],
+        ),
+        ('modparam("pv", "avp_aliases", "a=s:b;c=i:1")', "pv.avp_aliases", "a=s:b;c=i:1"),
+        ('modparam("maxfwd", "max_limit", 16)', "maxfwd.max_limit", 16),
+        ('modparam("sanity", "noreply", 1)', "sanity.noreply", 1),
+        ('modparam("domain", "register_myself", 1)', "domain.register_myself", 1),
+        ('modparam("domain", "name_col", "n")', "domain.name_col", "n"),
         (
             'modparam("htable", "htable", "a=>size=8;autoexpire=10;initval=1;updateexpire=0")',
             "htable.tables.a",
@@ -107,7 +131,7 @@ def test_a_laboratory(tmp_path: Path) -> None:
     ],
 )
 def test_honoured(tmp_path: Path, text: str, setting: str, value: object) -> None:
-    translation = translated(tmp_path, text + "\n#!ifdef NEVER\n#!endif")
+    translation = translated(tmp_path, text + "\n#!ifdef NEVER\n#!endif", f"{MODULES} corex pv maxfwd sanity domain")
     assert translation.refusals == []
     assert given(translation)[setting] == value
     load_settings(base=[one for one in translation.given if one.path[0] != "tls"], environ={})
@@ -125,7 +149,10 @@ def test_defaults_are_kamailios(tmp_path: Path) -> None:
     [
         ("memdbg=5", "memdbg", "ignored", "there is no memory manager of its own"),
         ("mem_dbg=5", "mem_dbg", "ignored", "there is no memory manager of its own"),
-        ("tos=IPTOS_LOWDELAY", "tos", "missing", "is not offered; mark packets by the firewall"),
+        ("tos=IPTOS_LOWDELAY", "tos", "honoured", "`forward.tos`"),
+        ("tos=IPTOS_SPEED", "tos", "refused", "must be a number or one of IPTOS_LOWDELAY, IPTOS_THROUGHPUT"),
+        ("received_route_mode=1", "received_route_mode", "ignored", "`script.received_route` runs when it is set"),
+        ('modparam("tm", "fr_timer_avp", "$avp(x)")', "tm.fr_timer_avp", "missing", "is not offered; call KSR.tm.t_set_fr"),
         ("childern=2", "childern", "unknown", "there is no such parameter; did you mean children?"),
         ("mhomed=\"1\"", "mhomed", "refused", "must be yes or no"),
         ("server_header=1", "server_header", "refused", "must be text in quotes"),
@@ -256,6 +283,25 @@ def test_parameters_of_a_section_are_found_by_their_names(monkeypatch: pytest.Mo
 
 def test_ignored_parameters_are_named_beside_their_settings() -> None:
     assert modparams.why_ignored("dispatcher", "ds_timer_mode").startswith("keep-alives run beside")
+
+
+def test_every_parameter_of_kamailio_is_known() -> None:
+    without = [
+        f"{module}.{name}"
+        for module, names in modules.parameters().items()
+        if not modules.why_not_offered(module)
+        for name in names
+        if reference.parameter(module, name) == ("missing", "")
+    ]
+    assert without == []
+
+
+def test_reasons_are_of_parameters_that_kamailio_has() -> None:
+    for name in modparams.MISSING:
+        module, _, parameter = name.partition(".")
+        assert parameter in modules.parameters()[module], name
+        assert modparams.setting_of(module, parameter) is None, name
+        assert not modparams.why_ignored(module, parameter), name
 
 
 def test_no_parameter_is_in_two_tables() -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from sipwright import _engine
-from sipwright.host import Host
+from sipwright.host import Getter, Host, Setter
 from sipwright.kemi import dmq, sdpops
 from sipwright.modules.sdp import Sdp
 from sipwright.settings import Settings
@@ -21,11 +21,30 @@ BODY = (
 
 @pytest.fixture(autouse=True)
 def message() -> Iterator[None]:
-    sdpops.configure(Host(Settings()))
+    sdpops.configure(Variables(Settings()))
     _engine.begin_fake()
     set_body(BODY)
     yield
     _engine.end_fake()
+
+
+class Variables(Host):
+    """A host whose variables tests read and set; those of the engine need a running one."""
+
+    def variable(self, name: str, get: Getter, set: Setter | None = None) -> None:
+        found[name] = (get, set)
+
+
+found: dict[str, tuple[Getter, Setter | None]] = {}
+
+
+def get(key: str) -> str | int | None:
+    return found["sdp"][0](key, None)
+
+
+def put(key: str, value: str | int) -> bool:
+    set = found["sdp"][1]
+    return set is not None and set(key, value)
 
 
 def set_body(text: str, kind: str = "application/sdp") -> None:
@@ -107,3 +126,71 @@ def test_what_is_no_sdp(text: str, kind: str) -> None:
 
 def test_there_is_no_cluster() -> None:
     assert dmq.is_from_node() == -1
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("body", BODY),
+        ("raw", BODY),
+        ("sess_version", 2),
+        ("c:ip", "192.0.2.1"),
+        ("c:af", "IP4"),
+        ("c:x", None),
+        ("o:ip", "192.0.2.1"),
+        ("m0:rtp:port", 4000),
+        ("m0:rtcp:port", 4001),
+        ("m1:rtp:port", 0),
+        ("m0:b:AS", None),
+        ("m2:raw", None),
+        ("nope", None),
+    ],
+)
+def test_parts_as_variables(key: str, value: object) -> None:
+    assert get(key) == value
+
+
+def test_parts_of_media_as_variables() -> None:
+    media = "m=audio 4000 RTP/AVP 0\r\nc=IN IP6 2001:db8::7/127\r\nb=AS:64\r\na=rtcp:4005 IN IP4 192.0.2.9\r\n"
+    set_body("v=0\r\ns=-\r\n" + media)
+    values = {key: get(key) for key in ("c:ip", "c:af", "m0:raw", "m0:rtcp:port", "m0:b:AS", "o:ip")}
+    assert values == {
+        "c:ip": "2001:db8::7",
+        "c:af": "IP6",
+        "m0:raw": media,
+        "m0:rtcp:port": 4005,
+        "m0:b:AS": "64",
+        "o:ip": None,
+    }
+    assert not put("sess_version", 5)
+    set_body("no sdp", "text/plain")
+    assert get("body") is None
+
+
+# As Kamailio 5.6.
+def test_the_version_of_the_session() -> None:
+    assert not put("sess_version", "77")
+    assert not put("c:ip", "1.1.1.1")
+    assert put("sess_version", -1)
+    assert "o=- 1 3 IN IP4 192.0.2.1\r\n" in body()
+    assert put("sess_version", 900)
+    assert get("sess_version") == 900
+
+
+def test_edits_at_lines() -> None:
+    set_body("v=0\r\ns=-\r\nt=0 0\r\n")
+    assert sdpops.sdp_iterator_start("i") == 1
+    assert sdpops.sdp_iterator_rm("i") == sdpops.sdp_iterator_append("none", "x") == -1
+    assert sdpops.sdp_iterator_next("i") == 1
+    assert sdpops.sdp_iterator_append("i", "o=- 1 1 IN IP4 h\r\n") == 1
+    assert sdpops.sdp_iterator_next("i") == 1
+    assert sdpops.sdp_iterator_value("i") == "s=-"
+    assert sdpops.sdp_iterator_rm("i") == 1
+    assert sdpops.sdp_iterator_insert("i", "s=new\r\n") == 1
+    assert body() == "v=0\r\no=- 1 1 IN IP4 h\r\ns=new\r\nt=0 0\r\n"
+    assert sdpops.sdp_iterator_next("i") == 1
+    assert sdpops.sdp_iterator_value("i") == "t=0 0"
+    set_body(BODY)
+    assert sdpops.sdp_iterator_rm("i") == -1
+    assert sdpops.sdp_iterator_next("i") == -1
+    assert sdpops.sdp_iterator_append("i", "x") == -1

@@ -13,11 +13,24 @@ import pytest
 from sipwright import _engine
 from sipwright.control.rpc import RpcError
 from sipwright.host import Host
-from sipwright.kemi import cfgutils, counters, debugger, kex, log_systemd, mqueue, rtimer, sipjson, statistics
+from sipwright.kemi import (
+    cfgutils,
+    corex,
+    counters,
+    debugger,
+    kex,
+    log_systemd,
+    mqueue,
+    pv,
+    rtimer,
+    sipjson,
+    statistics,
+)
 from sipwright.modules.background import Alarm, Crew
 from sipwright.settings import Settings
 from sipwright.settings.errors import SettingsError
-from sipwright.settings.small import CfgutilsSettings, CountersSettings, MqueueSettings, RtimerSettings
+from sipwright.settings.requests import PvSettings
+from sipwright.settings.small import CountersSettings, MqueueSettings, RtimerSettings
 from support.process import wait_until
 
 programs = importlib.import_module("sipwright.kemi.exec")
@@ -28,16 +41,16 @@ later = importlib.import_module("sipwright.kemi.async")
 def configured() -> Iterator[None]:
     settings = Settings(
         mqueue=MqueueSettings(mqueue=["name=q;size=3"]),
-        cfgutils=CfgutilsSettings(shvset=["n=i:7", "t=s:x"]),
+        pv=PvSettings(shvset=["n=i:7", "t=s:x"]),
         counters=CountersSettings(script_counter=["calls", "a.b"], variable=["old"]),
     )
     host = Host(settings)
-    for module in (mqueue, cfgutils, counters, kex, programs):
+    for module in (mqueue, cfgutils, counters, kex, programs, pv):
         module.configure(host)
     _engine.begin_fake()
     yield
     _engine.end_fake()
-    for module in (mqueue, cfgutils, counters, kex, programs):
+    for module in (mqueue, cfgutils, counters, kex, programs, pv):
         module.configure(Host(Settings()))
 
 
@@ -88,12 +101,34 @@ def test_locks_belong_to_a_worker() -> None:
 
 
 def test_shared_variables() -> None:
-    assert cfgutils.shv_get() == [{"name": "n", "value": 7}, {"name": "t", "value": "x"}]
-    cfgutils.shv_set("n", "int", "9")
-    assert cfgutils.shv_get("n") == [{"name": "n", "value": 9}]
-    for call in (lambda: cfgutils.shv_get("no"), lambda: cfgutils.shv_set("n", "float", 1)):
+    assert pv.shv_get() == {
+        "items": [
+            {"shv": {"name": "n", "type": "int", "value": 7}},
+            {"shv": {"name": "t", "type": "string", "value": "x"}},
+        ]
+    }
+    assert pv.shv_set("n", "int", "9") == "Ok. Variable set to new value."
+    assert pv.shv_set("t", "str", 5)
+    assert pv.shv_get("n") == {"name": "n", "type": "int", "value": 9}
+    assert pv.shv_get("t") == {"name": "t", "type": "string", "value": "5"}
+    for call in (
+        lambda: pv.shv_get("no"),
+        lambda: pv.shv_set("no", "int", 1),
+        lambda: pv.shv_set("n", "float", 1),
+        lambda: pv.shv_set("n", "int", "x"),
+    ):
         with pytest.raises(RpcError):
             call()
+
+
+def test_files_of_scripts(tmp_path: Path) -> None:
+    path = str(tmp_path / "text")
+    assert corex.file_read(path) == ""
+    assert corex.file_write(path, "h\u00e9llo") == 1
+    assert corex.file_read(path) == "h\u00e9llo"
+    assert corex.file_write(str(tmp_path / "none" / "text"), "x") == -1
+    Path(path).write_bytes(b"x" * ((1 << 20) + 1))
+    assert corex.file_read(path) == ""
 
 
 def test_counters() -> None:

@@ -6,6 +6,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 mod edge;
+mod script;
 mod tls;
 mod web;
 
@@ -13,6 +14,7 @@ use serde::Deserialize;
 use sipwright_sip::types::Proto;
 
 pub use self::edge::{NathelperSettings, PathSettings};
+pub use self::script::{LogPrefixSettings, SanitySettings, SiputilsSettings, VarValue};
 pub use self::tls::{
     ClientProfile, NameMode, ServerProfile, TlsConfig, TlsMode, TlsVersion, VerifyClient,
 };
@@ -60,8 +62,35 @@ pub struct EngineConfig {
     pub uac: UacSettings,
     /// Further names of this server: `host`, `host:port` or `proto:host:port`.
     pub aliases: Vec<String>,
+    /// Domains of which this server is each host: `domain`, `domain:port` or
+    /// `proto:domain:port` (Kamailio's corex, `alias_subdomains`).
+    pub alias_subdomains: Vec<String>,
     /// Value of the Server header of responses made here; none when empty.
     pub server_header: String,
+    /// Value of the User-Agent header of requests made here; none when empty.
+    pub user_agent_header: String,
+    /// Number of this server, `$sid`.
+    pub server_id: u32,
+    /// Responses go to the source port whatever the Via asks (RFC 3581).
+    pub force_rport: bool,
+    /// Our own Via asks for `rport`.
+    pub local_rport: bool,
+    /// Extended AVP with further parameters of our Via; empty for none.
+    pub xavp_via_params: String,
+    /// Extended AVP with the host and port of our Via; empty for none.
+    pub xavp_via_fields: String,
+    /// Largest Max-Forwards that `process_maxfwd` lets through; 0 for 256.
+    pub max_forwards_limit: u32,
+    /// Script variables that each worker begins with.
+    pub varset: Vec<(String, VarValue)>,
+    /// Other names of AVPs, with the names that they stand for.
+    pub avp_aliases: Vec<(String, String)>,
+    /// Checks of requests.
+    pub sanity: SanitySettings,
+    /// Answers to OPTIONS, and contacts.
+    pub siputils: SiputilsSettings,
+    /// What is written before lines of the log.
+    pub log_prefix: LogPrefixSettings,
     /// A network thread reads UDP once no worker has waited for this long.
     pub relief_after_ms: u64,
     /// Seed of branches and tags; 0 draws one at random, which is what every
@@ -90,7 +119,20 @@ impl Default for EngineConfig {
             accept_missing_length: false,
             uac: UacSettings::default(),
             aliases: Vec::new(),
+            alias_subdomains: Vec::new(),
             server_header: String::new(),
+            user_agent_header: String::new(),
+            server_id: 0,
+            force_rport: false,
+            local_rport: false,
+            xavp_via_params: String::new(),
+            xavp_via_fields: String::new(),
+            max_forwards_limit: 0,
+            varset: Vec::new(),
+            avp_aliases: Vec::new(),
+            sanity: SanitySettings::default(),
+            siputils: SiputilsSettings::default(),
+            log_prefix: LogPrefixSettings::default(),
             relief_after_ms: 10,
             instance_seed: 0,
         }
@@ -353,6 +395,8 @@ pub struct ForwardConfig {
     /// The transport that such a request is tried over (Kamailio `udp_mtu_try_proto`).
     #[serde(deserialize_with = "proto")]
     pub udp_mtu_try_proto: Proto,
+    /// Type of service of packets that leave (Kamailio `tos`); 0 leaves it to the system.
+    pub tos: u8,
 }
 
 impl Default for ForwardConfig {
@@ -361,6 +405,7 @@ impl Default for ForwardConfig {
             mhomed: false,
             udp_mtu: 1300,
             udp_mtu_try_proto: Proto::Tcp,
+            tos: 0,
         }
     }
 }

@@ -183,7 +183,7 @@ impl Engine {
             states: Arc::clone(&self.workers),
             index: index - 1,
             active: Cell::new(false),
-            vars: Cell::default(),
+            vars: Cell::new(initial_vars(&self.core.config)),
         })
     }
 
@@ -233,6 +233,15 @@ impl Engine {
             .map(|w| w.done.load(Ordering::Relaxed))
             .collect()
     }
+}
+
+/// The script variables that a worker begins with (Kamailio's pv, `varset`).
+fn initial_vars(config: &EngineConfig) -> Vars {
+    let mut vars = Vars::default();
+    for (name, value) in &config.varset {
+        vars.set(name.as_bytes(), value.value());
+    }
+    vars
 }
 
 /// A worker thread's end of the engine.

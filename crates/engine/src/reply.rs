@@ -70,7 +70,7 @@ impl Core {
 
     /// A tag for replies without a transaction: the same for a retransmission,
     /// another for anything else (RFC 3261 section 8.2.7).
-    fn stateless_tag(&self, msg: &Message) -> [u8; SL_TAG] {
+    pub(crate) fn stateless_tag(&self, msg: &Message) -> [u8; SL_TAG] {
         let mut tag = [0; SL_TAG];
         tag[..SL_TAG_PREFIX].copy_from_slice(&self.sl_tag);
         tag[SL_TAG_PREFIX..].copy_from_slice(&hex16(self.pending.key(msg)));

@@ -96,7 +96,12 @@ impl EngineConfig {
     /// (the settings check them before).
     #[must_use]
     pub fn aliases(&self) -> Vec<Alias> {
-        self.aliases.iter().map(|text| parse_alias(text)).collect()
+        let subdomains = self.alias_subdomains.iter().map(|text| Alias {
+            subdomains: true,
+            ..parse_alias(text)
+        });
+        let plain = self.aliases.iter().map(|text| parse_alias(text));
+        plain.chain(subdomains).collect()
     }
 }
 
@@ -121,6 +126,7 @@ fn parse_alias(text: &str) -> Alias {
         proto,
         host: host.to_owned(),
         port,
+        subdomains: false,
     }
 }
 
@@ -146,7 +152,8 @@ mod tests {
                 Alias {
                     proto,
                     host: host.to_owned(),
-                    port
+                    port,
+                    subdomains: false,
                 },
                 "{text}"
             );

@@ -113,6 +113,7 @@ impl Engine {
     #[pyo3(signature = (config, /))]
     fn new(config: &str) -> PyResult<Self> {
         let config = EngineConfig::from_json(config).map_err(errors::config)?;
+        crate::prefix::configure(&config.log_prefix).map_err(errors::config)?;
         let inner = Inner::new(config);
         scope::set_core(inner.core());
         Ok(Self { inner })

@@ -46,6 +46,20 @@ pub fn from_config(config: &EngineConfig) -> Env {
         aliases: config.aliases(),
         own_names: Arc::clone(&OWN_NAMES),
         server_header: config.server_header.clone(),
+        server_id: config.server_id,
+        force_rport: config.force_rport,
+        local_rport: config.local_rport,
+        xavp_via_params: config.xavp_via_params.clone().into_bytes(),
+        xavp_via_fields: config.xavp_via_fields.clone().into_bytes(),
+        max_forwards_limit: config.max_forwards_limit,
+        sanity: config.sanity.to_sanity(),
+        contact_separator: config.siputils.contact_flds_separator.bytes().next(),
+        avp_aliases: config
+            .avp_aliases
+            .iter()
+            .map(|(alias, name)| (alias.clone().into_bytes(), name.clone().into_bytes()))
+            .collect(),
+        options_headers: config.siputils.options_headers(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         started,
         utc_offset: utc_offset(),
@@ -184,6 +198,10 @@ impl PythonVars {
 
 impl ForeignVars for PythonVars {
     fn get(&self, ctx: &Context, var: &Foreign, inner: &[u8]) -> Value<'static> {
+        if var.class == "ltt" {
+            let tag = scope::core().local_tag(ctx, &String::from_utf8_lossy(inner));
+            return tag.map_or(Value::Null, Value::owned);
+        }
         if vars::is_known(&var.class) {
             let inner = String::from_utf8_lossy(inner);
             let info = scope::core()

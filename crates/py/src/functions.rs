@@ -22,6 +22,12 @@ pub fn current() -> Message {
     scope::message()
 }
 
+/// Whether the script dropped the message in work; forgets that it did.
+#[pyfunction]
+pub fn take_drop() -> bool {
+    scope::with(|c| std::mem::take(&mut c.ctx.drop))
+}
+
 /// Starts code that runs outside of any message, such as `mod_init`; a message
 /// that is in work is laid aside until `end_fake`.
 #[pyfunction]

@@ -12,6 +12,7 @@ mod functions;
 mod ksr;
 mod location;
 mod message;
+mod prefix;
 mod scope;
 mod wire;
 mod worker;
@@ -53,7 +54,7 @@ mod _engine {
         append_branch, append_reply_header, begin_fake, capture_log, current, end_fake, flush_log,
         ksr_functions, log, make_dev_certificates, on_loose_route, on_transaction, register_pv,
         send_request, set_binding, set_body, set_destination, set_log_json, set_log_level,
-        set_own_names, set_strict, take_log, watch, watched, xavp_fields,
+        set_own_names, set_strict, take_drop, take_log, watch, watched, xavp_fields,
     };
     #[pymodule_export]
     use super::location::{Binding, LocationTable, RegistrarRules, methods_mask};

@@ -8,7 +8,7 @@ use pyo3::types::PyString;
 use sipwright_engine::core::Core;
 use sipwright_engine::log::{self, level};
 use sipwright_engine::net::process_generation;
-use sipwright_engine::session::{Callback, Current};
+use sipwright_engine::session::{Callback, Current, Kind};
 use sipwright_engine::tm::Slot;
 use sipwright_sip::script::Context;
 
@@ -97,6 +97,14 @@ pub fn serial() -> u64 {
 /// serves, as with Kamailio, and lasts as long as the thread.
 pub fn with<R>(f: impl FnOnce(&mut Current) -> R) -> R {
     CURRENT.with(|c| f(c.borrow_mut().get_or_insert_with(|| Current::fake(&core()))))
+}
+
+/// Whether a message of the network is in work in this thread.
+pub fn is_in_work() -> bool {
+    CURRENT.with(|c| {
+        c.try_borrow()
+            .is_ok_and(|c| c.as_ref().is_some_and(|c| !matches!(c.kind, Kind::Fake)))
+    })
 }
 
 /// Runs `f`, in which Python may ask for the message of this context.

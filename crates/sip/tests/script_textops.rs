@@ -3,8 +3,7 @@
 mod script_support;
 
 use script_support::*;
-use sipwright_sip::script::pv::Spec;
-use sipwright_sip::script::{textops, textopsx};
+use sipwright_sip::script::{Context, forward, textops, textopsx};
 
 // checked against Kamailio 5.6
 #[test]
@@ -230,9 +229,167 @@ fn substitutions_on_the_request_uri() {
     assert_eq!(textops::subst_user(&mut c, b"/Z/Y/"), -1);
     assert_eq!(textops::subst_user(&mut c, b"/X/Y/"), 1);
     assert_eq!(c.uri(), b"sip:Ybob:pw@example.com:25070;transport=udp;x=1");
-    let target = Spec::parse(b"$avp(r)").unwrap();
-    assert_eq!(textops::subst_v(&mut c, b"hello", b"/l+/L/", &target), 1);
+    assert_eq!(textops::subst_v(&mut c, b"hello", b"/l+/L/", b"$avp(r)"), 1);
     assert_eq!(get(&c, "$avp(r)"), "'heLo'");
+    assert_eq!(textops::subst_v(&mut c, b"hello", b"/z/L/", b"$avp(r)"), -1);
+    assert_eq!(textops::subst_v(&mut c, b"hello", b"/l/L/", b"none"), -1);
+}
+
+// checked against Kamailio 5.6
+#[test]
+fn groups_of_a_match() {
+    let mut c = ctx(INVITE);
+    let mut group = |bounds, text: &[u8], pattern: &[u8]| {
+        let code = textops::regex_substring(&mut c, text, pattern, bounds, b"$var(g)");
+        (code, get(&c, "$var(g)"))
+    };
+    let pattern = b"([a-z]+)-([0-9]+)";
+    let is = |text: &str| (1, format!("'{text}'"));
+    assert_eq!(group((0, 3), b"foo-12-bar-34", pattern), is("foo-12"));
+    assert_eq!(group((1, 3), b"foo-12-bar-34", pattern), is("foo"));
+    assert_eq!(group((2, 3), b"foo-12-bar-34", pattern), is("12"));
+    assert_eq!(group((2, 2), b"foo-12-bar-34", pattern).0, -1);
+    assert_eq!(group((0, 1), b"foo", b"([0-9]+)").0, -2);
+    assert_eq!(group((0, 1), b"foo", b"([").0, -1);
+}
+
+fn body(ctx: &Context) -> String {
+    let out = String::from_utf8(forward::applied(ctx).to_vec()).unwrap();
+    let head = out.find("\r\n\r\n").unwrap();
+    out[head + 4..].to_owned()
+}
+
+// checked against Kamailio 5.6, which leaves the last boundary open until another part is added
+#[test]
+fn bodies_of_several_parts() {
+    let mut c = ctx(INVITE);
+    let added = textops::set_body_multipart(&mut c, b"hello", b"text/plain", b"delim");
+    assert_eq!(added, 1);
+    // not before the script sees the new body
+    assert_eq!(
+        textops::append_body_part(&mut c, b"two", b"text/html", b""),
+        -1
+    );
+    let out = sent(&c);
+    assert_eq!(
+        lines(&out, "Content-Type")[0],
+        "Content-Type: multipart/mixed;boundary=\"delim\""
+    );
+    assert_eq!(lines(&out, "Mime-Version"), ["Mime-Version: 1.0"]);
+    assert_eq!(
+        body(&c),
+        "--delim\r\nContent-Type: text/plain\r\n\r\nhello\r\n--delim--\r\n"
+    );
+    assert_eq!(textopsx::msg_apply_changes(&mut c), 1);
+    assert_eq!(
+        textops::append_body_part(&mut c, b"two", b"text/html", b""),
+        1
+    );
+    let further = b"text/xml\r\nX-H: y";
+    let code = textops::append_body_part(&mut c, b"three", further, b"signal;handling=optional");
+    assert_eq!(code, 1);
+    assert_eq!(
+        textops::append_body_part_hex(&mut c, b"41 42 43", b"x/hex", b""),
+        1
+    );
+    assert_eq!(
+        textops::append_body_part_hex(&mut c, b"414", b"x/hex", b""),
+        -1
+    );
+    assert_eq!(
+        textops::append_body_part_hex(&mut c, b"41 4G", b"x/hex", b""),
+        -1
+    );
+    assert_eq!(textopsx::msg_apply_changes(&mut c), 1);
+    assert_eq!(
+        body(&c),
+        "--delim\r\nContent-Type: text/plain\r\n\r\nhello\r\n--delim\r\nContent-Type: text/html\r\n\r\ntwo\r\n\
+         --delim\r\nContent-Type: text/xml\r\nX-H: y\r\nContent-Disposition: signal;handling=optional\r\n\r\nthree\r\n\
+         --delim\r\nContent-Type: x/hex\r\n\r\nABC\r\n--delim--\r\n"
+    );
+    assert_eq!(textops::get_body_part(&mut c, b"text/html", b"$var(p)"), 1);
+    assert_eq!(get(&c, "$var(p)"), "'\r\ntwo\r\n'");
+    assert_eq!(textops::get_body_part_raw(&mut c, b"x/hex", b"$var(p)"), 1);
+    assert_eq!(
+        get(&c, "$var(p)"),
+        "'Content-Type: x/hex\r\n\r\nABC\r\n--delim--\r\n'"
+    );
+    assert_eq!(textops::get_body_part(&mut c, b"no/no", b"$var(p)"), -1);
+    assert_eq!(textops::remove_body_part(&mut c, b"no/no"), -1);
+    assert_eq!(textops::remove_body_part(&mut c, b"text/xml"), 1);
+    assert_eq!(textops::remove_body_part(&mut c, b"text/plain"), 1);
+    assert_eq!(
+        body(&c),
+        "--delim\r\nContent-Type: text/html\r\n\r\ntwo\r\n--delim\r\nContent-Type: x/hex\r\n\r\nABC\r\n--delim--\r\n"
+    );
+    assert_eq!(textops::filter_body(&mut c, b"no/no"), -1);
+    assert_eq!(textops::filter_body(&mut c, b"x/hex"), 1);
+    assert_eq!(body(&c), "ABC");
+}
+
+// checked against Kamailio 5.6
+#[test]
+fn a_body_becomes_the_first_part() {
+    let mut c = ctx(INVITE);
+    assert_eq!(
+        textops::get_body_part(&mut c, b"application/sdp", b"$var(p)"),
+        1
+    );
+    assert_eq!(get(&c, "$var(p)"), "'v=0\r\n'");
+    assert_eq!(textops::filter_body(&mut c, b"application/sdp"), -1);
+    assert_eq!(textops::set_body_multipart(&mut c, b"", b"", b""), 1);
+    assert_eq!(
+        body(&c),
+        "--unique-boundary-1\r\nContent-Type: application/sdp\r\n\r\nv=0\r\n\r\n--unique-boundary-1--\r\n"
+    );
+    for bad in ["a\"b", "ends ", &"x".repeat(71)] {
+        let code = textops::set_body_multipart(&mut c, b"t", b"text/plain", bad.as_bytes());
+        assert_eq!(code, -1, "{bad}");
+    }
+    assert_eq!(textops::set_body_multipart(&mut c, b"t", b"", b"b"), -1);
+    assert_eq!(textopsx::remove_body(&mut c), 1);
+    assert_eq!(textopsx::msg_apply_changes(&mut c), 1);
+    assert_eq!(textops::set_body_multipart(&mut c, b"", b"", b"xx"), -1);
+}
+
+#[test]
+fn parts_without_an_end() {
+    let mut c = ctx(INVITE);
+    let text =
+        b"preamble\r\n--b1\r\n\r\nplain\r\n--b1x\r\n--b1\r\nContent-Type: a/b;c=d\r\n\r\none";
+    assert_eq!(
+        textops::set_body(&mut c, text, b"multipart/mixed;boundary=b1"),
+        1
+    );
+    assert_eq!(textopsx::msg_apply_changes(&mut c), 1);
+    assert_eq!(textops::get_body_part(&mut c, b"text/plain", b"$var(p)"), 1);
+    assert_eq!(get(&c, "$var(p)"), "'\r\nplain\r\n--b1x\r\n'");
+    assert_eq!(textops::get_body_part(&mut c, b"A/B", b"$var(p)"), 1);
+    assert_eq!(get(&c, "$var(p)"), "'\r\none'");
+    assert_eq!(textops::append_body_part(&mut c, b"two", b"x/y", b""), 1);
+    assert!(
+        body(&c).ends_with("\r\n\r\none\r\n--b1\r\nContent-Type: x/y\r\n\r\ntwo\r\n--b1--\r\n")
+    );
+}
+
+#[test]
+fn bodies_in_hexadecimal_digits() {
+    let mut c = ctx(INVITE);
+    assert_eq!(
+        textops::set_body_hex(&mut c, b"48 656c6c 6f", b"text/plain"),
+        1
+    );
+    assert_eq!(body(&c), "Hello");
+    assert_eq!(textops::set_body_hex(&mut c, b"486", b"text/plain"), -1);
+    assert_eq!(
+        textops::set_reply_body_hex(&mut c, b"zz", b"text/plain"),
+        -1
+    );
+    assert_eq!(
+        textops::set_reply_body_hex(&mut c, b"4869", b"text/plain"),
+        1
+    );
+    assert_eq!(c.reply_body, Some((b"Hi".to_vec(), b"text/plain".to_vec())));
 }
 
 // checked against Kamailio 5.6

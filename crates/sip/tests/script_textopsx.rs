@@ -3,7 +3,7 @@
 mod script_support;
 
 use script_support::*;
-use sipwright_sip::script::{forward, hdr, ruri, textops, textopsx};
+use sipwright_sip::script::{Context, forward, hdr, ruri, textops, textopsx};
 
 // checked against Kamailio 5.6
 #[test]
@@ -38,16 +38,155 @@ fn values_of_lists() {
 #[test]
 fn values_at_an_index() {
     let mut c = ctx(&INVITE.replacen("X-A: one", "X-A: one, b,  c", 1));
-    assert_eq!(textopsx::append_hf_value(&mut c, b"Supported[0]", b"v"), 1);
-    assert_eq!(textopsx::insert_hf_value(&mut c, b"Supported[1]", b"w"), 1);
-    assert_eq!(textopsx::remove_hf_value(&mut c, b"X-A[1]"), 1);
-    assert_eq!(textopsx::assign_hf_value(&mut c, b"X-A[3]", b"TWO"), 1);
+    assert_eq!(textopsx::append_hf_value(&mut c, b"Supported[1]", b"v"), 1);
+    assert_eq!(textopsx::insert_hf_value(&mut c, b"Supported[2]", b"w"), 1);
+    assert_eq!(textopsx::remove_hf_value(&mut c, b"X-A[2]"), 1);
+    assert_eq!(textopsx::assign_hf_value(&mut c, b"X-A[4]", b"TWO"), 1);
     assert_eq!(textopsx::remove_hf_value(&mut c, b"X-A[7]"), -1);
     assert_eq!(textopsx::assign_hf_value(&mut c, b"Nope", b"q"), -1);
     let lines = headers(&c);
     place(&lines, "Supported: 100rel,v, w,timer");
     place(&lines, "X-A: one, c");
     place(&lines, "X-A: TWO");
+}
+
+// checked against Kamailio 5.6
+#[test]
+fn positions_that_stand_for_something_else() {
+    let text = INVITE.replacen("X-A: one", "X-A: one, b", 1);
+    let after = |act: fn(&mut Context) -> i32| {
+        let mut c = ctx(&text);
+        let code = act(&mut c);
+        (code, lines(&sent(&c), "X-A").join(" | "))
+    };
+    let is = |code, text: &str| (code, text.to_owned());
+    assert_eq!(
+        after(|c| textopsx::append_hf_value(c, b"X-A[0]", b"n")),
+        is(1, "X-A: one, b | X-A: two,n")
+    );
+    assert_eq!(
+        after(|c| textopsx::append_hf_value(c, b"X-A[9]", b"n")),
+        is(1, "X-A: one, b | X-A: two | X-A: n")
+    );
+    assert_eq!(
+        after(|c| textopsx::append_hf_value(c, b"X-A[*]", b"n")).0,
+        -1
+    );
+    assert_eq!(
+        after(|c| textopsx::insert_hf_value(c, b"X-A[9]", b"n")).0,
+        -1
+    );
+    assert_eq!(
+        after(|c| textopsx::insert_hf_value(c, b"X-A[-1]", b"n")),
+        is(1, "X-A: one, b | X-A: n,two")
+    );
+    assert_eq!(
+        after(|c| textopsx::assign_hf_value(c, b"X-A[0]", b"n")),
+        is(1, "X-A: n, b | X-A: two")
+    );
+    assert_eq!(
+        after(|c| textopsx::assign_hf_value(c, b"X-A[*]", b"n")).0,
+        -1
+    );
+    assert_eq!(
+        after(|c| textopsx::include_hf_value(c, b"X-A", b"n")),
+        is(1, "X-A: one, b,n | X-A: two")
+    );
+}
+
+// checked against Kamailio 5.6
+#[test]
+fn parameters_of_values() {
+    let text = INVITE.replacen("X-A: one", "X-A: <sip:a@b;q=9>;q=1;e=2, b", 1);
+    let after = |act: fn(&mut Context) -> i32| {
+        let mut c = ctx(&text);
+        let code = act(&mut c);
+        (code, lines(&sent(&c), "X-A")[0].to_owned())
+    };
+    let is = |code, text: &str| (code, format!("X-A: {text}"));
+    let untouched = "<sip:a@b;q=9>;q=1;e=2, b";
+    assert_eq!(
+        after(|c| textopsx::remove_hf_value(c, b"X-A.q")),
+        is(1, "<sip:a@b;q=9>;e=2, b")
+    );
+    assert_eq!(
+        after(|c| textopsx::remove_hf_value(c, b"X-A[2].q")),
+        is(-1, untouched)
+    );
+    assert_eq!(
+        after(|c| textopsx::assign_hf_value(c, b"X-A[*].E", b"7")),
+        is(1, "<sip:a@b;q=9>;q=1;E=7, b;E=7")
+    );
+    assert_eq!(
+        after(|c| textopsx::assign_hf_value(c, b"X-A.e", b"")),
+        is(1, "<sip:a@b;q=9>;q=1, b")
+    );
+    assert_eq!(
+        after(|c| textopsx::assign_hf_value(c, b"X-A.lr", b"")),
+        is(-1, untouched)
+    );
+}
+
+// checked against Kamailio 5.6, but for remove_hf_value2, which it does not let scripts call
+#[test]
+fn parameters_of_credentials() {
+    let text = INVITE.replacen("X-A: one", "X-A: Digest u=\"a, b\", r=\"x\", q=auth", 1);
+    let after = |act: fn(&mut Context) -> i32| {
+        let mut c = ctx(&text);
+        let code = act(&mut c);
+        (code, lines(&sent(&c), "X-A").join(" | "))
+    };
+    let is = |text: &str| (1, format!("X-A: {text}"));
+    assert_eq!(
+        after(|c| textopsx::assign_hf_value2(c, b"X-A.i-p", b"\"yes\"")),
+        is("Digest u=\"a, b\", r=\"x\", q=auth,i-p=\"yes\" | X-A: two")
+    );
+    assert_eq!(
+        after(|c| textopsx::assign_hf_value2(c, b"X-A.u", b"\"new\"")),
+        is("Digest u=\"new\", r=\"x\", q=auth | X-A: two")
+    );
+    assert_eq!(
+        after(|c| textopsx::assign_hf_value2(c, b"X-A.r", b"")),
+        is("Digest u=\"a, b\", q=auth | X-A: two")
+    );
+    assert_eq!(
+        after(|c| textopsx::assign_hf_value2(c, b"X-A[2]", b"n")),
+        is("Digest u=\"a, b\", r=\"x\", q=auth | X-A: n")
+    );
+    assert_eq!(
+        after(|c| textopsx::remove_hf_value2(c, b"X-A.u")),
+        is("Digest r=\"x\", q=auth | X-A: two")
+    );
+    assert_eq!(
+        after(|c| textopsx::remove_hf_value2(c, b"X-A[1]")),
+        is("two")
+    );
+    assert_eq!(after(|c| textopsx::remove_hf_value2(c, b"X-A[3]")).0, -1);
+}
+
+// checked against Kamailio 5.6
+#[test]
+fn edits_at_lines_of_the_body() {
+    let mut c = ctx(INVITE);
+    assert_eq!(
+        textops::set_body(&mut c, b"l1\r\nl2\r\nl3\r\n", b"text/plain"),
+        1
+    );
+    assert_eq!(textopsx::msg_apply_changes(&mut c), 1);
+    assert_eq!(textopsx::bl_iterator_start(&mut c, b"b"), 1);
+    assert_eq!(textopsx::bl_iterator_insert(&mut c, b"b", b"zero\r\n"), -1);
+    assert_eq!(textopsx::bl_iterator_next(&mut c, b"b"), 1);
+    assert_eq!(textopsx::bl_iterator_insert(&mut c, b"b", b"before\r\n"), 1);
+    assert_eq!(textopsx::bl_iterator_append(&mut c, b"b", b"after\r\n"), 1);
+    assert_eq!(textopsx::bl_iterator_next(&mut c, b"b"), 1);
+    assert_eq!(textopsx::bl_iterator_rm(&mut c, b"b"), 1);
+    assert_eq!(textopsx::bl_iterator_next(&mut c, b"b"), 1);
+    assert_eq!(textopsx::bl_iterator_append(&mut c, b"b", b"end"), 1);
+    assert_eq!(textopsx::bl_iterator_next(&mut c, b"b"), -1);
+    assert_eq!(textopsx::bl_iterator_append(&mut c, b"b", b"past"), -1);
+    assert_eq!(textopsx::bl_iterator_rm(&mut c, b"none"), -1);
+    let out = forward::applied(&c);
+    assert!(out.ends_with(b"\r\n\r\nbefore\r\nl1\r\nafter\r\nl3\r\nend"));
 }
 
 #[test]
@@ -302,6 +441,6 @@ fn the_last_edit_of_a_value_wins() {
         );
     }
     assert_eq!(lines(&sent(&c), "X-A"), ["X-A: second", "X-A: two"]);
-    assert_eq!(textopsx::append_hf_value(&mut c, b"X-A[0]", b"more"), 1);
+    assert_eq!(textopsx::append_hf_value(&mut c, b"X-A[1]", b"more"), 1);
     assert_eq!(lines(&sent(&c), "X-A"), ["X-A: second,more", "X-A: two"]);
 }

@@ -7,7 +7,6 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 from sipwright import _engine, log
-from sipwright.control.rpc import FAILED, RpcError
 from sipwright.kemi.calls import ksr
 from sipwright.modules.dispatcher_select import hash_of
 from sipwright.script.worker import current_handler
@@ -49,17 +48,12 @@ _locks: list[Any] = []
 
 
 def configure(host: "Host") -> None:
-    """Sets what the settings begin with; registers `$RANDOM` and the control methods."""
+    """Sets what the settings begin with; registers `$RANDOM`."""
     global _probability, _initial_probability
     settings = host.settings.cfgutils
     _probability = _initial_probability = settings.initial_probability
     _locks[:] = [threading.RLock() for _ in range(1 << (settings.lock_set_size or _DEFAULT_LOCKS))]
-    _engine.clear_shared_vars()
-    for line in settings.shvset:
-        _engine.set_shared_var(*_parsed(line))
     host.variable("RANDOM", lambda inner, _: random.randint(0, 2**31 - 1))
-    host.rpc.add("cfgutils.shv_get", shv_get)
-    host.rpc.add("cfgutils.shv_set", shv_set)
 
 
 @ksr("cfgutils.rand_set_prob")
@@ -199,25 +193,6 @@ def pkg_summary() -> int:
     return 1
 
 
-# ---- control methods -----------------------------------------------------------------------------------------------
-
-
-def shv_get(name: str = "") -> list[dict[str, Any]]:
-    """cfgutils.shv_get: one shared variable, or all."""
-    shared = _engine.shared_vars()
-    if name and name not in shared:
-        raise RpcError(FAILED, "Variable not found")
-    return [{"name": key, "value": value} for key, value in shared.items() if name in ("", key)]
-
-
-def shv_set(name: str, kind: str, value: str | int) -> str:
-    """cfgutils.shv_set: sets a shared variable; `kind` is int or str."""
-    if kind not in ("int", "str"):
-        raise RpcError(FAILED, "the type is int or str")
-    _engine.set_shared_var(name, int(value) if kind == "int" else str(value))
-    return "Ok. Variable set."
-
-
 # ---- helpers -------------------------------------------------------------------------------------------------------
 
 
@@ -231,8 +206,3 @@ def _lock(key: str, wait_s: float) -> int:
     if wait_s:
         log.error(f"KSR.cfgutils.lock: another worker keeps {key!r}")
     return -1
-
-
-def _parsed(line: str) -> tuple[str, Value]:
-    name, _, typed = line.partition("=")
-    return name, int(typed[2:]) if typed.startswith("i:") else typed[2:]

@@ -1,5 +1,6 @@
 """KSR.dispatcher: the load balancer, with Kamailio's return codes."""
 
+import threading
 import time
 from collections.abc import Callable
 from functools import partial
@@ -74,6 +75,8 @@ _LOOK_UP_S: Final = 1.0
 
 _pool: Pool = Pool(DispatcherSettings(), lambda one: (), lambda event, one: None)
 _sent: dict[str, tuple[int, Destination, float]] = {}
+# Of each worker: the answer to a keep-alive that it is told of, and that of the event whose route it runs.
+_answers = threading.local()
 # Numbers of our sockets, as `proto:host:port` and by name.
 _sockets: dict[str, int] = {}
 
@@ -95,6 +98,7 @@ def configure(host: "Host") -> None:
         _sockets[f"{proto}:{join_host_port(address, port)}"] = index
         if name:
             _sockets[name] = index
+    host.variable("dsv", lambda inner, _: _told(inner))
     methods = DispatcherRpc(_pool, time.monotonic)
     for name in ("list", "reload", "set_state", "set_duid_state", "ping_active", "add", "remove", "hash"):
         host.rpc.add(f"dispatcher.{name}", getattr(methods, name), blocking=name == "reload")
@@ -529,13 +533,22 @@ def _source_of(uri: str) -> Source | None:
     return Source(addresses, one.port, transport[1].lower() if transport else "")
 
 
+def _told(key: str) -> str | int | None:
+    """`$dsv(key)`: the answer to a keep-alive that led to the event of this route."""
+    code, reason = getattr(_answers, "told", None) or (None, None)
+    return {"code": code, "reason": reason}.get(key)
+
+
 def _tell(host: "Host", event: str, uri: str) -> None:
     """Has the event route of the settings run, with a message to the destination."""
     callback = host.settings.dispatcher.event_callback
+    answer = getattr(_answers, "heard", None)
 
     def run() -> None:
         _engine.core_seturi(uri)
+        _answers.told = answer
         host.run_route(callback, event)
+        _answers.told = None
 
     if callback:
         host.call(run)
@@ -573,4 +586,7 @@ def _pong(message: "Message", token: str) -> None:
     sent = _sent.pop(token, None)
     if sent is not None:
         number, one, sent_at = sent
-        _pool.ponged(number, one, _engine.pv_geti("$T_reply_code"), round((time.monotonic() - sent_at) * 1000))
+        code = _engine.pv_geti("$T_reply_code")
+        _answers.heard = (code, _engine.pv_get("$rr"))
+        _pool.ponged(number, one, code, round((time.monotonic() - sent_at) * 1000))
+        _answers.heard = None

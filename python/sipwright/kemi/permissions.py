@@ -45,6 +45,8 @@ class _State:
 
 _state = _State()
 _loading = threading.Lock()
+# Flags of `load_backends`.
+_ADDRESSES, _TRUSTED = 1, 2
 _EMPTY = AddressTable()
 _NOBODY = TrustedTable()
 
@@ -64,8 +66,9 @@ def configure(host: "Host") -> None:
     if host.engine is None:
         return
     if settings.db_url:
-        tables = [(settings.trusted_table, 6)]
-        tables += [] if settings.address_file else [(settings.address_table, 6)]
+        tables = [(settings.trusted_table, 6)] if settings.load_backends & _TRUSTED else []
+        if settings.load_backends & _ADDRESSES and not settings.address_file:
+            tables.append((settings.address_table, 6))
         check_at_start(host, "permissions", settings.db_url, *tables)
     if settings.db_url or settings.address_file:
         _addresses()
@@ -206,6 +209,9 @@ def _reload(load: Any) -> None:
 
 def _load_addresses() -> None:
     settings = _state.settings
+    if not settings.load_backends & _ADDRESSES:
+        _state.addresses = _EMPTY
+        return
     if settings.address_file is not None:
         entries, problems = read_address_file(settings.address_file.read_text(encoding="utf-8", errors="replace"))
         problems = [f"{settings.address_file}: {problem}" for problem in problems]
@@ -221,6 +227,9 @@ def _load_addresses() -> None:
 
 
 def _load_trusted() -> None:
+    if not _state.settings.load_backends & _TRUSTED:
+        _state.trusted = _NOBODY
+        return
     s = _state.settings
     names = (s.source_col, s.proto_col, s.from_col, s.ruri_col, s.tag_col, s.priority_col)
     rows = _rows(s.trusted_table, names)

@@ -2,11 +2,12 @@
 
 import re
 import threading
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from sipwright import _engine, log
 from sipwright.kemi.calls import ksr
-from sipwright.modules.sdp import Sdp, has_name, listed
+from sipwright.modules.sdp import Sdp, attribute, has_name, listed, with_version
 
 if TYPE_CHECKING:
     from sipwright.host import Host
@@ -23,8 +24,11 @@ __all__ = [
     "sdp_get",
     "sdp_get_address_family",
     "sdp_get_line_startswith",
+    "sdp_iterator_append",
     "sdp_iterator_end",
+    "sdp_iterator_insert",
     "sdp_iterator_next",
+    "sdp_iterator_rm",
     "sdp_iterator_start",
     "sdp_iterator_value",
     "sdp_print",
@@ -42,7 +46,8 @@ _iterators = threading.local()
 
 
 def configure(host: "Host") -> None:
-    """Registers `$sdpitval`."""
+    """Registers `$sdp` and `$sdpitval`."""
+    host.variable("sdp", lambda inner, _: _attribute(inner), _set_attribute)
     host.variable("sdpitval", lambda inner, _: _line_of(inner))
 
 
@@ -226,25 +231,42 @@ def sdp_iterator_start(name: str) -> int:
     sdp = _sdp()
     if sdp is None:
         return -1
-    _running()[name] = (sdp.lines(), -1)
+    _running()[name] = _Cursor(str(sdp).splitlines(keepends=True))
     return 1
 
 
 @ksr("sdpops.sdp_iterator_next")
 def sdp_iterator_next(name: str) -> int:
     """Goes to the next line: 1, or -1 after the last."""
-    running = _running().get(name)
-    if running is None:
+    cursor = _running().get(name)
+    if cursor is None:
         return -1
-    lines, position = running
-    _running()[name] = (lines, min(position + 1, len(lines)))
-    return 1 if position + 1 < len(lines) else -1
+    cursor.position = min(cursor.position + 1, len(cursor.lines))
+    return 1 if cursor.position < len(cursor.lines) else -1
 
 
 @ksr("sdpops.sdp_iterator_value")
 def sdp_iterator_value(name: str) -> str | None:
     """The line that the iterator is at, or None."""
     return _line_of(name)
+
+
+@ksr("sdpops.sdp_iterator_rm")
+def sdp_iterator_rm(name: str) -> int:
+    """Leaves the line that the iterator is at out of the body: 1, or -1 when it is at none."""
+    return _edit(name, lambda cursor: cursor.kept.__setitem__(cursor.position, ""))
+
+
+@ksr("sdpops.sdp_iterator_append")
+def sdp_iterator_append(name: str, text: str) -> int:
+    """Puts text, lines with their ends, after the line that the iterator is at: 1, or -1 when it is at none."""
+    return _edit(name, lambda cursor: cursor.after.__setitem__(cursor.position, cursor.after[cursor.position] + text))
+
+
+@ksr("sdpops.sdp_iterator_insert")
+def sdp_iterator_insert(name: str, text: str) -> int:
+    """Puts text, lines with their ends, before the line that the iterator is at: 1, or -1 when it is at none."""
+    return _edit(name, lambda cursor: cursor.before.__setitem__(cursor.position, cursor.before[cursor.position] + text))
 
 
 @ksr("sdpops.sdp_iterator_end")
@@ -285,13 +307,54 @@ def _give(variable: str, text: str) -> int:
     return -1
 
 
-def _running() -> dict[str, tuple[list[str], int]]:
-    running: dict[str, tuple[list[str], int]] | None = getattr(_iterators, "running", None)
+class _Cursor:
+    """An iterator: the lines of the body as it began, and what was made of each."""
+
+    def __init__(self, lines: list[str]) -> None:
+        self.lines = lines
+        self.position = -1
+        self.kept = list(lines)
+        self.before = [""] * len(lines)
+        self.after = [""] * len(lines)
+
+    def text(self) -> str:
+        """The body with all edits."""
+        return "".join(map("".join, zip(self.before, self.kept, self.after, strict=True)))
+
+
+def _edit(name: str, change: Callable[[_Cursor], None]) -> int:
+    cursor = _running().get(name)
+    if cursor is None or not 0 <= cursor.position < len(cursor.lines):
+        return -1
+    if cursor.text() != _engine.pv_get("$rb"):
+        log.error(f"KSR.sdpops: the body was changed since the iterator {name!r} began")
+        return -1
+    change(cursor)
+    kind = str(_engine.pv_get("$cT") or "application/sdp")
+    return 1 if _engine.textops_set_body(cursor.text(), kind) == _engine.textopsx_msg_apply_changes() == 1 else -1
+
+
+def _attribute(key: str) -> str | int | None:
+    sdp = _sdp()
+    return None if sdp is None else attribute(sdp, key)
+
+
+def _set_attribute(key: str, value: str | int | None) -> bool:
+    sdp = _sdp()
+    if key != "sess_version" or sdp is None or not isinstance(value, int) or not with_version(sdp, value):
+        return False
+    return _write(sdp) == 0
+
+
+def _running() -> dict[str, _Cursor]:
+    running: dict[str, _Cursor] | None = getattr(_iterators, "running", None)
     if running is None:
         running = _iterators.running = {}
     return running
 
 
 def _line_of(name: str) -> str | None:
-    lines, position = _running().get(name, ([], -1))
-    return lines[position] if 0 <= position < len(lines) else None
+    cursor = _running().get(name)
+    if cursor is None or not 0 <= cursor.position < len(cursor.lines):
+        return None
+    return cursor.lines[cursor.position].rstrip("\r\n")

@@ -1,4 +1,4 @@
-"""`$sel(cfg_get.group.name)`: the variables of the configuration's own, as Kamailio's select framework shows them."""
+"""`$sel(cfg_get.group.name)` and `$ccp(group.name)`: the variables of the configuration's own."""
 
 from typing import TYPE_CHECKING, Final
 
@@ -11,8 +11,15 @@ _PREFIX: Final = "cfg_get."
 
 
 def register(host: "Host") -> None:
-    """Registers `$sel(...)` with the variables of the settings; a number is shown as text, as Kamailio's selects do."""
+    """Registers `$sel(...)` and `$ccp(...)` with the variables of the settings; `$sel` shows a number as text, as Kamailio's
+    selects do.
+    """
     variables = host.settings.cfg.variables
+
+    def custom(inner: str, _index: int | None) -> str | int | None:
+        if inner not in variables:
+            log.error(f"$ccp({inner}): the configuration has no variable {inner}")
+        return variables.get(inner)
 
     def get(inner: str, _index: int | None) -> str | None:
         if not inner.startswith(_PREFIX):
@@ -25,3 +32,4 @@ def register(host: "Host") -> None:
         return str(variables[name])
 
     host.variable("sel", get)
+    host.variable("ccp", custom)

@@ -60,10 +60,11 @@ _results = threading.local()
 
 
 def configure(host: "Host") -> None:
-    """Uses the host's settings from now on and registers `$dbr(result=>key)`."""
+    """Uses the host's settings from now on and registers `$dbr(result=>key)` and `$sqlrows(connection)`."""
     _state.settings, _state.host = host.settings.sqlops, host
     _state.connections = _state.settings.connections()
     host.variable("dbr", lambda inner, _: _variable(inner))
+    host.variable("sqlrows", lambda inner, _: _changed().get(inner))
     host.at_stop(_background.close)
 
 
@@ -217,10 +218,11 @@ def _query(connection: str, query: str) -> _Result | None:
         _no_connection(connection)
         return None
     try:
-        columns, rows, _ = _state.host.database(url).sql(query)
+        columns, rows, changed = _state.host.database(url).sql(query)
     except DatabaseError as error:
         log.error(f"KSR.sqlops: {connection}: {error}")
         return None
+    _changed()[connection] = changed
     if len(rows) > MAX_ROWS:
         log.error(f"KSR.sqlops: {connection}: {len(rows)} rows; the first {MAX_ROWS} are kept")
     return _Result(columns, rows[:MAX_ROWS])
@@ -229,6 +231,14 @@ def _query(connection: str, query: str) -> _Result | None:
 def _no_connection(connection: str) -> int:
     log.error(f"KSR.sqlops: there is no connection {connection!r}; setting sqlops.sqlcon names them")
     return -1
+
+
+def _changed() -> dict[str, int]:
+    """How many rows the last query of this worker on each connection has changed."""
+    changed: dict[str, int] | None = getattr(_results, "changed", None)
+    if changed is None:
+        changed = _results.changed = {}
+    return changed
 
 
 def _kept() -> dict[str, _Result]:

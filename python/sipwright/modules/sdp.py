@@ -73,6 +73,10 @@ class Media:
         """Whether media flows: a port, and not `inactive`."""
         return self.port != 0 and not any(line.strip() == "a=inactive" for line in self.lines)
 
+    def value(self, prefix: str) -> str | None:
+        """What follows the prefix in the first line that begins with it."""
+        return _value(self.lines, prefix)
+
     def names(self) -> dict[str, str]:
         """Codec names by payload type."""
         found = {payload: _STATIC[payload] for payload in self.payloads if payload in _STATIC}
@@ -149,6 +153,69 @@ class Sdp:
         count = len(self.media) - len(kept)
         self.media = kept
         return count
+
+
+def attribute(sdp: Sdp, key: str) -> str | int | None:
+    """The value of `$sdp(key)`; None for what the body does not have."""
+    match key.split(":"):
+        case ["body"] | ["raw"]:
+            return str(sdp)
+        case ["sess_version"]:
+            version = _origin(sdp)
+            return int(version[2]) if len(version) > 2 and version[2].isdigit() else None
+        case ["o", "ip"]:
+            origin = _origin(sdp)
+            return origin[5] if len(origin) > 5 else None
+        case ["c", part]:
+            return _connection(sdp, part)
+        case [media, *rest] if media[:1] == "m" and media[1:].isdigit() and int(media[1:]) < len(sdp.media):
+            return _of_media(sdp.media[int(media[1:])], rest)
+    return None
+
+
+def with_version(sdp: Sdp, version: int) -> bool:
+    """Sets the version of the session in the `o=` line, or with -1 adds one to it; False without such a line."""
+    words = _origin(sdp)
+    if len(words) < 3 or not words[2].isdigit() or version < -1:
+        return False
+    words[2] = str(int(words[2]) + 1 if version == -1 else version)
+    for number, line in enumerate(sdp.session):
+        if line.startswith("o="):
+            end = line[len(line.rstrip("\r\n")) :]
+            sdp.session[number] = f"o={' '.join(words)}{end}"
+    return True
+
+
+def _origin(sdp: Sdp) -> list[str]:
+    return (_value(sdp.session, "o=") or "").split()
+
+
+def _connection(sdp: Sdp, part: str) -> str | None:
+    places = [one.lines for one in sdp.media[:1]] + [sdp.session]
+    line = next((value for lines in places if (value := _value(lines, "c="))), "")
+    words = line.split()
+    if len(words) < 3:
+        return None
+    return {"ip": words[2].partition("/")[0], "af": words[1]}.get(part)
+
+
+def _of_media(media: Media, key: list[str]) -> str | int | None:
+    match key:
+        case ["raw"]:
+            return "".join(media.lines)
+        case ["rtp", "port"]:
+            return media.port
+        case ["rtcp", "port"]:
+            port = (media.value("a=rtcp:") or "").split(" ")[0]
+            return int(port) if port.isdigit() else media.port + 1
+        case ["b", kind]:
+            return media.value(f"b={kind}:")
+    return None
+
+
+def _value(lines: Iterable[str], prefix: str) -> str | None:
+    found = next((line for line in lines if line.startswith(prefix)), None)
+    return None if found is None else found[len(prefix) :].strip()
 
 
 def listed(text: str) -> list[str]:

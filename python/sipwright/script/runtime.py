@@ -30,6 +30,8 @@ class Runtime:
         self.answers_errors = settings.on_error == "500"
         # Routes of modules, by name.
         self.routes: dict[str, Route] = {}
+        # Routes that come before another one and may drop its message, each with the name of its event.
+        self.guards = _guards(settings)
         # What modules do with each request before the script's route.
         self.before: list[Callable[[], object]] = []
         # What workers run in the handler's place; tests note the calls.
@@ -96,6 +98,16 @@ class Runtime:
             log.error(
                 f"{self.settings.path}: the handler has no method {REQUEST_ROUTE}(msg): no request will be routed"
             )
-        self.engine.set_routes(instance.needs_route(REPLY_ROUTE), instance.needs_route(ONSEND_ROUTE))
+        for_replies = instance.needs_route(REPLY_ROUTE) or REPLY_ROUTE in self.guards
+        self.engine.set_routes(for_replies, instance.needs_route(ONSEND_ROUTE))
         instance.modules.publish()
         return instance
+
+
+def _guards(settings: ScriptSettings) -> dict[str, list[tuple[str, str | None]]]:
+    guards: dict[str, list[tuple[str, str | None]]] = {}
+    if settings.received_route:
+        guards = {route: [(settings.received_route, None)] for route in (REQUEST_ROUTE, REPLY_ROUTE)}
+    if settings.pre_routing:
+        guards.setdefault(REQUEST_ROUTE, []).append((settings.pre_routing, "core:pre-routing"))
+    return guards

@@ -73,6 +73,8 @@ class ScriptWorker(threading.Thread):
         while (message := take()) is not None:
             if self.generation != runtime.generation:
                 self._adopt(port)
+            if runtime.guards and message.event is None and not self._admitted(port, message):
+                continue
             method: Any = getattr(self.handler, message.callback, None) or runtime.routes.get(message.callback)
             if method is None:
                 self._missing(port, message)
@@ -89,6 +91,29 @@ class ScriptWorker(threading.Thread):
                 pass  # exit() and sys.exit() end the route, as in Kamailio
             except BaseException as error:
                 self._failed(port, message, error)
+
+    def _admitted(self, port: "Worker", message: "Message") -> bool:
+        """Runs the routes that come before the one of a message of the network; False when one of them dropped it, or
+        raised.
+        """
+        for callback, event in self.runtime.guards.get(message.callback, ()):
+            method = getattr(self.handler, callback, None)
+            if method is None:
+                log.error(f"{self.runtime.settings.path}: {self._lacks(callback)} ({describe(message)})")
+                continue
+            try:
+                method(message) if event is None else call_for_event(method, message, event)
+            except SystemExit:
+                pass
+            except BaseException as error:
+                self._failed(port, message, error)
+                return False
+            if _engine.take_drop():
+                if message.callback != REQUEST_ROUTE:
+                    # What follows is the engine's: it does not forward the response.
+                    _engine.core_set_drop()
+                return False
+        return True
 
     def run_route(self, callback: str, event: str) -> bool:
         """Runs a method of the handler with the message in work and the name of an event, in the middle of a call of

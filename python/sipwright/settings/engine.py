@@ -10,6 +10,7 @@ from sipwright.settings.addresses import names_of, resolve
 from sipwright.settings.errors import SettingsError
 from sipwright.settings.listen import Listen
 from sipwright.settings.model import Settings
+from sipwright.settings.requests import initial
 from sipwright.settings.tls import TlsClientProfile, TlsServerProfile, TlsSettings
 from sipwright.settings.tls_cfg import Placed, TlsCfg, read_tls_cfg
 
@@ -45,6 +46,7 @@ def to_engine_json(settings: Settings, resolver: Resolver = resolve, reverse: Re
                 "mhomed": settings.forward.mhomed,
                 "udp_mtu": settings.forward.udp_mtu_bytes,
                 "udp_mtu_try_proto": settings.forward.udp_mtu_try_proto,
+                "tos": settings.forward.tos,
             },
             "rr": settings.rr.model_dump(),
             "nathelper": {
@@ -61,7 +63,22 @@ def to_engine_json(settings: Settings, resolver: Resolver = resolve, reverse: Re
                 include={"restore_mode", "rr_from_store_param", "rr_to_store_param", "restore_passwd"}
             ),
             "aliases": [*settings.aliases, *_auto_aliases(settings, sockets, reverse)],
+            "alias_subdomains": settings.corex.alias_subdomains,
             "server_header": settings.server_header,
+            "user_agent_header": (
+                settings.server_header if settings.user_agent_header is None else settings.user_agent_header
+            ),
+            "server_id": settings.server_id,
+            "force_rport": settings.forward.force_rport,
+            "local_rport": settings.forward.local_rport,
+            "xavp_via_params": settings.xavp_via_params,
+            "xavp_via_fields": settings.xavp_via_fields,
+            "max_forwards_limit": settings.maxfwd.max_limit,
+            "varset": [initial(line) for line in settings.pv.varset],
+            "avp_aliases": list(settings.pv.aliases().items()),
+            "sanity": settings.sanity.model_dump(),
+            "siputils": settings.siputils.model_dump(),
+            "log_prefix": {"text": settings.log.prefix, "each_line": settings.log.prefix_mode == 1},
             "relief_after_ms": udp.relief_after_ms,
         }
     )

@@ -6,11 +6,11 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from sipwright.settings.section import Count, Positive, Section
 
-CLIENT_IGNORED_MODPARAMS: Final = {
+HTTP_CLIENT_IGNORED_MODPARAMS: Final = {
     "netinterface": "the system's routes choose the address; use a proxy or a policy of the system",
     "timeout_mode": "a time limit holds for the whole query",
 }
-ASYNC_IGNORED_MODPARAMS: Final = {
+HTTP_ASYNC_CLIENT_IGNORED_MODPARAMS: Final = {
     "hash_size": "the table of queries grows by itself",
     "memory_manager": "memory is Python's",
     "curl_verbose": "set `log.level` to debug",

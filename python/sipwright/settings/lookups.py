@@ -45,6 +45,9 @@ class PermissionsSettings(Section):
         None,
         description="File with addresses instead of a table: a line for each, `group address[/mask] [mask port tag]`.",
     )
+    load_backends: int = Field(
+        0xFFFF, ge=0, description="What is read: 1 the addresses, 2 the trusted peers; what is not read allows nobody."
+    )
     address_table: str = _table("address", "addresses")
     trusted_table: str = _table("trusted", "peers for `allow_trusted`")
     grp_col: str = _column("grp", "the group of an address")

@@ -36,6 +36,7 @@ from sipwright.settings.path import PathSettings
 from sipwright.settings.pike import PikeSettings, PipelimitSettings, RatelimitSettings
 from sipwright.settings.process import ProcessSettings
 from sipwright.settings.registrar import RegistrarSettings
+from sipwright.settings.requests import CorexSettings, MaxfwdSettings, PvSettings, SanitySettings, SiputilsSettings
 from sipwright.settings.rtpengine import RtpengineSettings
 from sipwright.settings.rtpproxy import RtpproxySettings
 from sipwright.settings.section import Count, Positive, Section
@@ -96,6 +97,16 @@ class ScriptSettings(Section):
         "",
         description="Method of the handler for `core:worker-one-init`, run once before the first message "
         "(kemi.event_route_callback).",
+    )
+    pre_routing: str = Field(
+        "",
+        description="Method of the handler for `core:pre-routing`, called with each request before the request route, which "
+        "`KSR.set_drop()` in it keeps from running (kemi.pre_routing_callback).",
+    )
+    received_route: str = Field(
+        "",
+        description="Method of the handler that is called with each message that a route is to run for, before all "
+        "others; `KSR.set_drop()` in it drops the message (kemi.received_route_callback).",
     )
     mod_init: str = Field("mod_init", description="Function of the script that makes the handler object.")
     child_init: str = Field("child_init", description="Method of the handler that is called once in each worker.")
@@ -266,6 +277,20 @@ class ForwardSettings(Section):
         description="Ask the kernel's routing table for the socket to send from even where the one that the message "
         "came in on would do (Kamailio's mhomed).",
     )
+    force_rport: bool = Field(
+        False,
+        description="Whether responses go to the source port whatever the Via asks (Kamailio's force_rport), as by "
+        "`KSR.force_rport()`.",
+    )
+    local_rport: bool = Field(
+        False, description="Whether our own Via asks for rport (Kamailio's local_rport; RFC 3581)."
+    )
+    tos: int = Field(
+        0,
+        ge=0,
+        le=255,
+        description="Type of service of packets that leave (RFC 2474; Kamailio's tos); 0 for the system's.",
+    )
     udp_mtu_bytes: Count = Field(
         1_300,
         description="A request larger than this does not leave by UDP if its next hop names no transport and a socket "
@@ -308,6 +333,14 @@ class LogSettings(Section):
     )
     name: str = Field(
         "sipwright", pattern=r"^[!-~]{1,48}$", description="Name for syslog, before the number of the process."
+    )
+    prefix: str = Field(
+        "",
+        description="Text with pseudo-variables before the lines that a script writes about a message (Kamailio's "
+        "log_prefix).",
+    )
+    prefix_mode: Literal[0, 1] = Field(
+        0, description="When its variables are read: 0 once for each message, 1 for each line (log_prefix_mode)."
     )
     syslog_socket: Path = Field(Path("/dev/log"), description="Socket of the system's logger.")
 
@@ -392,8 +425,23 @@ class Settings(Section):
     server_header: str = Field(
         "Sipwright", max_length=200, pattern=r"^[^\r\n\x00]*$", description="Server of responses; empty for none."
     )
+    user_agent_header: str | None = Field(
+        None,
+        max_length=200,
+        pattern=r"^[^\r\n\x00]*$",
+        description="User-Agent of requests of the server's own; empty for none, without it as `server_header`.",
+    )
+    xavp_via_params: str = Field(
+        "", description="Extended AVP whose fields `via_add_xavp_params` makes parameters of our Via; empty for none."
+    )
+    xavp_via_fields: str = Field(
+        "", description="Extended AVP with `address` and `port` of our Via for `via_use_xavp_fields`; empty for none."
+    )
     server_id: int = Field(
-        0, ge=0, description="Number of this server among those that share a database (Kamailio's server_id)."
+        0,
+        ge=0,
+        le=2_147_483_647,
+        description="Number of this server among those that share a database (Kamailio's server_id).",
     )
     script: ScriptSettings = ScriptSettings()
     tls: TlsSettings = TlsSettings()
@@ -447,3 +495,8 @@ class Settings(Section):
     jsonrpcs: JsonrpcsSettings = JsonrpcsSettings()
     ctl: CtlSettings = CtlSettings()
     websocket: WebsocketSettings = WebsocketSettings()
+    pv: PvSettings = PvSettings()
+    corex: CorexSettings = CorexSettings()
+    sanity: SanitySettings = SanitySettings()
+    siputils: SiputilsSettings = SiputilsSettings()
+    maxfwd: MaxfwdSettings = MaxfwdSettings()

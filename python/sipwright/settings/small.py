@@ -7,15 +7,9 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from sipwright.settings.section import Count, Positive, Section
 
-ASYNC_IGNORED_MODPARAMS: Final = {
-    "workers": "the script workers go on with what waits",
-    "ms_timer": "every wait is exact to the millisecond",
-    "return": "a route ends when it returns",
-}
 CFGUTILS_IGNORED_MODPARAMS: Final = {
     "hash_file": "there is no configuration file to compare",
     "initial_gflags": "there are no global flags",
-    "shvlock": "each access to a shared variable is atomic",
 }
 _NAMED: Final = re.compile(r"\s*(\w+)\s*=\s*([^;]*)\s*")
 
@@ -59,13 +53,6 @@ def _tasks(lines: list[str]) -> list[str]:
     return lines
 
 
-def _shared(lines: list[str]) -> list[str]:
-    for line in lines:
-        if not re.fullmatch(r"\w+=(s:.*|i:-?\d+)", line):
-            raise ValueError(f"{line!r} is no variable `name=s:TEXT` or `name=i:NUMBER`")
-    return lines
-
-
 Lines = Annotated[list[str], BeforeValidator(_lines)]
 
 
@@ -83,9 +70,6 @@ class CfgutilsSettings(Section):
     """Chance, locks, shared variables: `KSR.cfgutils`."""
 
     initial_probability: int = Field(10, ge=0, le=100, description="Probability of `rand_event`, in per cent.")
-    shvset: Annotated[Lines, AfterValidator(_shared)] = Field(
-        default_factory=list, description="Shared variables from the start, `name=s:TEXT` or `name=i:NUMBER`."
-    )
     lock_set_size: Count = Field(0, description="Locks, as a power of two; 0 for 64 of them (Kamailio: none).")
 
 

@@ -420,3 +420,18 @@ async def flows_by_an_edge_proxy(bob: Peer) -> None:
         client = ("Via", "SIP/2.0/UDP 192.0.2.77;branch=z9hG4bK-bob-client")
         bob.send(Sip(sent.first_line, (first, client, *others)))
         await bob.expect(lambda message: (message.status or 0) >= 200)
+
+
+registered("a_registrar_that_requires_outbound", ("<sip:p@192.0.2.1:5060>",), profile="registrar_outbound")
+registered(
+    "a_path_that_is_refused",
+    ("<sip:p@192.0.2.1:5060>", ("Path", "<sip:edge.test;lr>")),
+    (None,),
+    profile="registrar_strict",
+)
+registered(
+    "all_contacts_beside_another",
+    ("<sip:p@192.0.2.1:5060>",),
+    ("*, <sip:p@192.0.2.2:5060>", ("Expires", "0")),
+    ("*", ("Contact", "<sip:p@192.0.2.2:5060>"), ("Expires", "0")),
+)

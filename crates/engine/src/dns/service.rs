@@ -198,7 +198,7 @@ impl Service {
         bytes: &[u8],
     ) -> io::Result<Socket> {
         if tcp {
-            let stream = sys::tcp_connect(None, &server)?;
+            let stream = sys::tcp_connect(None, &server, 0)?;
             let len = u16::try_from(bytes.len()).map_err(io::Error::other)?;
             let unsent = [&len.to_be_bytes(), bytes].concat();
             self.epoll

@@ -19,7 +19,7 @@ pub fn bind_all(cfg: &EngineConfig) -> Result<(Vec<SocketInfo>, Sockets), NetErr
     let mut sockets = Sockets::default();
     for (index, listen) in cfg.listen.iter().enumerate() {
         let id = socket_id(index)?;
-        let bound = bind_one(listen, &cfg.udp).map_err(|e| {
+        let bound = bind_one(listen, &cfg.udp, cfg.forward.tos).map_err(|e| {
             let (proto, addr) = (listen.proto, listen.socket_addr());
             NetError::new(format!("cannot listen on {proto}:{addr}: {e}"))
         })?;
@@ -118,11 +118,12 @@ struct Bound {
     tcp: Option<TcpListener>,
 }
 
-fn bind_one(listen: &Listen, udp: &UdpConfig) -> std::io::Result<Bound> {
+fn bind_one(listen: &Listen, udp: &UdpConfig, tos: u8) -> std::io::Result<Bound> {
     let addr = listen.socket_addr();
     match listen.proto {
         Proto::Udp => {
             let fd = sys::udp_socket(&addr, udp.receive_buffer, udp.send_buffer)?;
+            sys::set_tos(&fd, &addr, tos)?;
             if addr.ip().is_unspecified() {
                 pktinfo::enable(&fd, addr.is_ipv6())?;
             }
@@ -135,6 +136,8 @@ fn bind_one(listen: &Listen, udp: &UdpConfig) -> std::io::Result<Bound> {
         }
         _ => {
             let listener = TcpListener::from(sys::tcp_listener(&addr)?);
+            // Connections that it accepts inherit it.
+            sys::set_tos(&listener, &addr, tos)?;
             Ok(Bound {
                 addr: listener.local_addr()?,
                 udp: None,

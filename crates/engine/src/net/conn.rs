@@ -122,7 +122,7 @@ impl Conn {
             .get(usize::from(handle.socket()))
             .map(|s| s.addr.ip());
         let from = from.filter(|ip| !ip.is_unspecified());
-        let sock = sys::tcp_connect(from, &handle.remote)?;
+        let sock = sys::tcp_connect(from, &handle.remote, cx.shared.cfg.forward.tos)?;
         let stream = Stream::plain(sock);
         let mut conn = Self::new(handle, stream, ConnState::Connecting, None, cx);
         conn.deadline = cx.now + cx.shared.cfg.timeouts.connect_ms;

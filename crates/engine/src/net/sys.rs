@@ -250,6 +250,15 @@ pub(super) fn set_option(
     Ok(())
 }
 
+/// The type of service of packets that leave (RFC 2474); 0 leaves it to the system.
+pub fn set_tos(fd: &impl AsRawFd, addr: &SocketAddr, tos: u8) -> io::Result<()> {
+    match addr {
+        _ if tos == 0 => Ok(()),
+        SocketAddr::V4(_) => set_option(fd, libc::IPPROTO_IP, libc::IP_TOS, tos.into()),
+        SocketAddr::V6(_) => set_option(fd, libc::IPPROTO_IPV6, libc::IPV6_TCLASS, tos.into()),
+    }
+}
+
 const fn family(addr: &SocketAddr) -> c_int {
     match addr {
         SocketAddr::V4(_) => libc::AF_INET,
@@ -313,8 +322,9 @@ pub fn tcp_listener(addr: &SocketAddr) -> io::Result<OwnedFd> {
 
 /// Begins a TCP connection from an address, or from any; it is up, or has failed,
 /// once the socket is writable.
-pub fn tcp_connect(from: Option<IpAddr>, to: &SocketAddr) -> io::Result<TcpStream> {
+pub fn tcp_connect(from: Option<IpAddr>, to: &SocketAddr, tos: u8) -> io::Result<TcpStream> {
     let fd = socket(to, libc::SOCK_STREAM)?;
+    set_tos(&fd, to, tos)?;
     if let Some(ip) = from {
         // The port is chosen at connect, so that one port serves many remotes.
         set_option(&fd, libc::IPPROTO_IP, libc::IP_BIND_ADDRESS_NO_PORT, 1)?;

@@ -7,9 +7,9 @@ use bytes::Bytes;
 use sipwright_sip::build::{self, LocalError, LocalRequest};
 use sipwright_sip::message::Message;
 use sipwright_sip::method::Method;
-use sipwright_sip::script::{Context, RouteType, TxView, forward};
+use sipwright_sip::script::{Context, Env, RouteType, TxView, forward};
 use sipwright_sip::tx::{BranchSpec, TxId};
-use sipwright_sip::types::{Flow, SendOptions, SocketInfo};
+use sipwright_sip::types::{Flow, SendOptions, SocketId, SocketInfo};
 
 use super::outgoing::flow_to;
 use super::{Slot, TxState, id_of};
@@ -125,34 +125,15 @@ impl Core {
         spec: &LocalSpec<'_>,
     ) -> Result<(), SendRequestError> {
         let env = self.env();
-        let forced = match spec.socket {
-            "" | "." => None,
-            name => Some(
-                env.find_socket(name.as_bytes())
-                    .or_else(|| env.named_socket(name.as_bytes()))
-                    .ok_or(SendRequestError::Socket)?
-                    .id,
-            ),
-        };
+        let forced = forced_socket(&env, spec.socket)?;
         let hop_uri = match spec.next_hop {
             "" | "." => spec.uri,
             uri => uri,
         };
         let names = (self.unique_name(), self.unique_name());
         let draft = self.draft(spec, &names, DRAFT_VIA)?;
-        let mut hop = route::next_hop(hop_uri.as_bytes()).map_err(SendRequestError::Route)?;
-        let (numeric, found) = (hop.numeric(), self.places(slot, &hop, None));
-        let found = found.map_err(SendRequestError::Route)?;
-        let places = numeric.as_ref().map_or(&found[..], std::slice::from_ref);
-        let found = places.iter().find_map(|place| {
-            let (proto, ip) = (place.proto, place.addr.ip());
-            let socket = route::out_socket(&env, proto, ip, forced, u16::MAX).ok()?;
-            Some((flow_to(place, socket), socket))
-        });
-        let (flow, socket) = found.ok_or(SendRequestError::Route(RouteError::NoSocket(
-            places[0].proto,
-        )))?;
-        let server_name = hop.name.take().filter(|_| flow.proto.is_secure());
+        let (flow, server_name) = self.way_to(slot, &env, hop_uri, forced)?;
+        let socket = env.socket(flow.socket).ok_or(SendRequestError::Socket)?;
         let tx = self.create_local(&draft);
         let token = self.shard(tx).branch_token(tx, 0);
         let via = forward::via_line(&self.context(Arc::new(draft), flow), socket, &token);
@@ -172,6 +153,53 @@ impl Core {
         sent
     }
 
+    /// `send_data`, `sendx`: sends bytes that are no request of ours, by a socket
+    /// `proto:host:port` or its name, or by any for an empty one.
+    ///
+    /// # Errors
+    /// See [`SendRequestError`]; nothing was sent.
+    pub fn send_data<S: Slot>(
+        &self,
+        slot: &S,
+        uri: &str,
+        socket: &str,
+        data: &[u8],
+    ) -> Result<(), SendRequestError> {
+        let env = self.env();
+        let forced = forced_socket(&env, socket)?;
+        let (flow, server_name) = self.way_to(slot, &env, uri, forced)?;
+        let how = How {
+            server_name: server_name.as_deref(),
+            ..How::default()
+        };
+        self.send(&flow, Bytes::copy_from_slice(data), None, how);
+        Ok(())
+    }
+
+    /// The first place of a URI that one of our sockets can send to, and its name for TLS.
+    fn way_to<S: Slot>(
+        &self,
+        slot: &S,
+        env: &Env,
+        uri: &str,
+        forced: Option<SocketId>,
+    ) -> Result<(Flow, Option<Arc<str>>), SendRequestError> {
+        let mut hop = route::next_hop(uri.as_bytes()).map_err(SendRequestError::Route)?;
+        let (numeric, found) = (hop.numeric(), self.places(slot, &hop, None));
+        let found = found.map_err(SendRequestError::Route)?;
+        let places = numeric.as_ref().map_or(&found[..], std::slice::from_ref);
+        let flow = places.iter().find_map(|place| {
+            let (proto, ip) = (place.proto, place.addr.ip());
+            let socket = route::out_socket(env, proto, ip, forced, u16::MAX).ok()?;
+            Some(flow_to(place, socket))
+        });
+        let flow = flow.ok_or(SendRequestError::Route(RouteError::NoSocket(
+            places[0].proto,
+        )))?;
+        let server_name = hop.name.take().filter(|_| flow.proto.is_secure());
+        Ok((flow, server_name))
+    }
+
     fn draft(
         &self,
         spec: &LocalSpec<'_>,
@@ -186,7 +214,7 @@ impl Core {
             via,
             from_tag: from_tag.as_bytes(),
             call_id: call_id.as_bytes(),
-            user_agent: self.config.server_header.as_bytes(),
+            user_agent: self.config.user_agent_header.as_bytes(),
         })
         .map_err(SendRequestError::Request)?;
         Message::parse(bytes.into()).map_err(|e| SendRequestError::Invalid(e.to_string()))
@@ -370,6 +398,17 @@ impl Sent {
     fn parts(&self) -> (Arc<Message>, Flow, Option<Callback>) {
         (Arc::clone(&self.request), self.flow, self.then.clone())
     }
+}
+
+/// The socket that a caller names; `None` when it names none.
+fn forced_socket(env: &Env, name: &str) -> Result<Option<SocketId>, SendRequestError> {
+    if matches!(name, "" | ".") {
+        return Ok(None);
+    }
+    let socket = env
+        .find_socket(name.as_bytes())
+        .or_else(|| env.named_socket(name.as_bytes()));
+    socket.map(|s| Some(s.id)).ok_or(SendRequestError::Socket)
 }
 
 const DRAFT_VIA: &[u8] = b"Via: SIP/2.0/UDP 127.0.0.1;branch=z9hG4bKdraft\r\n";

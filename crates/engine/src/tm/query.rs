@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use regex::bytes::Regex;
 use sipwright_sip::method::Method;
-use sipwright_sip::script::RouteType;
+use sipwright_sip::script::{Context, RouteType};
 use sipwright_sip::tx::{Branch, ServerMatch, Transaction, TxId};
 
 use super::TxState;
+use super::suspend::tx_of;
 use crate::core::Core;
 use crate::log::{self, level};
 use crate::net::How;
@@ -31,6 +32,25 @@ const fn code(yes: bool) -> i32 {
 }
 
 impl Core {
+    /// `$ltt(which)`: the To tag of responses made here, `s` without a transaction, `t` of the
+    /// transaction, `x` of it if there is one.
+    #[must_use]
+    pub fn local_tag(&self, ctx: &Context, which: &str) -> Option<Vec<u8>> {
+        let of_transaction = || {
+            let (index, label) = ctx.tx.as_deref()?.id;
+            let tx = tx_of(i64::try_from(index).ok()?, i64::try_from(label).ok()?)?;
+            let tag = self.shard(tx).get(tx).map(Transaction::to_tag);
+            tag.map(|tag| tag.as_bytes().to_vec())
+        };
+        let stateless = || Some(self.stateless_tag(&ctx.msg).to_vec());
+        match which {
+            "s" => stateless(),
+            "t" => of_transaction(),
+            "x" => of_transaction().or_else(stateless),
+            _ => None,
+        }
+    }
+
     /// Arms or disarms a callback of the transaction, or of the one to come.
     pub fn set_hook(&self, cur: &mut Current, kind: HookKind, name: Option<Arc<str>>) {
         let change = |hooks: &mut sipwright_sip::tx::Hooks| match kind {

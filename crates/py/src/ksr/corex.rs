@@ -1,8 +1,21 @@
 //! `KSR.corex`: more of the core (Kamailio's module corex).
 
+use sipwright_engine::log::level;
 use sipwright_sip::script::corex;
 
-use super::{ksr_table, on_context, read};
+use super::{Call, Out, ksr_table, on_context, qualified, read};
+use crate::prefix;
+use crate::scope::{self, ThreadSlot};
+
+fn send<'py>(call: &Call<'_, 'py>, uri: &str, socket: &str, data: &[u8]) -> Out<'py> {
+    match scope::core().send_data(&ThreadSlot { py: call.py }, uri, socket, data) {
+        Ok(()) => Out::Int(1),
+        Err(why) => {
+            prefix::log(level::ERR, &format!("{}: {why}", qualified(call.function)));
+            Out::Int(-1)
+        }
+    }
+}
 
 ksr_table! { "corex";
     /// Whether the request-URI has a user part.
@@ -25,6 +38,16 @@ ksr_table! { "corex";
     resetxflag(flag: Int) -> Int = |c| on_context(c, |x| corex::resetxflag(x, c.int(0)));
     /// Whether an extended message flag is set.
     isxflagset(flag: Int) -> Int = |c| read(|x| corex::isxflagset(x, c.int(0)).into());
+    /// Whether our own Via names this server's number, `server_id`: 1 or 0.
+    via_add_srvid(on: Int) -> Int = |c| on_context(c, |x| corex::via_add_srvid(x, c.int(0)));
+    /// Whether our own Via has the fields of the extended AVP of `xavp_via_params` as parameters: 1 or 0.
+    via_add_xavp_params(on: Int) -> Int = |c| on_context(c, |x| corex::via_add_xavp_params(x, c.int(0)));
+    /// Whether our own Via has host and port from the fields `address` and `port` of the extended AVP of `xavp_via_fields`: 1 or 0.
+    via_use_xavp_fields(on: Int) -> Int = |c| on_context(c, |x| corex::via_use_xavp_fields(x, c.int(0)));
+    /// Sends bytes to where the URI leads.
+    send_data(uri: Str, data: Str) -> Int = |c| send(c, c.str(0), "", c.bytes(1));
+    /// Sends bytes to where the URI leads, from the socket `proto:host:port`.
+    sendx(uri: Str, socket: Str, data: Str) -> Int = |c| send(c, c.str(0), c.str(1), c.bytes(2));
     /// Whether a listening socket has that name.
     is_socket_name(name: Str) -> Int = |c| read(|x| corex::is_socket_name(x, c.bytes(0)).into());
     /// Sends from the socket `proto:host:port`. As in Kamailio one that does not exist is logged and no error.

@@ -25,6 +25,10 @@ ksr_table! { "kx";
     get_def(name: Str) -> Xval = |c| read(|x| kx::get_def(x, c.bytes(0)).into());
     /// Value of a define as a number, 0 when it is none.
     get_defn(name: Str) -> Int = |c| read(|x| kx::get_defn(x, c.bytes(0)).into());
+    /// Value of a variable of the server's environment, None when it has none.
+    get_env(name: Str) -> Xval = |c| kx::get_env(c.bytes(0)).into();
+    /// Value of a variable of the server's environment as a number, 0 when it is none.
+    get_envn(name: Str) -> Int = |c| kx::get_envn(c.bytes(0)).into();
     /// Whether a preprocessor define of that name exists.
     ifdef(name: Str) -> Bool = |c| read(|x| kx::ifdef(x, c.bytes(0)).into());
     /// Whether no preprocessor define of that name exists.

@@ -2,7 +2,8 @@
 
 use sipwright_sip::script::siputils;
 
-use super::{ksr_table, on_context, read};
+use super::{Out, ksr_table, on_context, read};
+use crate::scope;
 
 ksr_table! { "siputils";
     /// Whether To has a tag, which makes it a request within a dialog (RFC 3261 section 12.2).
@@ -45,6 +46,41 @@ ksr_table! { "siputils";
     add_uri_param(param: Str) -> Int = |c| on_context(c, |x| siputils::add_uri_param(x, c.bytes(0)));
     /// Removes a parameter from the request-URI; -1 when it is not there.
     uri_param_rm(name: Str) -> Int = |c| on_context(c, |x| siputils::uri_param_rm(x, c.bytes(0)));
+    /// Hides the URI of each contact, as base64url, in a parameter of the URI of `address`.
+    contact_param_encode(name: Str, address: Str) -> Int = |c| {
+        on_context(c, |x| siputils::contact_param_encode(x, c.bytes(0), c.bytes(1)))
+    };
+    /// Gives contacts back the URI that is in the parameter.
+    contact_param_decode(name: Str) -> Int = |c| on_context(c, |x| siputils::contact_param_decode(x, c.bytes(0)));
+    /// Makes the URI that is in a parameter of the request-URI the request-URI; -1 when there is none.
+    contact_param_decode_ruri(name: Str) -> Int = |c| {
+        on_context(c, |x| siputils::contact_param_decode_ruri(x, c.bytes(0)))
+    };
+    /// Removes a parameter from the URIs of contacts.
+    contact_param_rm(name: Str) -> Int = |c| on_context(c, |x| siputils::contact_param_rm(x, c.bytes(0)));
+    /// Whether the URI of a contact has the parameter.
+    contact_param_check(name: Str) -> Int = |c| read(|x| siputils::contact_param_check(x, c.bytes(0)).into());
+    /// Hides URIs of contacts in the user of others: `sip:prefix*user*password*host*port*transport@host`; -1 without a contact.
+    encode_contact(prefix: Str, host: Str) -> Int = |c| {
+        on_context(c, |x| siputils::encode_contact(x, c.bytes(0), c.bytes(1)))
+    };
+    /// Gives the request-URI back what `encode_contact` hid in it; -1 when there is nothing.
+    decode_contact() -> Int = |c| on_context(c, siputils::decode_contact);
+    /// Gives contacts back what `encode_contact` hid in them.
+    decode_contact_header() -> Int = |c| on_context(c, siputils::decode_contact_header);
+    /// Whether Date is not older than so many seconds: 1, -4 when it is, -1 without one that can be read.
+    hdr_date_check(seconds: Int) -> Int = |c| read(|x| siputils::hdr_date_check(x, c.int(0)).into());
+    /// Whether all header fields can be read: always 1, since messages with others do not reach scripts.
+    sip_parse_headers() -> Int = |_| Out::Int(1);
+    /// Answers OPTIONS for this server with what it can; -1 for another method or a request-URI with a user.
+    options_reply() -> Int = |c| {
+        let headers = on_context(c, siputils::options_headers);
+        if let Out::Int(-1) = headers {
+            return headers;
+        }
+        let core = scope::core();
+        scope::with(|c| core.send_reply(c, 200, b"OK")).into()
+    };
     /// Whether two URIs are equal by RFC 3261 section 19.1.4.
     cmp_uri(a: Str, b: Str) -> Int = |c| siputils::cmp_uri(c.bytes(0), c.bytes(1)).into();
     /// Whether two URIs have the same user and host.

@@ -2,7 +2,7 @@
 
 use sipwright_sip::script::textops;
 
-use super::{ksr_table, on_context, read};
+use super::{Out, ksr_table, on_context, read};
 
 ksr_table! { "textops";
     /// Removes all header fields of that name; no error when there is none.
@@ -56,6 +56,10 @@ ksr_table! { "textops";
         on_context(c, |x| textops::replace_body(x, c.bytes(0), c.bytes(1)))
     };
     /// Replaces every match of the regular expression in the body.
+    replace_body_atonce(pattern: Str, text: Str) -> Int = |c| {
+        on_context(c, |x| textops::replace_body_all(x, c.bytes(0), c.bytes(1)))
+    };
+    /// As `replace_body_atonce`.
     replace_body_all(pattern: Str, text: Str) -> Int = |c| {
         on_context(c, |x| textops::replace_body_all(x, c.bytes(0), c.bytes(1)))
     };
@@ -91,6 +95,65 @@ ksr_table! { "textops";
     subst_uri(expression: Str) -> Int = |c| on_context(c, |x| textops::subst_uri(x, c.bytes(0)));
     /// Applies `/re/text/flags` to the user of the request-URI in force.
     subst_user(expression: Str) -> Int = |c| on_context(c, |x| textops::subst_user(x, c.bytes(0)));
+    /// Applies `/re/text/flags` to a text and puts the result into the variable that `target` names; -1 when nothing matches.
+    subst_v(text: Str, expression: Str, target: Str) -> Int = |c| {
+        on_context(c, |x| textops::subst_v(x, c.bytes(0), c.bytes(1), c.bytes(2)))
+    };
+    /// Puts group `index` of the first match, 0 for all of it, into the variable that `target` names; -2 when the text does not match, -1 when the group is none of the first `count`.
+    regex_substring(text: Str, pattern: Str, index: Int, count: Int, target: Str) -> Int = |c| {
+        on_context(c, |x| textops::regex_substring(x, c.bytes(0), c.bytes(1), (c.int(2), c.int(3)), c.bytes(4)))
+    };
+    /// Makes the body one of several parts (RFC 2046 section 5.1), of which the text is the first; an empty boundary stands for `unique-boundary-1`.
+    set_body_multipart(text: Str, media: Str, boundary: Str) -> Int = |c| {
+        on_context(c, |x| textops::set_body_multipart(x, c.bytes(0), c.bytes(1), c.bytes(2)))
+    };
+    /// As `set_body_multipart`, with the body that there is as the first part.
+    set_body_multipart_mode() -> Int = |c| on_context(c, |x| textops::set_body_multipart(x, b"", b"", b""));
+    /// As `set_body_multipart_mode` with that boundary.
+    set_body_multipart_boundary(boundary: Str) -> Int = |c| {
+        on_context(c, |x| textops::set_body_multipart(x, b"", b"", c.bytes(0)))
+    };
+    /// As `set_body_multipart` with the boundary `unique-boundary-1`; -1 for an empty text.
+    set_body_multipart_content(text: Str, media: Str) -> Int = |c| match c.bytes(0) {
+        b"" => Out::Int(-1),
+        text => on_context(c, |x| textops::set_body_multipart(x, text, c.bytes(1), b"")),
+    };
+    /// Adds a part to a body of several parts; header lines may follow the media type.
+    append_body_part(text: Str, media: Str) -> Int = |c| {
+        on_context(c, |x| textops::append_body_part(x, c.bytes(0), c.bytes(1), b""))
+    };
+    /// As `append_body_part` with a Content-Disposition.
+    append_body_part_cd(text: Str, media: Str, disposition: Str) -> Int = |c| {
+        on_context(c, |x| textops::append_body_part(x, c.bytes(0), c.bytes(1), c.bytes(2)))
+    };
+    /// As `append_body_part`, with the content as pairs of hexadecimal digits.
+    append_body_part_hex(digits: Str, media: Str) -> Int = |c| {
+        on_context(c, |x| textops::append_body_part_hex(x, c.bytes(0), c.bytes(1), b""))
+    };
+    /// As `append_body_part_hex` with a Content-Disposition.
+    append_body_part_hex_cd(digits: Str, media: Str, disposition: Str) -> Int = |c| {
+        on_context(c, |x| textops::append_body_part_hex(x, c.bytes(0), c.bytes(1), c.bytes(2)))
+    };
+    /// Puts the content of the first part of that media type, from the empty line before it on, into the variable that `target` names; of a body that is not of several parts all of it.
+    get_body_part(media: Str, target: Str) -> Int = |c| {
+        on_context(c, |x| textops::get_body_part(x, c.bytes(0), c.bytes(1)))
+    };
+    /// As `get_body_part`, with the part's header lines and the boundary behind it.
+    get_body_part_raw(media: Str, target: Str) -> Int = |c| {
+        on_context(c, |x| textops::get_body_part_raw(x, c.bytes(0), c.bytes(1)))
+    };
+    /// Leaves out the first part of that media type.
+    remove_body_part(media: Str) -> Int = |c| on_context(c, |x| textops::remove_body_part(x, c.bytes(0)));
+    /// Makes the content of the first part of that media type the body; the script sets Content-Type.
+    filter_body(media: Str) -> Int = |c| on_context(c, |x| textops::filter_body(x, c.bytes(0)));
+    /// Sets a new body, from pairs of hexadecimal digits, with its media type.
+    set_body_hex(digits: Str, media: Str) -> Int = |c| {
+        on_context(c, |x| textops::set_body_hex(x, c.bytes(0), c.bytes(1)))
+    };
+    /// Sets the body of responses that this server makes, from pairs of hexadecimal digits.
+    set_reply_body_hex(digits: Str, media: Str) -> Int = |c| {
+        on_context(c, |x| textops::set_reply_body_hex(x, c.bytes(0), c.bytes(1)))
+    };
     /// Sets a new body with its media type.
     set_body(body: Str, media: Str) -> Int = |c| on_context(c, |x| textops::set_body(x, c.bytes(0), c.bytes(1)));
     /// Sets the body of responses that this server makes.

@@ -29,7 +29,7 @@ ksr_table! { "textopsx";
     fnmatch_ex(text: Str, pattern: Str, flags: Str) -> Int = |c| {
         textopsx::fnmatch_ex(c.bytes(0), c.bytes(1), c.bytes(2)).into()
     };
-    /// Adds a value after the one at the index of `field`; without an index, a new header field below all others.
+    /// Adds a value after the one at the index of `field`, from 1 on, 0 for the last; without an index, a new header field below all others.
     append_hf_value(field: Str, value: Str) -> Int = |c| {
         on_context(c, |x| textopsx::append_hf_value(x, c.bytes(0), c.bytes(1)))
     };
@@ -37,11 +37,17 @@ ksr_table! { "textopsx";
     insert_hf_value(field: Str, value: Str) -> Int = |c| {
         on_context(c, |x| textopsx::insert_hf_value(x, c.bytes(0), c.bytes(1)))
     };
-    /// Removes the value at the index of `field`, the first without one, all with `[*]`.
+    /// Removes the value at the index of `field`, the first without one, all with `[*]`; or their parameter, as in `Contact[2].expires`.
     remove_hf_value(field: Str) -> Int = |c| on_context(c, |x| textopsx::remove_hf_value(x, c.bytes(0)));
-    /// Replaces the value at the index of `field`.
+    /// Replaces the value at the index of `field`; or its parameter, which is added if need be and removed for an empty text.
     assign_hf_value(field: Str, value: Str) -> Int = |c| {
         on_context(c, |x| textopsx::assign_hf_value(x, c.bytes(0), c.bytes(1)))
+    };
+    /// As `remove_hf_value` for header fields with credentials, whose parameters have commas between them.
+    remove_hf_value2(field: Str) -> Int = |c| on_context(c, |x| textopsx::remove_hf_value2(x, c.bytes(0)));
+    /// As `assign_hf_value` for header fields with credentials, as in `Authorization.realm`.
+    assign_hf_value2(field: Str, value: Str) -> Int = |c| {
+        on_context(c, |x| textopsx::assign_hf_value2(x, c.bytes(0), c.bytes(1)))
     };
     /// Whether a list has that value, in any case.
     hf_value_exists(field: Str, value: Str) -> Int = |c| {
@@ -85,4 +91,14 @@ ksr_table! { "textopsx";
     bl_iterator_next(name: Str) -> Int = |c| on_context(c, |x| textopsx::bl_iterator_next(x, c.bytes(0)));
     /// The current line with its line end.
     bl_iterator_value(name: Str) -> Xval = |c| read(|x| textopsx::bl_iterator_value(x, c.bytes(0)).into());
+    /// Leaves the current line out.
+    bl_iterator_rm(name: Str) -> Int = |c| on_context(c, |x| textopsx::bl_iterator_rm(x, c.bytes(0)));
+    /// Adds text after the current line.
+    bl_iterator_append(name: Str, text: Str) -> Int = |c| {
+        on_context(c, |x| textopsx::bl_iterator_append(x, c.bytes(0), c.bytes(1)))
+    };
+    /// Adds text before the current line.
+    bl_iterator_insert(name: Str, text: Str) -> Int = |c| {
+        on_context(c, |x| textopsx::bl_iterator_insert(x, c.bytes(0), c.bytes(1)))
+    };
 }

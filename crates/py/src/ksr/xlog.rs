@@ -5,7 +5,7 @@ use sipwright_sip::script::xlog;
 
 use super::core::level_of;
 use super::{Call, Out};
-use crate::{env, scope};
+use crate::{env, prefix, scope};
 
 /// Logs a text after putting in the values of its pseudo-variables.
 fn write<'py>(call: &Call<'_, 'py>, severity: i32, text: &[u8]) -> Out<'py> {
@@ -20,13 +20,13 @@ fn write<'py>(call: &Call<'_, 'py>, severity: i32, text: &[u8]) -> Out<'py> {
             } else {
                 once()
             };
-            log::log(severity, &String::from_utf8_lossy(&line));
+            prefix::log(severity, &String::from_utf8_lossy(&line));
             Out::Int(1)
         }
         Err(error) => {
             let place = super::caller(call.py)
                 .map_or_else(String::new, |(file, line)| format!("{file}:{line}: "));
-            log::log(level::ERR, &format!("{place}{error}"));
+            prefix::log(level::ERR, &format!("{place}{error}"));
             Out::Int(-1)
         }
     }
@@ -51,4 +51,6 @@ ksr_table! { "xlog";
     xdbg(text: Str) -> Int = |c| write(c, level::DBG, c.bytes(0));
     /// Logs the text, its pseudo-variables replaced by their values, at the named level, as in `L_INFO`.
     xlog(level: Str, text: Str) -> Int = |c| write(c, level_of(c.str(0)), c.bytes(1));
+    /// As `xlog`; the facility is that of `log.facility` for all lines.
+    xlog_facility(facility: Str, level: Str, text: Str) -> Int = |c| write(c, level_of(c.str(1)), c.bytes(2));
 }

@@ -230,6 +230,17 @@ impl SendFlags {
     }
 }
 
+/// What `via_add_srvid` and its kin put into our own Via.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct ViaWishes {
+    /// `;srvid=` with the number of this server, unless that is 0.
+    pub srvid: bool,
+    /// The fields of the extended AVP of `xavp_via_params` as parameters.
+    pub params: bool,
+    /// Host and port from the extended AVP of `xavp_via_fields`.
+    pub fields: bool,
+}
+
 /// One message with everything the script has decided about it so far.
 #[derive(Clone, Debug)]
 pub struct Context {
@@ -284,6 +295,8 @@ pub struct Context {
     pub force_rport: bool,
     /// Put `;rport` into our own Via.
     pub local_rport: bool,
+    /// What else goes into our own Via (module corex).
+    pub via: ViaWishes,
     /// Host to show in our Via.
     pub advertised_host: Option<Vec<u8>>,
     /// Port to show in our Via.
@@ -344,6 +357,7 @@ impl Context {
         } else {
             RouteType::Reply
         };
+        let env_rport = (env.force_rport, env.local_rport);
         Self {
             env,
             msg,
@@ -368,8 +382,9 @@ impl Context {
             binding: None,
             sflags: 0,
             force_socket: None,
-            force_rport: false,
-            local_rport: false,
+            force_rport: env_rport.0,
+            local_rport: env_rport.1,
+            via: ViaWishes::default(),
             advertised_host: None,
             advertised_port: None,
             send_flags: SendFlags::default(),
@@ -434,6 +449,7 @@ impl Context {
             force_socket: self.force_socket,
             force_rport: self.force_rport,
             local_rport: self.local_rport,
+            via: self.via,
             advertised_host: self.advertised_host.clone(),
             advertised_port: self.advertised_port,
             send_flags: self.send_flags,

@@ -234,6 +234,26 @@ pub fn set_source_address(ctx: &mut Context, address: &[u8]) -> i32 {
     }
 }
 
+/// `KSR.corex.via_add_srvid`: whether our own Via names this server's number. 1.
+pub fn via_add_srvid(ctx: &mut Context, on: i64) -> i32 {
+    ctx.via.srvid = on != 0;
+    1
+}
+
+/// `KSR.corex.via_add_xavp_params`: whether our own Via has the fields of the extended AVP that
+/// `xavp_via_params` names as parameters. 1.
+pub fn via_add_xavp_params(ctx: &mut Context, on: i64) -> i32 {
+    ctx.via.params = on != 0;
+    1
+}
+
+/// `KSR.corex.via_use_xavp_fields`: whether our own Via has host and port from the extended AVP
+/// that `xavp_via_fields` names. 1.
+pub fn via_use_xavp_fields(ctx: &mut Context, on: i64) -> i32 {
+    ctx.via.fields = on != 0;
+    1
+}
+
 /// 1 or -1.
 pub(super) const fn code(yes: bool) -> i32 {
     if yes { 1 } else { -1 }

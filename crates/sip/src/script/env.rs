@@ -21,6 +21,19 @@ pub struct Alias {
     pub host: String,
     /// Only for this port; `None` for any.
     pub port: Option<u16>,
+    /// Hosts below that name are this server too.
+    pub subdomains: bool,
+}
+
+impl Alias {
+    fn names(&self, host: &[u8]) -> bool {
+        let ours = unbracket(self.host.as_bytes());
+        let below = || {
+            let (above, tail) = host.split_at(host.len().saturating_sub(ours.len()));
+            above.ends_with(b".") && tail.eq_ignore_ascii_case(ours)
+        };
+        ours.eq_ignore_ascii_case(host) || self.subdomains && below()
+    }
 }
 
 /// Names of this server that are learned while it runs (`register_myself` of module
@@ -130,6 +143,24 @@ pub struct Env {
     pub max_forwards_limit: u32,
     /// `received_avp` of nathelper: the AVP that `fix_nated_register` sets, without `$avp()`.
     pub received_avp: Option<String>,
+    /// `contact_flds_separator` of siputils; `None` for the asterisk.
+    pub contact_separator: Option<u8>,
+    /// Other names of AVPs, with the names that they stand for.
+    pub avp_aliases: Vec<(Vec<u8>, Vec<u8>)>,
+    /// Header lines of the answers of `options_reply`.
+    pub options_headers: Vec<u8>,
+    /// Number of this server, `$sid`.
+    pub server_id: u32,
+    /// Responses go to the source port whatever the Via asks.
+    pub force_rport: bool,
+    /// Our own Via asks for `rport`.
+    pub local_rport: bool,
+    /// Extended AVP with further parameters of our Via.
+    pub xavp_via_params: Vec<u8>,
+    /// Extended AVP with the host and port of our Via.
+    pub xavp_via_fields: Vec<u8>,
+    /// Settings of module sanity.
+    pub sanity: super::sanity::SanityConfig,
     /// `$shv(..)`: variables that all workers share.
     pub shared: Arc<SharedVars>,
     /// Variables of other modules.
@@ -215,9 +246,7 @@ impl Env {
             .iter()
             .any(|s| proto_ok(s.proto) && self.socket_is(s, host, port))
             || self.aliases.iter().any(|a| {
-                unbracket(a.host.as_bytes()).eq_ignore_ascii_case(host)
-                    && a.port.is_none_or(port_ok)
-                    && a.proto.is_none_or(proto_ok)
+                a.names(host) && a.port.is_none_or(port_ok) && a.proto.is_none_or(proto_ok)
             })
             || self.own_names.has(host)
     }

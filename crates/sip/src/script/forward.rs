@@ -9,8 +9,10 @@ use crate::edit::Edits;
 use crate::nameaddr::parse_nameaddr;
 use crate::types::{SocketInfo, push_decimal};
 
-use super::context::{BranchTarget, Context};
+use super::context::{BranchTarget, Context, ViaWishes};
+use super::pv::Index;
 use super::rr::record_route_lines;
+use super::xavp::{Item, XavpKind, XavpPath};
 
 /// The destinations of the request: the main one, unless it was used before, then the
 /// appended branches in the order of their making.
@@ -114,11 +116,19 @@ pub fn via_line(ctx: &Context, socket: &SocketInfo, branch: &str) -> Vec<u8> {
     out.extend_from_slice(b"Via: SIP/2.0/");
     out.extend_from_slice(socket.proto.via_str().as_bytes());
     out.push(b' ');
-    match &ctx.advertised_host {
+    let field = |name| {
+        let used = ctx.via.fields && !ctx.env.xavp_via_fields.is_empty();
+        let value = used.then(|| via_field(ctx, &ctx.env.xavp_via_fields, name))?;
+        value.filter(|text| is_plain(text))
+    };
+    match field(b"address").as_ref().or(ctx.advertised_host.as_ref()) {
         Some(host) => out.extend_from_slice(host),
         None => socket.push_host(&mut out),
     }
-    let port = ctx.advertised_port.unwrap_or_else(|| socket.port());
+    let port = field(b"port").and_then(|text| std::str::from_utf8(&text).ok()?.parse().ok());
+    let port = port
+        .or(ctx.advertised_port)
+        .unwrap_or_else(|| socket.port());
     out.push(b':');
     push_decimal(&mut out, port);
     out.extend_from_slice(b";branch=");
@@ -126,8 +136,57 @@ pub fn via_line(ctx: &Context, socket: &SocketInfo, branch: &str) -> Vec<u8> {
     if ctx.local_rport {
         out.extend_from_slice(b";rport");
     }
+    if ctx.via != ViaWishes::default() {
+        push_wishes(ctx, &mut out);
+    }
     out.extend_from_slice(b"\r\n");
     out
+}
+
+/// A field of an extended AVP, as text.
+fn via_field(ctx: &Context, root: &[u8], name: &[u8]) -> Option<Vec<u8>> {
+    let path = XavpPath::child(root, name);
+    let value = ctx.tx_data.xavps.get(XavpKind::Plain, &path);
+    value.text().map(Cow::into_owned)
+}
+
+/// Further parameters of our Via; what would be no parameter is left out.
+fn push_wishes(ctx: &Context, out: &mut Vec<u8>) {
+    if ctx.via.srvid && ctx.env.server_id > 0 {
+        out.extend_from_slice(format!(";srvid={}", ctx.env.server_id).as_bytes());
+    }
+    let root = &ctx.env.xavp_via_params;
+    if !ctx.via.params || root.is_empty() {
+        return;
+    }
+    let Some(fields) = ctx
+        .tx_data
+        .xavps
+        .fields(XavpKind::Plain, (root, Index::None))
+    else {
+        return;
+    };
+    for (name, item) in fields.iter() {
+        let Item::Value(value) = item else { continue };
+        let value = value.text().unwrap_or_default();
+        let good = |c: &u8| c.is_ascii_graphic() && !b";,".contains(c);
+        if is_plain(name) && value.iter().all(good) {
+            out.push(b';');
+            out.extend_from_slice(name);
+            if !value.is_empty() {
+                out.push(b'=');
+                out.extend_from_slice(&value);
+            }
+        }
+    }
+}
+
+/// A name or a host: no blank and nothing that separates parts of a Via.
+fn is_plain(text: &[u8]) -> bool {
+    !text.is_empty()
+        && text
+            .iter()
+            .all(|c| c.is_ascii_alphanumeric() || b"-._[]:".contains(c))
 }
 
 /// What goes into the Via of the sender, in requests that are forwarded and in

@@ -8,7 +8,7 @@ use crate::types::Span;
 use crate::uri::Uri;
 
 use super::context::{Context, Value};
-use super::pv::{addr_uri, proto_id, socket_text};
+use super::pv::{addr_uri, environment, parse_number, proto_id, socket_text};
 
 /// `gete_*`: null is the empty string.
 #[must_use]
@@ -223,4 +223,18 @@ fn text(s: String) -> Value<'static> {
 
 fn len(bytes: &[u8]) -> i64 {
     i64::try_from(bytes.len()).unwrap_or(i64::MAX)
+}
+
+/// `KSR.kx.get_env`: a variable of the server's environment.
+#[must_use]
+pub fn get_env(name: &[u8]) -> Value<'static> {
+    environment(name).map_or(Value::Null, Value::owned)
+}
+
+/// `KSR.kx.get_envn`: the same as a number, 0 when it is none.
+#[must_use]
+pub fn get_envn(name: &[u8]) -> i64 {
+    environment(name)
+        .and_then(|text| parse_number(&text))
+        .unwrap_or(0)
 }

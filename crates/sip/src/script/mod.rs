@@ -12,16 +12,19 @@
 
 mod addresses;
 mod avp;
+mod contacts;
 mod context;
 pub mod core;
 pub mod corex;
 mod env;
 pub mod forward;
 pub mod hdr;
+mod hf_values;
 mod iterators;
 pub mod kx;
 mod loose;
 pub mod maxfwd;
+mod multipart;
 pub mod myself;
 pub mod nat_sdp;
 pub mod nathelper;
@@ -44,7 +47,8 @@ pub mod xlog;
 pub use addresses::{AddressEdit, Addresses};
 pub use avp::{AvpKey, AvpList};
 pub use context::{
-    Binding, BranchTarget, Context, RouteType, SendFlags, TxData, TxView, Value, WallMicros,
+    Binding, BranchTarget, Context, RouteType, SendFlags, TxData, TxView, Value, ViaWishes,
+    WallMicros,
 };
 pub use env::{Alias, Env, ForeignVars, OwnNames, RrConfig};
 pub use iterators::Iterators;
@@ -52,6 +56,7 @@ pub use nathelper::NatConfig;
 pub use path::PathConfig;
 pub use regexes::Substitution;
 pub use rr::RrState;
+pub use sanity::SanityConfig;
 pub use serial::Kept;
 pub use uac::UacConfig;
 pub use vars::{SharedVars, Vars};

@@ -65,6 +65,30 @@ pub mod uri {
     pub const DEFAULT: i64 = RURI | FROM | TO;
 }
 
+/// Settings of module sanity, with Kamailio's defaults.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SanityConfig {
+    /// What `sanity_check_defaults` checks.
+    pub checks: i64,
+    /// Which URIs it checks.
+    pub uris: i64,
+    /// Further extensions that Proxy-Require may name.
+    pub extensions: Vec<String>,
+    /// What is wrong is answered by `sanity_reply` only.
+    pub no_reply: bool,
+}
+
+impl Default for SanityConfig {
+    fn default() -> Self {
+        Self {
+            checks: message::DEFAULT,
+            uris: uri::DEFAULT,
+            extensions: Vec::new(),
+            no_reply: false,
+        }
+    }
+}
+
 /// A response code and its reason.
 type Fault = (u16, Cow<'static, str>);
 
@@ -90,7 +114,8 @@ pub fn sanity_check(ctx: &mut Context, checks: i64, uris: i64) -> i32 {
 
 /// `KSR.sanity.sanity_check_defaults`.
 pub fn sanity_check_defaults(ctx: &mut Context) -> i32 {
-    sanity_check(ctx, message::DEFAULT, uri::DEFAULT)
+    let (checks, uris) = (ctx.env.sanity.checks, ctx.env.sanity.uris);
+    sanity_check(ctx, checks, uris)
 }
 
 /// What is wrong first, in Kamailio's order.
@@ -180,6 +205,12 @@ fn proxy_require(ctx: &mut Context) {
         .map(<[u8]>::trim_ascii)
         .filter(|tag| !tag.is_empty())
         .filter(|tag| !KNOWN.iter().any(|k| k.eq_ignore_ascii_case(tag)))
+        .filter(|tag| {
+            let further = &ctx.env.sanity.extensions;
+            !further
+                .iter()
+                .any(|k| k.as_bytes().eq_ignore_ascii_case(tag))
+        })
         .collect();
     if wanted.is_empty() {
         return;

@@ -1,4 +1,4 @@
-//! Module siputils.
+//! Module siputils; what it does to contacts is in `contacts`.
 
 use crate::header::HeaderId;
 use crate::uri::{Uri, uri_eq};
@@ -7,6 +7,11 @@ use super::context::Context;
 use super::core::is_token_text;
 use super::corex::code;
 use super::ruri::composed;
+
+pub use super::contacts::{
+    contact_param_check, contact_param_decode, contact_param_decode_ruri, contact_param_encode,
+    contact_param_rm, decode_contact, decode_contact_header, encode_contact, hdr_date_check,
+};
 
 /// `KSR.siputils.has_totag`: whether To has a tag, which makes it a request within a
 /// dialog (RFC 3261 section 12.2).
@@ -58,6 +63,20 @@ pub fn is_first_hop_mode(ctx: &Context, mode: i64) -> i32 {
     let top = msg.values(HeaderId::RecordRoute).next();
     let uri = top.and_then(|s| crate::nameaddr::parse_nameaddr(msg.get(s)).ok());
     code(uri.is_none_or(|a| super::myself::uri_is_myself(ctx, a.uri)))
+}
+
+/// What `KSR.siputils.options_reply` answers with, put into [`Context::reply_headers`]; -1 for
+/// another method or a request-URI with a user (RFC 3261 section 11.2).
+pub fn options_headers(ctx: &mut Context) -> i32 {
+    let uri = Uri::parse(ctx.uri()).ok();
+    let has_user = uri.is_none_or(|uri| uri.user.is_some_and(|user| !user.is_empty()));
+    if !ctx.is_request() || ctx.msg.method() != crate::method::Method::Options || has_user {
+        ctx.complain("not OPTIONS with a request-URI without a user");
+        return -1;
+    }
+    let lines = ctx.env.options_headers.clone();
+    ctx.reply_headers.extend_from_slice(&lines);
+    1
 }
 
 /// `KSR.siputils.is_uri`: whether a text is a `sip`, `sips`, `tel` or `urn` URI.
@@ -160,15 +179,18 @@ pub fn add_uri_param(ctx: &mut Context, param: &[u8]) -> i32 {
 /// `KSR.siputils.uri_param_rm`: removes a parameter from the request-URI; -1 when it is
 /// not there.
 pub fn uri_param_rm(ctx: &mut Context, name: &[u8]) -> i32 {
-    with_params(ctx, |params| {
-        let is_it = |p: &&[u8]| {
-            let key = p.split(|c| *c == b'=').next().unwrap_or_default();
-            key.trim_ascii().eq_ignore_ascii_case(name)
-        };
-        let all: Vec<&[u8]> = params.split(|c| *c == b';').collect();
-        let kept: Vec<&[u8]> = all.iter().copied().filter(|p| !is_it(p)).collect();
-        (kept.len() < all.len()).then(|| kept.join(&b";"[..]))
-    })
+    with_params(ctx, |params| without_param(params, name))
+}
+
+/// Parameters without those of that name; `None` when there is none.
+pub(super) fn without_param(params: &[u8], name: &[u8]) -> Option<Vec<u8>> {
+    let is_it = |p: &&[u8]| {
+        let key = p.split(|c| *c == b'=').next().unwrap_or_default();
+        key.trim_ascii().eq_ignore_ascii_case(name)
+    };
+    let all: Vec<&[u8]> = params.split(|c| *c == b';').collect();
+    let kept: Vec<&[u8]> = all.iter().copied().filter(|p| !is_it(p)).collect();
+    (kept.len() < all.len()).then(|| kept.join(&b";"[..]))
 }
 
 fn with_params(ctx: &mut Context, change: impl FnOnce(&[u8]) -> Option<Vec<u8>>) -> i32 {

@@ -9,9 +9,13 @@ use crate::types::Span;
 use super::context::Context;
 use super::corex::code;
 use super::hdr;
-use super::pv::{Spec, set};
 use super::regexes::{Substitution, regex};
-use super::{Value, ruri};
+use super::ruri;
+
+pub use super::multipart::{
+    append_body_part, filter_body, get_body_part, get_body_part_raw, remove_body_part,
+    set_body_multipart,
+};
 
 /// `KSR.textops.remove_hf`: all header fields of that name; no error when there is none.
 pub fn remove_hf(ctx: &mut Context, name: &[u8]) -> i32 {
@@ -349,13 +353,14 @@ pub fn subst_user(ctx: &mut Context, expression: &[u8]) -> i32 {
     }
 }
 
-/// `KSR.textops.subst_v`: `/re/text/flags` on a text, the result into a variable.
-pub fn subst_v(ctx: &mut Context, text: &[u8], expression: &[u8], target: &Spec) -> i32 {
+/// `KSR.textops.subst_v`: `/re/text/flags` on a text, the result into a variable; -1 when
+/// nothing matches.
+pub fn subst_v(ctx: &mut Context, text: &[u8], expression: &[u8], target: &[u8]) -> i32 {
     let Some(subst) = substitution(ctx, expression) else {
         return -1;
     };
     match subst.apply(ctx, text) {
-        Some(new) => code(set(ctx, target, Value::owned(new))),
+        Some(new) => super::pvx::assign(ctx, target, new),
         None => -1,
     }
 }
@@ -370,6 +375,73 @@ pub fn set_body(ctx: &mut Context, body: &[u8], media: &[u8]) -> i32 {
     1
 }
 
+/// `KSR.textops.set_body_hex`: a new body from pairs of hexadecimal digits.
+pub fn set_body_hex(ctx: &mut Context, digits: &[u8], media: &[u8]) -> i32 {
+    match decoded(ctx, digits) {
+        Some(body) => set_body(ctx, &body, media),
+        None => -1,
+    }
+}
+
+/// `KSR.textops.set_reply_body_hex`: the same of responses that are made here.
+pub fn set_reply_body_hex(ctx: &mut Context, digits: &[u8], media: &[u8]) -> i32 {
+    match decoded(ctx, digits) {
+        Some(body) => set_reply_body(ctx, &body, media),
+        None => -1,
+    }
+}
+
+/// `KSR.textops.append_body_part_hex`: [`append_body_part`] from pairs of hexadecimal digits.
+pub fn append_body_part_hex(
+    ctx: &mut Context,
+    digits: &[u8],
+    media: &[u8],
+    disposition: &[u8],
+) -> i32 {
+    match decoded(ctx, digits) {
+        Some(text) => append_body_part(ctx, &text, media, disposition),
+        None => -1,
+    }
+}
+
+/// Bytes written as pairs of hexadecimal digits, with blanks between the pairs.
+fn decoded(ctx: &mut Context, digits: &[u8]) -> Option<Vec<u8>> {
+    let pair = |pair: &[u8]| {
+        let [high, low] = pair else { return None };
+        let digit = |c: u8| char::from(c).to_digit(16);
+        u8::try_from(digit(*high)? << 4 | digit(*low)?).ok()
+    };
+    let words = digits.split(u8::is_ascii_whitespace);
+    let bytes: Option<Vec<u8>> = words.flat_map(|word| word.chunks(2)).map(pair).collect();
+    if bytes.is_none() {
+        ctx.complain("not pairs of hexadecimal digits");
+    }
+    bytes
+}
+
+/// `KSR.textops.regex_substring`: group `index` of the first match, 0 for all of it, into a
+/// variable. -2 when the text does not match, -1 when the group is none of the first `count` or
+/// took no part in the match.
+pub fn regex_substring(
+    ctx: &mut Context,
+    text: &[u8],
+    pattern: &[u8],
+    (index, count): (i64, i64),
+    target: &[u8],
+) -> i32 {
+    let Some(re) = regex(ctx, pattern) else {
+        return -1;
+    };
+    let Some(found) = re.captures(text) else {
+        return -2;
+    };
+    let group = usize::try_from(index).ok().filter(|_| index < count);
+    match group.and_then(|index| found.get(index)) {
+        Some(group) => super::pvx::assign(ctx, target, group.as_bytes().to_vec()),
+        None => -1,
+    }
+}
+
 /// `KSR.textops.set_reply_body`: body of responses that are made here.
 pub fn set_reply_body(ctx: &mut Context, body: &[u8], media: &[u8]) -> i32 {
     if !is_media(media) {
@@ -380,7 +452,7 @@ pub fn set_reply_body(ctx: &mut Context, body: &[u8], media: &[u8]) -> i32 {
     1
 }
 
-fn is_media(text: &[u8]) -> bool {
+pub(super) fn is_media(text: &[u8]) -> bool {
     !text.is_empty() && text.iter().all(|c| *c >= b' ' && *c != 0x7f)
 }
 

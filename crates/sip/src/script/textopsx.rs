@@ -1,4 +1,5 @@
-//! Module textopsx: values of lists in header fields, iterators, applying edits at once.
+//! Module textopsx: iterators, applying edits at once; values of lists in header fields
+//! are in `hf_values`.
 
 use std::sync::Arc;
 
@@ -9,10 +10,14 @@ use crate::types::Span;
 use super::addresses::Addresses;
 use super::context::{Context, Value};
 use super::corex::code;
-use super::hdr::{header_lines, is_token, matches, remove_field, remove_where};
-use super::pv::at;
+use super::hdr::{header_lines, remove_field, remove_where};
 use super::regexes::regex;
 use super::{forward, iterators};
+
+pub use super::hf_values::{
+    append_hf_value, assign_hf_value, assign_hf_value2, exclude_hf_value, hf_value_exists,
+    include_hf_value, insert_hf_value, remove_hf_value, remove_hf_value2,
+};
 
 /// `KSR.textopsx.msg_apply_changes`: the edits so far become part of the message that
 /// the script sees. Fails after `record_route`, whose lines depend on where the message goes.
@@ -213,227 +218,6 @@ fn in_class(members: &[u8], c: u8) -> bool {
     false
 }
 
-/// A header field and one of its comma separated values: `Name`, `Name[1]`, `Name[*]`.
-struct Target<'a> {
-    name: &'a [u8],
-    index: Option<i32>,
-}
-
-impl<'a> Target<'a> {
-    fn parse(text: &'a [u8]) -> Option<Self> {
-        let (name, index) = match text.strip_suffix(b"]") {
-            Some(open) => {
-                let bracket = memchr::memchr(b'[', open)?;
-                let index = match &open[bracket + 1..] {
-                    b"*" => None,
-                    digits => Some(std::str::from_utf8(digits).ok()?.parse().ok()?),
-                };
-                (&open[..bracket], index)
-            }
-            None => (text, None),
-        };
-        is_token(name).then_some(Self { name, index })
-    }
-}
-
-/// A value and the header field, not removed yet, that it is in, with its position among that field's.
-struct Item {
-    header: Header,
-    span: Span,
-    /// Values of the header field.
-    siblings: Vec<Span>,
-}
-
-fn items(ctx: &Context, name: &[u8]) -> Vec<Item> {
-    let mut items = Vec::new();
-    for header in ctx.msg.find(name).filter(|h| !ctx.edits.removed(h.full)) {
-        let siblings = split_values(&ctx.msg, header.value);
-        for span in &siblings {
-            items.push(Item {
-                header: *header,
-                span: *span,
-                siblings: siblings.clone(),
-            });
-        }
-    }
-    items
-}
-
-/// Comma separated values, quotes and angle brackets kept together.
-fn split_values(msg: &Message, value: Span) -> Vec<Span> {
-    let text = msg.get(value);
-    let mut spans = Vec::new();
-    let (mut start, mut quoted, mut angle) = (0, false, false);
-    let mut push = |from: usize, to: usize| {
-        let part = &text[from..to];
-        let lead = part.len() - part.trim_ascii_start().len();
-        let len = part.trim_ascii().len();
-        let begin = value.start + u32::try_from(from + lead).unwrap_or(0);
-        spans.push(Span::new(begin, begin + u32::try_from(len).unwrap_or(0)));
-    };
-    for (i, c) in text.iter().enumerate() {
-        match c {
-            b'"' if i == 0 || text[i - 1] != b'\\' => quoted = !quoted,
-            b'<' if !quoted => angle = true,
-            b'>' if !quoted => angle = false,
-            b',' if !quoted && !angle => {
-                push(start, i);
-                start = i + 1;
-            }
-            _ => {}
-        }
-    }
-    push(start, text.len());
-    spans
-}
-
-fn target<'a>(ctx: &mut Context, text: &'a [u8]) -> Option<Target<'a>> {
-    let target = Target::parse(text);
-    if target.is_none() {
-        ctx.complain("not a header field name with an optional index");
-    }
-    target
-}
-
-fn find(ctx: &Context, target: &Target<'_>) -> Option<Item> {
-    let mut items = items(ctx, target.name);
-    let i = at(items.len(), target.index?)?;
-    Some(items.swap_remove(i))
-}
-
-/// A value that stays inside of its header field.
-fn checked<'a>(ctx: &mut Context, value: &'a [u8]) -> Option<&'a [u8]> {
-    if value.iter().all(|c| *c >= b' ' && *c != 0x7f) {
-        return Some(value);
-    }
-    ctx.complain("control character in the value");
-    None
-}
-
-fn line(name: &[u8], value: &[u8]) -> Vec<u8> {
-    [name, b": ", value, b"\r\n"].concat()
-}
-
-/// `KSR.textopsx.append_hf_value`: with an index after that value; otherwise a new
-/// header field below all others.
-pub fn append_hf_value(ctx: &mut Context, field: &[u8], value: &[u8]) -> i32 {
-    let (Some(target), Some(value)) = (target(ctx, field), checked(ctx, value)) else {
-        return -1;
-    };
-    match find(ctx, &target) {
-        Some(item) => ctx.edits.insert_at(item.span.end, [b",", value].concat()),
-        None => ctx.edits.append_header(line(target.name, value)),
-    }
-    1
-}
-
-/// `KSR.textopsx.insert_hf_value`: with an index before that value; otherwise a new header
-/// field above the first of that name, or below all others.
-pub fn insert_hf_value(ctx: &mut Context, field: &[u8], value: &[u8]) -> i32 {
-    let (Some(target), Some(value)) = (target(ctx, field), checked(ctx, value)) else {
-        return -1;
-    };
-    let first = ctx.msg.find(target.name).next().map(|h| h.full.start);
-    match (find(ctx, &target), first) {
-        (Some(item), _) => ctx.edits.insert_at(item.span.start, [value, b","].concat()),
-        (None, Some(start)) => ctx.edits.insert_at(start, line(target.name, value)),
-        (None, None) => ctx.edits.append_header(line(target.name, value)),
-    }
-    1
-}
-
-/// `KSR.textopsx.remove_hf_value`: the value at the index, the first without one, all
-/// with `[*]`.
-pub fn remove_hf_value(ctx: &mut Context, field: &[u8]) -> i32 {
-    let Some(mut target) = target(ctx, field) else {
-        return -1;
-    };
-    if field.ends_with(b"[*]") {
-        return code(remove_where(ctx, |ctx, h| matches(ctx, h, target.name)) > 0);
-    }
-    target.index.get_or_insert(0);
-    match find(ctx, &target) {
-        Some(item) => {
-            remove_item(ctx, &item);
-            1
-        }
-        None => -1,
-    }
-}
-
-fn remove_item(ctx: &mut Context, item: &Item) {
-    let at = item
-        .siblings
-        .iter()
-        .position(|s| *s == item.span)
-        .unwrap_or(0);
-    let span = match (item.siblings.len(), item.siblings.get(at + 1)) {
-        (1, _) => item.header.full,
-        (_, Some(next)) => Span::new(item.span.start, next.start),
-        (_, None) => Span::new(item.siblings[at - 1].end, item.span.end),
-    };
-    if span == item.header.full {
-        remove_field(ctx, span);
-    } else {
-        ctx.edits.overwrite(span, Vec::new());
-    }
-}
-
-/// `KSR.textopsx.assign_hf_value`: another value in the place of the one at the index.
-pub fn assign_hf_value(ctx: &mut Context, field: &[u8], value: &[u8]) -> i32 {
-    let (Some(mut target), Some(value)) = (target(ctx, field), checked(ctx, value)) else {
-        return -1;
-    };
-    target.index.get_or_insert(0);
-    match find(ctx, &target) {
-        Some(item) => {
-            ctx.edits.overwrite(item.span, value);
-            1
-        }
-        None => -1,
-    }
-}
-
-/// `KSR.textopsx.hf_value_exists`: whether a list has that value, in any case.
-pub fn hf_value_exists(ctx: &mut Context, field: &[u8], value: &[u8]) -> i32 {
-    let Some(target) = target(ctx, field) else {
-        return -1;
-    };
-    code(position(ctx, target.name, value).is_some())
-}
-
-fn position(ctx: &Context, name: &[u8], value: &[u8]) -> Option<Item> {
-    items(ctx, name)
-        .into_iter()
-        .find(|i| ctx.msg.get(i.span).eq_ignore_ascii_case(value))
-}
-
-/// `KSR.textopsx.include_hf_value`: adds a value to a list unless it has it.
-pub fn include_hf_value(ctx: &mut Context, field: &[u8], value: &[u8]) -> i32 {
-    let (Some(target), Some(value)) = (target(ctx, field), checked(ctx, value)) else {
-        return -1;
-    };
-    if position(ctx, target.name, value).is_some() {
-        return 1;
-    }
-    match items(ctx, target.name).last() {
-        Some(last) => ctx.edits.insert_at(last.span.end, [b",", value].concat()),
-        None => ctx.edits.append_header(line(target.name, value)),
-    }
-    1
-}
-
-/// `KSR.textopsx.exclude_hf_value`: removes a value from a list.
-pub fn exclude_hf_value(ctx: &mut Context, field: &[u8], value: &[u8]) -> i32 {
-    let Some(target) = target(ctx, field) else {
-        return -1;
-    };
-    if let Some(item) = position(ctx, target.name, value) {
-        remove_item(ctx, &item);
-    }
-    1
-}
-
 /// `KSR.textopsx.hf_iterator_start`: an iterator over the header fields.
 pub fn hf_iterator_start(ctx: &mut Context, name: &[u8]) -> i32 {
     ctx.iterators.headers.start(name);
@@ -536,6 +320,51 @@ pub fn bl_iterator_next(ctx: &mut Context, name: &[u8]) -> i32 {
 pub fn bl_iterator_value<'a>(ctx: &'a Context, name: &[u8]) -> Value<'a> {
     let at = ctx.iterators.lines.position(name);
     Value::opt(at.and_then(|i| body_lines(ctx).nth(i)))
+}
+
+/// `KSR.textopsx.bl_iterator_rm`: leaves the current line out.
+pub fn bl_iterator_rm(ctx: &mut Context, name: &[u8]) -> i32 {
+    match current_line(ctx, name) {
+        Some(line) => {
+            ctx.edits.overwrite(line, Vec::new());
+            1
+        }
+        None => -1,
+    }
+}
+
+/// `KSR.textopsx.bl_iterator_append`: text after the current line.
+pub fn bl_iterator_append(ctx: &mut Context, name: &[u8], text: &[u8]) -> i32 {
+    insert_text(ctx, current_line(ctx, name).map(|line| line.end), text)
+}
+
+/// `KSR.textopsx.bl_iterator_insert`: text before the current line.
+pub fn bl_iterator_insert(ctx: &mut Context, name: &[u8], text: &[u8]) -> i32 {
+    insert_text(ctx, current_line(ctx, name).map(|line| line.start), text)
+}
+
+fn insert_text(ctx: &mut Context, at: Option<u32>, text: &[u8]) -> i32 {
+    at.map_or(-1, |at| {
+        ctx.edits.insert_at(at, text);
+        1
+    })
+}
+
+/// Where the line is that an iterator stands on.
+fn current_line(ctx: &Context, name: &[u8]) -> Option<Span> {
+    let at = ctx.iterators.lines.position(name)?;
+    let mut start = ctx.msg.body_offset();
+    for (i, line) in body_lines(ctx).enumerate() {
+        let end = start + line.len();
+        if i == at {
+            return Some(Span::new(
+                u32::try_from(start).ok()?,
+                u32::try_from(end).ok()?,
+            ));
+        }
+        start = end;
+    }
+    None
 }
 
 fn body_lines(ctx: &Context) -> impl Iterator<Item = &[u8]> {

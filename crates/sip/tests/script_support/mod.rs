@@ -105,11 +105,13 @@ pub fn env() -> Env {
                 proto: None,
                 host: "example.com".into(),
                 port: None,
+                subdomains: false,
             },
             Alias {
                 proto: Some(Proto::Udp),
                 host: "alias.test".into(),
                 port: Some(5070),
+                subdomains: false,
             },
         ],
         version: "5.6.3".into(),

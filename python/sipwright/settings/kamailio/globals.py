@@ -58,8 +58,11 @@ HONOURED: Final[dict[str, Target]] = {
     "dns_retr_no": Target("dns.retries", "number", _between(0, 10)),
     "dns_retr_time": Target("dns.timeout_ms", "number", _seconds),
     "dns_try_naptr": Target("dns.naptr", "flag", bool),
+    "force_rport": Target("forward.force_rport", "flag", bool),
     "kemi.event_route_callback": Target("script.event_route", "text", _callback),
     "kemi.onsend_route_callback": Target("script.onsend_route", "text", _callback),
+    "kemi.pre_routing_callback": Target("script.pre_routing", "text", _callback),
+    "kemi.received_route_callback": Target("script.received_route", "text", _callback),
     "kemi.reply_route_callback": Target("script.reply_route", "text", _callback),
     "kemi.request_route_callback": Target("script.request_route", "text"),
     "latency_limit_action": Target(
@@ -70,7 +73,10 @@ HONOURED: Final[dict[str, Target]] = {
     ),
     "log_facility": Target("log.facility", "word", lambda word: str(word).removeprefix("LOG_").lower()),
     "log_name": Target("log.name", "text", lambda text: re.sub(r"[^!-~]", "_", text)[:48] or None),
+    "log_prefix": Target("log.prefix", "text", note="before the lines that scripts write about a message"),
+    "log_prefix_mode": Target("log.prefix_mode", "number", lambda mode: mode & 1),
     "log_stderror": Target("log.output", "flag", lambda on: "stderr" if on else "syslog"),
+    "local_rport": Target("forward.local_rport", "flag", bool),
     "maxbuffer": Target("udp.receive_buffer_bytes", "number", _between(1, 1 << 30)),
     "mhomed": Target("forward.mhomed", "flag", bool),
     "rundir": Target("data_dir", "text", note="the control socket and all other state lie there"),
@@ -85,8 +91,11 @@ HONOURED: Final[dict[str, Target]] = {
     "tcp_rd_buf_size": Target("limits.max_message_bytes", "number", _between(1024, 16_777_216)),
     "tls_threads_mode": Target("tls.threads_mode"),
     "udp_mtu": Target("forward.udp_mtu_bytes", "number", _between(0, 65_535)),
+    "user_agent_header": Target("user_agent_header", "text", _header_value("user-agent")),
     "use_dns_cache": Target("dns.cache_entries", "flag", lambda on: None if on else 0, "off: nothing is kept"),
     "use_dns_failover": Target("dns.failover", "flag", bool),
+    "xavp_via_fields": Target("xavp_via_fields", "text"),
+    "xavp_via_params": Target("xavp_via_params", "text"),
 }
 
 # Parameters with code of their own, in `addresses.py` and `translate.py`: what they do here.
@@ -97,8 +106,17 @@ SPECIAL: Final[dict[str, tuple[Kind, str]]] = {
     "disable_tls": ("flag", "`enable_tls` the other way round"),
     "enable_tls": ("flag", "TLS addresses are listened on; without it they are left out, as in Kamailio"),
     "port": ("number", "port of addresses that name none"),
+    "tos": ("word", "`forward.tos`; IPTOS_LOWDELAY and its kin, or a number"),
     "tls_port_no": ("number", "port of TLS addresses that name none"),
     "udp_mtu_try_proto": ("word", "`forward.udp_mtu_try_proto`; UDP: `forward.udp_mtu_bytes` 0"),
+}
+
+# Values of `tos` by name, as the system's headers number them.
+TOS: Final = {
+    "IPTOS_LOWDELAY": 0x10,
+    "IPTOS_THROUGHPUT": 0x08,
+    "IPTOS_RELIABILITY": 0x04,
+    "IPTOS_MINCOST": 0x02,
 }
 
 _MEMORY: Final = "there is no memory manager of its own"
@@ -140,7 +158,6 @@ IGNORED: Final[dict[str, str]] = {
     "latency_limit_cfg": "`script.slow_call_ms` logs slow calls with file and line",
     "latency_limit_db": "slow statements are for the database's own log",
     "latency_log": "slow calls are logged as warnings",
-    "log_prefix_mode": "log lines of routes are written as they are",
     "max_recursive_level": _NATIVE,
     "max_while_loops": _NATIVE,
     "mem_join": _MEMORY,
@@ -158,6 +175,7 @@ IGNORED: Final[dict[str, str]] = {
     "pv_cache_action": "the cache is bounded",
     "pv_cache_limit": "the cache is bounded",
     "real_time": _REAL_TIME,
+    "received_route_mode": "`script.received_route` runs when it is set",
     "route_locks_size": "messages of one call are taken in order of their arrival by any worker",
     "rt_policy": _REAL_TIME,
     "rt_prio": _REAL_TIME,
@@ -244,20 +262,14 @@ MISSING: Final[dict[str, str]] = {
     "dns_tcp_pref": "NAPTR records are taken in the order of the remote side",
     "dns_tls_pref": "NAPTR records are taken in the order of the remote side",
     "dns_udp_pref": "NAPTR records are taken in the order of the remote side",
-    "force_rport": "call KSR.force_rport() in ksr_request_route",
-    "kemi.pre_routing_callback": "call it at the beginning of ksr_request_route",
-    "kemi.received_route_callback": "call it at the beginning of ksr_request_route",
-    "local_rport": "rport of our own Via is always asked for where it helps",
     "log_engine_data": "logs go to standard error or syslog",
     "log_engine_type": "logs go to standard error or syslog",
-    "log_prefix": "write it in the script's own log calls",
     "max_branches": "`tm.max_breadth` bounds the branches of a request",
     "mcast": "multicast is not offered",
     "mcast_loopback": "multicast is not offered",
     "mcast_ttl": "multicast is not offered",
     "phone2tel": "tel URIs in user=phone are not treated apart",
     "pmtu_discovery": "the system decides: sysctl net.ipv4.ip_no_pmtu_disc",
-    "received_route_mode": "call it at the beginning of ksr_request_route",
     "reply_to_via": "responses go back to the source, or as Via says (RFC 3261 section 18.2.2)",
     "rev_dns": "`received` is added whenever the address differs from the Via",
     "tcp_accept_aliases": "connections are reused for the registrations that came over them",
@@ -268,12 +280,8 @@ MISSING: Final[dict[str, str]] = {
     "tcp_reuse_port": "outgoing connections leave from a port of the system's choice",
     "tcp_source_ipv4": "the system's routing table decides, or KSR.corex.set_send_socket",
     "tcp_source_ipv6": "the system's routing table decides, or KSR.corex.set_send_socket",
-    "tos": "mark packets by the firewall (nftables: ip dscp set)",
     "uri_host_extra_chars": "host names are letters, digits, dots and hyphens",
-    "user_agent_header": "requests of the server's own carry no User-Agent",
     "version_table": "tables of versions are named `version`",
-    "xavp_via_fields": "Via is built from the socket",
-    "xavp_via_params": "Via is built from the socket",
     "xavp_via_reply_params": "Via is built from the socket",
 }
 
@@ -321,24 +329,23 @@ DEFAULTS: Final[dict[str, tuple[str, Any]]] = {
 _TEXTS: Final = frozenset(
     {
         *("async_workers_group", "chroot", "ipv6_hex_style", "log_engine_data", "log_engine_type"),
-        *("log_prefix", "mcast", "mpath", "stats_name_separator", "uri_host_extra_chars", "user_agent_header"),
-        *("version_table", "xavp_via_fields", "xavp_via_params", "xavp_via_reply_params"),
-        *("kemi.pre_routing_callback", "kemi.received_route_callback"),
+        *("mcast", "mpath", "stats_name_separator", "uri_host_extra_chars"),
+        *("version_table", "xavp_via_reply_params"),
     }
 )
 _WORDS: Final = frozenset({"tcp_poll_method", "tcp_source_ipv4", "tcp_source_ipv6"})
-# Their form differs between versions.
+# They have several forms.
 _ANY: Final = frozenset({"description", "tos"})
 
 
 def kind_of(name: str) -> Kind | None:
     """What a value of a parameter looks like; None for any."""
+    if name in _ANY:
+        return None
     if target := HONOURED.get(name):
         return target.kind
     if special := SPECIAL.get(name):
         return special[0]
-    if name in _ANY:
-        return None
     return "text" if name in _TEXTS else "word" if name in _WORDS else "number"
 
 

@@ -17,6 +17,9 @@ from sipwright.settings.model import Settings
 from sipwright.settings.section import Section
 
 UNITS: Final = ("", "_s", "_ms", "_bytes")
+_BLOCKLIST: Final = "there is no blocklist of destinations; `dns.failover` tries the next target"
+_CHALLENGE: Final = "challenges have the header fields of RFC 3261; add others by `append_to_reply`"
+_NO_GROUP_ID: Final = "belongs to get_user_group, which is no function of KEMI scripts"
 _TLS_LIBRARY: Final = "belongs to OpenSSL; the TLS library here is rustls"
 
 
@@ -50,6 +53,37 @@ BY_CODE: Final[dict[str, str]] = {
 }
 # For sections that have no IGNORED_MODPARAMS beside them.
 IGNORED: Final[dict[str, str]] = {
+    "acc.acc_extra_size": "any number of fields is written",
+    "acc.clone_msg": "accounting sees the message as the script left it",
+    "async.ms_timer": "every wait is exact to the millisecond",
+    "async.return": "a route ends when it returns",
+    "async.workers": "the script workers go on with what waits",
+    "db_sqlite.db_set_journal_mode": "the journal is a write-ahead log",
+    "group.multiple_gid": _NO_GROUP_ID,
+    "group.re_exp_column": _NO_GROUP_ID,
+    "group.re_gid_column": _NO_GROUP_ID,
+    "group.re_table": _NO_GROUP_ID,
+    "htable.event_callback_mode": "`htable:mod-init` comes once, before the first message",
+    "htable.timer_procs": "ended items are searched for beside the workers",
+    "rr.enable_socket_mismatch_warning": "there is no such warning",
+    "sl.default_code": "functions of scripts are given the code",
+    "sl.default_reason": "functions of scripts are given the reason",
+    "tm.blst_503": _BLOCKLIST,
+    "tm.blst_503_def_timeout": _BLOCKLIST,
+    "tm.blst_503_max_timeout": _BLOCKLIST,
+    "tm.blst_503_min_timeout": _BLOCKLIST,
+    "tm.blst_methods_add": _BLOCKLIST,
+    "tm.blst_methods_lookup": _BLOCKLIST,
+    "tm.default_code": "functions of scripts are given the code",
+    "tm.default_reason": "functions of scripts are given the reason",
+    "tm.enable_uac_fr": "requests of the server's own always time out",
+    "tm.exec_time_check": "`script.slow_call_ms` logs slow calls with file and line",
+    "tm.pass_provisional_replies": "modules are told what they ask for",
+    "tm.relay_100": "a 100 is never forwarded (RFC 3261 section 16.7)",
+    "tm.reparse_invite": "CANCEL and ACK are always made from the INVITE that was sent",
+    "tm.reparse_on_dns_failover": "the next target gets the header fields of its own socket",
+    "tm.dns_reuse_rcv_socket": "the next target is reached by the socket that can send to it",
+    "tmx.precheck_trans": "copies of a request do not reach the script",
     "app_python3.threads_mode": "threads of the script always run",
     "app_python3s.threads_mode": "threads of the script always run",
     "tls.con_ct_wq_max": "`limits.write_buffer_bytes` bounds each connection",
@@ -78,12 +112,96 @@ IGNORED: Final[dict[str, str]] = {
     "tm.delete_timer": "finished transactions are dropped when nothing refers to them",
     "tm.unix_tx_timeout": "there is no such socket",
 }
+# What Kamailio does by these is not done here: the report warns, with what to do instead.
+MISSING: Final[dict[str, str]] = {
+    **dict.fromkeys(
+        (
+            *("acc.cdr_duration_id", "acc.cdr_enable", "acc.cdr_end_id", "acc.cdr_expired_dlg_enable", "acc.cdr_extra"),
+            *("acc.cdr_extra_nullable", "acc.cdr_extra_size", "acc.cdr_facility", "acc.cdr_log_enable"),
+            *("acc.cdr_on_failed", "acc.cdr_skip", "acc.cdr_start_id", "acc.cdr_start_on_confirmed", "acc.cdrs_table"),
+        ),
+        "make call records of the rows of INVITE and BYE, which share the Call-ID, or in the route of dialog:end",
+    ),
+    "auth.challenge_attr": _CHALLENGE,
+    "auth.protect_contacts": "Contact has no part in nonces; `auth.auth_checks_register` has the rest",
+    "auth.use_domain": "compare the domains in the script",
+    "auth_db.force_generate_avps": "the AVPs of `auth_db.load_credentials` are set when the credentials are right",
+    "corex.dns_cache": "write the record to `dns.records` or `dns.hosts`",
+    "corex.evcb_reply_out": "use the onsend route",
+    "corex.nio_intercept": "there is no route that rewrites what the network carries",
+    **dict.fromkeys(
+        ("db_cluster.cluster", "db_cluster.connection", "db_cluster.inactive_interval", "db_cluster.max_query_length"),
+        "name one database; let a proxy of the database choose among its nodes",
+    ),
+    "db_sqlite.db_set_readonly": "let the system give the server no more than reading",
+    "dialog.ruri_pvar": "the dialog's URI is the request-URI",
+    "dialog.xavp_cfg": "`KSR.dialog` and `$dlg_ctx` set the same",
+    **dict.fromkeys(
+        (
+            *("dmq.multi_notify", "dmq.notification_address", "dmq.notification_channel", "dmq.num_workers"),
+            *("dmq.ping_interval", "dmq.server_address", "dmq.server_socket", "dmq.worker_usleep"),
+            *("htable.dmq_init_sync", "htable.enable_dmq"),
+        ),
+        "servers share what they know through a database, not by messages among themselves",
+    ),
+    "mqueue.db_url": "queues are kept in memory",
+    "mqueue.mqueue_addmode": "an item is added whatever its key",
+    "mqueue.mqueue_name": "declare it by `mqueue`",
+    "mqueue.mqueue_size": "declare it by `mqueue`",
+    "rr.custom_user_avp": "`rr.add_username` writes the user of the request-URI",
+    "rr.ignore_sips": "a sips request-URI is record-routed as sips (RFC 5630)",
+    "rr.sockname_mode": "a Route names our socket by its address",
+    "rtimer.default_interval": "give each timer its interval",
+    **dict.fromkeys(
+        (
+            f"rtpengine.mos_{which}_roundtrip_leg{party}_pv"
+            for which in ("min", "max", "average")
+            for party in ("", "_A", "_B")
+        ),
+        "the round trips of both ways are in `mos_min_roundtrip_pv` and so on",
+    ),
+    **dict.fromkeys(
+        (
+            *("siptrace.callid_column", "siptrace.date_column", "siptrace.direction_column", "siptrace.fromip_column"),
+            *("siptrace.fromtag_column", "siptrace.method_column", "siptrace.msg_column", "siptrace.status_column"),
+            *("siptrace.toip_column", "siptrace.totag_column", "siptrace.traced_user_column"),
+        ),
+        "the table has the columns of Kamailio's layout",
+    ),
+    "siptrace.trace_db_mode": "rows are always written behind",
+    "sl.bind_tm": "`send_reply` answers through the transaction if there is one; `sl_send_reply` never does",
+    "sl.event_callback_fl_ack": "the ACK of a stateless reply ends in the engine",
+    "sl.event_callback_lres_sent": "use the onsend route",
+    "sl.rich_redirect": "put the Contact into the script's own 3xx by `append_to_reply`",
+    "sqlops.sqlres": "a result is made when a query names it",
+    "tls.xavp_cfg": "`tls.client` profiles choose by server name and address",
+    "tm.ac_extra_hdrs": "CANCEL and ACK have the header fields that RFC 3261 wants",
+    "tm.aggregate_challenges": "challenges are always collected (RFC 3261 section 16.7 step 7)",
+    "tm.callid_cseq_matching": "transactions are matched by their branch",
+    "tm.callid_matching": "transactions are matched by their branch",
+    "tm.contact_flows_avp": "flows of one instance that wait are the transaction's own",
+    "tm.contacts_avp": "contacts of `t_load_contacts` that wait are the transaction's own",
+    "tm.disable_6xx_block": "call KSR.tm.t_set_disable_6xx(1)",
+    "tm.event_callback_lres_sent": "use the onsend route",
+    "tm.failure_exec_mode": "a branch that could not be forwarded always reaches the failure route",
+    "tm.faked_reply_prio": "the best response is chosen as RFC 3261 section 16.7 step 6 says",
+    "tm.fr_inv_timer_avp": "call KSR.tm.t_set_fr(milliseconds, milliseconds)",
+    "tm.fr_timer_avp": "call KSR.tm.t_set_fr(milliseconds, milliseconds)",
+    "tm.local_ack_mode": "the ACK for a 2xx goes where its route set leads (RFC 3261 section 13.2.2.4)",
+    "tm.on_sl_reply": "`ksr_reply_route` sees responses without a transaction too",
+    "tm.reply_relay_mode": "a 2xx is always forwarded",
+    "tm.rich_redirect": "put the Contact into the script's own 3xx by `append_to_reply`",
+    "tm.tw_append": "there is no such socket",
+    "tm.xavp_contact": "the binding that `lookup` found is in `$ruid` and `$ulc`",
+    "uac.reg_use_domain": "registrations are known by `l_uuid`, and by `l_username` with `l_domain`",
+}
 # Modules of which nothing has to be set: all their parameters are ignored, for this reason.
 IGNORED_MODULES: Final[dict[str, str]] = {
     "ctl": "the control socket lies in the data directory",
     "debugger": "`script.slow_call_ms`, tracebacks and pdb take its place",
     "jsonrpcs": "the control socket lies in the data directory",
     "statistics": "counters are always on",
+    "xhttp_rpc": "`sipwright ctl` and the control socket show the same",
     "xlog": "KSR.xlog writes to the log as it is set up in `[log]`",
 }
 
@@ -114,6 +232,11 @@ def why_ignored(module: str, name: str) -> str:
     """Why a parameter means nothing here; empty if it is not known to."""
     reasons = _ignored_by_section(module)
     return reasons.get(name) or IGNORED.get(f"{module}.{name}") or IGNORED_MODULES.get(module, "")
+
+
+def why_missing(module: str, name: str) -> str:
+    """What to do instead of a parameter of Kamailio's that is not offered; empty if it is none of these."""
+    return MISSING.get(f"{module}.{name}", "")
 
 
 def is_list(setting: str) -> bool:

@@ -116,7 +116,7 @@ def parameter(module: str, name: str) -> tuple[str, str]:
         return "honoured", by_code
     if reason := modparams.why_ignored(module, name):
         return "ignored", reason
-    return "missing", ""
+    return "missing", modparams.why_missing(module, name)
 
 
 if __name__ == "__main__":

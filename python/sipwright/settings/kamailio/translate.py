@@ -104,8 +104,8 @@ class _Translator:
         if target := core.HONOURED.get(name):
             self._take(target, item.name, item.value, item.place, "global")
         elif special := core.SPECIAL.get(name):
-            self._special(name, item)
-            self._note("honoured", "global", item.name, item.value, item.place, special[1])
+            if self._special(name, item):
+                self._note("honoured", "global", item.name, item.value, item.place, special[1])
         elif reason := core.IGNORED.get(name):
             self._note("ignored", "global", item.name, item.value, item.place, reason)
         elif advice := core.MISSING.get(name):
@@ -125,14 +125,23 @@ class _Translator:
         self._give_path(("cfg", "variables", name), item.value, self._origin(item.place, name))
         self._note("honoured", "global", item.name, item.value, item.place, f"cfg.variables: $sel(cfg_get.{name})")
 
-    def _special(self, name: str, item: Global) -> None:
-        if name == "udp_mtu_try_proto":
+    def _special(self, name: str, item: Global) -> bool:
+        """Gives the settings of a parameter with code of its own; False for one that was refused."""
+        if name == "tos":
+            value = core.TOS.get(str(item.value).upper(), item.value)
+            if not isinstance(value, int):
+                known = ", ".join(core.TOS)
+                self._note("refused", "global", name, item.value, item.place, f"must be a number or one of {known}")
+                return False
+            self._give("forward.tos", value, self._origin(item.place, item.name))
+        elif name == "udp_mtu_try_proto":
             proto = str(item.value).lower()
             origin = self._origin(item.place, item.name)
             if proto == "udp":
                 self._give("forward.udp_mtu_bytes", 0, origin)
             else:
                 self._give("forward.udp_mtu_try_proto", proto, origin)
+        return True
 
     def _fits(self, kind: core.Kind, name: str, value: Value | Word, place: Place, what: Kind) -> bool:
         fits = {
@@ -207,6 +216,8 @@ class _Translator:
             self._table(name, value, place)
         elif reason := modparams.why_ignored(module, parameter.name):
             self._note("ignored", "modparam", name, value, place, reason)
+        elif advice := modparams.why_missing(module, parameter.name):
+            self._note("missing", "modparam", name, value, place, f"is not offered; {advice}")
         elif parameter.name in modules.parameters().get(module, {}):
             self._note("missing", "modparam", name, value, place, "this parameter of Kamailio's is not offered")
         elif not modules.why_not_offered(module):

@@ -19,8 +19,15 @@ pub(in super::super) fn key(inner: &[u8]) -> AvpKey {
     }
 }
 
+/// The key of `$avp(inner)`, which may be an alias (`avp_aliases` of module pv).
+pub(super) fn key_of(ctx: &Context, inner: &[u8]) -> AvpKey {
+    let aliases = &ctx.env.avp_aliases;
+    let name = aliases.iter().find(|(alias, _)| alias == inner);
+    key(name.map_or(inner, |(_, name)| name))
+}
+
 pub(super) fn avp<'a>(ctx: &'a Context, inner: &[u8], index: Index) -> Value<'a> {
-    let key = key(inner);
+    let key = key_of(ctx, inner);
     let avps = &ctx.tx_data.avps;
     match index {
         Index::None => avps.first(&key).map_or(Value::Null, borrow),
@@ -42,7 +49,7 @@ pub(super) fn avp<'a>(ctx: &'a Context, inner: &[u8], index: Index) -> Value<'a>
 
 /// Assigning adds a value, whatever the index, except `[*]`, which replaces all.
 pub(super) fn set_avp(ctx: &mut Context, inner: &[u8], index: Index, value: Value<'_>) -> bool {
-    let key = key(inner);
+    let key = key_of(ctx, inner);
     let avps = &mut ctx.tx_data.avps;
     match (value.is_null(), index) {
         (true, Index::All) => drop(avps.clear(&key)),

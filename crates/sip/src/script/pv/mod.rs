@@ -24,13 +24,14 @@ use super::context::{Context, Value};
 use names::Class;
 use parse::{Inner, Piece};
 use transform::Transform;
+pub(super) use transform::{base64url, from_base64url};
 
 pub(super) use auth::param as digest_param;
 pub(super) use avps::{borrow, key as avp_key};
 pub(super) use header::at;
 pub(super) use net::{addr_uri, proto_id, socket_text};
 pub use parse::Format;
-pub(super) use read::parse_number;
+pub(super) use read::{environment, parse_number};
 pub use time::strftime;
 
 /// Which of the values of a variable: `$(avp(x)[1])`.
@@ -221,10 +222,27 @@ pub fn get_or<'a>(ctx: &'a Context, spec: &'a Spec, default: Value<'a>) -> Value
     }
 }
 
-/// `KSR.pv.geti`: what is not a number is 0.
+/// `KSR.pv.geti`: of a text the number that it begins with, or 0.
 #[must_use]
 pub fn geti(ctx: &Context, spec: &Spec) -> i64 {
-    get(ctx, spec).number()
+    match get(ctx, spec) {
+        Value::Str(text) => leading_number(&text),
+        value => value.number(),
+    }
+}
+
+/// The number that a text begins with, within the bounds of an i64; 0 when it begins with none.
+fn leading_number(text: &[u8]) -> i64 {
+    let (negative, digits) = match text {
+        [b'-', rest @ ..] => (true, rest),
+        [b'+', rest @ ..] => (false, rest),
+        _ => (false, text),
+    };
+    let digits = digits.iter().take_while(|c| c.is_ascii_digit());
+    let size = digits.fold(0_i64, |sum, c| {
+        sum.saturating_mul(10).saturating_add(i64::from(c - b'0'))
+    });
+    if negative { -size } else { size }
 }
 
 /// `KSR.pv.is_null`.

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use crate::types::{Proto, SocketInfo};
+use crate::via::Rport;
 
 use super::super::context::{Context, Value};
 use super::names::Class;
@@ -77,6 +78,58 @@ pub(super) fn arrival<'a>(ctx: &'a Context, what: &[u8]) -> Value<'a> {
         b"srcport" => int(flow.remote.port()),
         b"rcvip" => socket.map_or(Value::Null, |a| text(ip(a.ip()))),
         b"rcvport" => socket.map_or(Value::Null, |a| int(a.port())),
+        _ => Value::Null,
+    }
+}
+
+/// `$rpl(..)`: where a response is going, by the Via below ours (RFC 3261 section 18.2.2).
+pub(super) fn reply_target<'a>(ctx: &'a Context, what: &[u8]) -> Value<'a> {
+    let msg = &ctx.msg;
+    if msg.is_request() {
+        return Value::Null;
+    }
+    if what == b"cntvia" {
+        return int(msg.vias().count());
+    }
+    let Some(Ok(via)) = msg.vias().nth(1) else {
+        return Value::Null;
+    };
+    let host = via.received.unwrap_or(via.host);
+    let host = String::from_utf8_lossy(msg.get(host)).into_owned();
+    let port = match via.rport {
+        Rport::Port(port) => port,
+        _ => via.port_or_default(),
+    };
+    match (what, via.proto) {
+        (b"duri", Some(proto)) => text(with_transport(&format!("sip:{host}:{port}"), proto, true)),
+        (b"dhost", _) => text(host),
+        (b"dport", _) => int(port),
+        (b"dproto", Some(proto)) => Value::borrowed(proto.as_str().as_bytes()),
+        (b"dprotoid", Some(proto)) => Value::Int(proto_id(proto)),
+        _ => Value::Null,
+    }
+}
+
+/// `$lsock(match/value/field)`: a listening socket by its name (`n`) or address (`l`); of the
+/// field's name the first letter counts.
+pub(super) fn listen_socket<'a>(ctx: &'a Context, what: &[u8]) -> Value<'a> {
+    let parts: Vec<&[u8]> = what.split(|c| *c == b'/').collect();
+    let [by, value, field] = parts[..] else {
+        return Value::Null;
+    };
+    let found = match by.first() {
+        Some(b'n') => ctx.env.named_socket(value),
+        Some(b'l') => ctx.env.find_socket(value),
+        _ => None,
+    };
+    let Some(socket) = found else {
+        return Value::Null;
+    };
+    match field.first() {
+        Some(b'n') => name(socket),
+        Some(b'l') => text(socket_text(socket.proto, socket.addr)),
+        Some(b'a') if socket.advertise.is_some() => received(socket, Class::AdvAddr),
+        Some(b'i') => int(socket.id),
         _ => Value::Null,
     }
 }

@@ -24,7 +24,7 @@ pub(super) fn plain(ctx: &Context, class: Class, index: Index) -> Value<'_> {
         Class::RetCode => Value::Int(ctx.retcode),
         Class::Pid => Value::Int(i64::from(std::process::id())),
         Class::MsgId => int(ctx.msg_id),
-        Class::ServerId => Value::Int(0),
+        Class::ServerId => int(ctx.env.server_id),
 
         Class::MsgLen => int(msg.bytes().len()),
         Class::MsgType => Value::Int(if msg.is_request() { 1 } else { 2 }),
@@ -158,14 +158,33 @@ pub(super) fn plain(ctx: &Context, class: Class, index: Index) -> Value<'_> {
         Class::TimeNowText | Class::TimeMsgText => time::ctime(ctx),
         Class::TimeStart => int(ctx.env.started),
 
+        Class::ToTagState => Value::Int(i64::from(msg.to_tag().is_some_and(|t| !t.is_empty()))),
         Class::UniqueId => unique_id(ctx),
         Class::TxBranchIdx
         | Class::TxReplyCode
         | Class::TxReplyReason
         | Class::TxReplyLast
         | Class::TxReplyRuid => tx::plain(ctx, class),
-        _ => Value::Null,
+        other => escape(other).map_or(Value::Null, Value::borrowed),
     }
+}
+
+/// Characters that are awkward to write in texts of a configuration.
+const fn escape(class: Class) -> Option<&'static [u8]> {
+    Some(match class {
+        Class::EscBackslash => b"\\",
+        Class::EscLf => b"\n",
+        Class::EscCr => b"\r",
+        Class::EscTab => b"\t",
+        Class::EscSpace => b" ",
+        Class::EscComma => b",",
+        Class::EscQuote => b"\"",
+        Class::EscApostrophe => b"'",
+        Class::EscColon => b":",
+        Class::EscSemicolon => b";",
+        Class::EscBacktick => b"`",
+        _ => return None,
+    })
 }
 
 /// Variables of what an HTTP request lacks.
@@ -239,6 +258,15 @@ pub(super) fn with_inner<'a>(
         Class::StaticBranch => branch::get_static(ctx, &inner),
         Class::Select => select::get(ctx, &inner),
         Class::Received => net::arrival(ctx, &inner),
+        Class::ReplyTarget => net::reply_target(ctx, &inner),
+        Class::ListenSocket => net::listen_socket(ctx, &inner),
+        Class::AddressFamily => match &*inner {
+            b"INET" => Value::Int(2),
+            b"INET6" => Value::Int(10),
+            _ => Value::Null,
+        },
+        Class::BufferByte => buffer_index(ctx, &inner)
+            .map_or(Value::Null, |at| Value::borrowed(&msg.bytes()[at..=at])),
         // there is no line of a native route
         Class::ScriptPlace if &*inner == b"line" => Value::Int(0),
         Class::ChargingVector => header::charging_vector(msg, &inner),
@@ -249,9 +277,15 @@ pub(super) fn with_inner<'a>(
     }
 }
 
-fn environment(name: &[u8]) -> Option<Vec<u8>> {
+pub(in super::super) fn environment(name: &[u8]) -> Option<Vec<u8>> {
     use std::os::unix::ffi::{OsStrExt, OsStringExt};
     std::env::var_os(std::ffi::OsStr::from_bytes(name)).map(OsStringExt::into_vec)
+}
+
+/// Where `$msgbuf(index)` is, within the message.
+pub(super) fn buffer_index(ctx: &Context, index: &[u8]) -> Option<usize> {
+    let at = usize::try_from(parse_number(index)?).ok()?;
+    (at < ctx.msg.bytes().len()).then_some(at)
 }
 
 /// `$sruid`: text that no other one of this server is equal to.

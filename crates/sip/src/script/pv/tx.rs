@@ -87,7 +87,7 @@ fn is_cancel(ctx: &Context) -> bool {
 fn count(ctx: &Context, spec: &Spec) -> Value<'static> {
     match &spec.var {
         Var::Inner(Class::Avp, inner) => {
-            let key = avps::key(&inner.eval(ctx));
+            let key = avps::key_of(ctx, &inner.eval(ctx));
             int(ctx.tx_data.avps.values(&key).count())
         }
         Var::Inner(Class::Hdr, inner) => int(ctx.msg.find(&inner.eval(ctx)).count()),

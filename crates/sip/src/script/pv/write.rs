@@ -1,5 +1,8 @@
 //! Writing: `$ru = ..`, `$avp(x) = ..`, `$fs = ..`.
 
+use std::sync::Arc;
+
+use crate::message::Message;
 use crate::nameaddr::parse_nameaddr;
 use crate::uri::Uri;
 
@@ -86,7 +89,30 @@ pub(super) fn with_inner(
         Class::MsgFlag => set_flag(&mut ctx.tx_data.flags, inner, &value),
         Class::ScriptFlag => set_flag(&mut ctx.sflags, inner, &value),
         Class::BranchFlag => set_flag(&mut ctx.bflags, inner, &value),
+        Class::BufferByte => set_byte(ctx, inner, &value),
         _ => false,
+    }
+}
+
+/// `$msgbuf(index) = c`: at once, if what comes out is a message still.
+fn set_byte(ctx: &mut Context, index: &[u8], value: &Value<'_>) -> bool {
+    let (Some(at), Value::Str(text)) = (read::buffer_index(ctx, index), value) else {
+        return false;
+    };
+    let Some(byte) = text.first() else {
+        return false;
+    };
+    let mut bytes = ctx.msg.bytes().to_vec();
+    bytes[at] = *byte;
+    match Message::parse(bytes.into()) {
+        Ok(msg) => {
+            ctx.msg = Arc::new(msg);
+            true
+        }
+        Err(why) => {
+            ctx.complain(format!("the changed message is malformed: {why}"));
+            false
+        }
     }
 }
 

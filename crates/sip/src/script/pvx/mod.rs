@@ -135,7 +135,7 @@ pub fn evalx(ctx: &mut Context, target: &[u8], text: &[u8]) -> i32 {
 }
 
 /// Puts a text into the variable that a parameter names.
-fn assign(ctx: &mut Context, target: &[u8], text: Vec<u8>) -> i32 {
+pub(super) fn assign(ctx: &mut Context, target: &[u8], text: Vec<u8>) -> i32 {
     match Spec::parse(target) {
         Ok(spec) if pv::set(ctx, &spec, Value::owned(text)) => 1,
         Ok(_) => {

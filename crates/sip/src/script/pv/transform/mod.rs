@@ -2,6 +2,7 @@
 
 mod encode;
 mod lists;
+mod sql;
 mod text;
 mod uri;
 
@@ -11,6 +12,21 @@ use super::super::context::{Context, Value};
 use super::super::regexes::Substitution;
 use super::PvError;
 use super::parse::{Inner, bad, parse_inner};
+
+/// base64 with the alphabet of URLs, without padding (RFC 4648 section 5).
+pub(in super::super) fn base64url(text: &[u8]) -> Vec<u8> {
+    URL.encode(text)
+}
+
+/// What [`base64url`] encoded; `None` when a character is none of its alphabet.
+pub(in super::super) fn from_base64url(text: &[u8]) -> Option<Vec<u8>> {
+    URL.decode(text)
+}
+
+const URL: encode::Base64 = encode::Base64 {
+    url: true,
+    padded: false,
+};
 
 /// One transformation with its arguments.
 #[derive(Clone, Debug)]
@@ -27,8 +43,10 @@ enum Op {
     Subst(Box<Substitution>),
     /// `{val.ne}` and `{val.n0}`
     Default(Value<'static>),
-    /// `{urialias.encode}` and `{urialias.decode}`
-    Alias(fn(&[u8]) -> Value<'static>),
+    /// `{sql.val}` and its kin, `{val.json}`, `{val.jsonqe}`
+    Value(fn(&Value<'_>) -> Vec<u8>),
+    /// `{urialias.encode}`, `{urialias.decode}`, `{sock...}`, `{url...}`
+    Part(fn(&[u8]) -> Value<'static>),
 }
 
 impl Transform {
@@ -53,13 +71,27 @@ impl Transform {
             "s" => text::Op::parse(field).map(Op::Text),
             "uri" => uri::Op::parse(field).map(Op::Uri),
             "urialias" => match field {
-                "encode" => Some(Op::Alias(uri::alias)),
-                "decode" => Some(Op::Alias(uri::unalias)),
+                "encode" => Some(Op::Part(uri::alias)),
+                "decode" => Some(Op::Part(uri::unalias)),
+                _ => None,
+            },
+            "sock" => uri::of_socket(field).map(Op::Part),
+            "url" => match field {
+                "path" => Some(Op::Part(uri::url_path)),
+                "querystring" => Some(Op::Part(uri::url_query)),
+                _ => None,
+            },
+            "sql" => match field {
+                "val" => Some(Op::Value(|value| sql::value(value, b"NULL"))),
+                "val.int" => Some(Op::Value(|value| sql::value(value, b"0"))),
+                "val.str" => Some(Op::Value(|value| sql::value(value, b"''"))),
                 _ => None,
             },
             "val" => match field {
                 "ne" => Some(Op::Default(Value::borrowed(b""))),
                 "n0" => Some(Op::Default(Value::Int(0))),
+                "json" => Some(Op::Value(|value| sql::json(value, false))),
+                "jsonqe" => Some(Op::Value(|value| sql::json(value, true))),
                 _ => None,
             },
             _ => lists::Op::parse(name).map(Op::List),
@@ -85,6 +117,7 @@ impl Transform {
         let text = match (&self.op, value) {
             (Op::Default(default), Value::Null) => return default.clone(),
             (Op::Default(_), value) => return value,
+            (Op::Value(written), value) => return Value::owned(written(&value)),
             (_, Value::Null) => return Value::Null,
             (_, Value::Int(n)) => Cow::Owned(n.to_string().into_bytes()),
             (_, Value::Str(s) | Value::StrInt(s, _)) => s,
@@ -94,13 +127,13 @@ impl Transform {
             Op::Text(op) => op.apply(ctx, text, &args),
             Op::Uri(op) => op.apply(text, &args),
             Op::List(op) => op.apply(text, &args),
-            Op::Alias(change) => change(&text),
+            Op::Part(part) => part(&text),
             Op::Subst(_) if text.is_empty() => Value::Null,
             Op::Subst(subst) => match subst.apply(ctx, &text) {
                 Some(changed) => Value::owned(changed),
                 None => Value::Str(text),
             },
-            Op::Default(_) => Value::Str(text),
+            Op::Default(_) | Op::Value(_) => Value::Str(text),
         }
     }
 }
@@ -112,7 +145,7 @@ impl Op {
             Self::Text(op) => op.takes(),
             Self::Uri(op) => op.needs(),
             Self::List(op) => op.takes(),
-            Self::Subst(_) | Self::Default(_) | Self::Alias(_) => 0,
+            Self::Subst(_) | Self::Default(_) | Self::Value(_) | Self::Part(_) => 0,
         }
     }
 
@@ -121,7 +154,7 @@ impl Op {
             Self::Text(op) => op.needs(),
             Self::Uri(op) => op.needs(),
             Self::List(op) => op.needs(),
-            Self::Subst(_) | Self::Default(_) | Self::Alias(_) => 0,
+            Self::Subst(_) | Self::Default(_) | Self::Value(_) | Self::Part(_) => 0,
         }
     }
 }

@@ -170,3 +170,62 @@ impl Op {
         out
     }
 }
+
+/// A part of `proto:host:port`, the name of a socket; null when it is none.
+pub(super) fn of_socket(field: &str) -> Option<fn(&[u8]) -> Value<'static>> {
+    Some(match field {
+        "host" => |text| socket(text, |s| s.host.to_vec()),
+        "port" => |text| socket(text, |s| s.port.to_vec()),
+        "proto" => |text| socket(text, |s| s.proto.to_vec()),
+        "touri" => |text| {
+            socket(text, |s| {
+                let mut out = [b"sip:", s.host].concat();
+                for (lead, part) in [(&b":"[..], s.port), (b";transport=", s.proto)] {
+                    if !part.is_empty() {
+                        out.extend_from_slice(lead);
+                        out.extend_from_slice(part);
+                    }
+                }
+                out
+            })
+        },
+        _ => return None,
+    })
+}
+
+/// Parts of a socket's name; empty ones are not there.
+struct Socket<'a> {
+    proto: &'a [u8],
+    host: &'a [u8],
+    port: &'a [u8],
+}
+
+fn socket(text: &[u8], part: fn(&Socket<'_>) -> Vec<u8>) -> Value<'static> {
+    let colon = memchr::memchr(b':', text).filter(|_| !text.starts_with(b"["));
+    let (proto, rest) = match colon {
+        Some(at) if Proto::parse(&text[..at]).is_some() => (&text[..at], &text[at + 1..]),
+        _ => (&b""[..], text),
+    };
+    let bracket = memchr::memrchr(b']', rest).unwrap_or(0);
+    let (host, port) = match memchr::memrchr(b':', rest) {
+        Some(at) if at >= bracket => (&rest[..at], &rest[at + 1..]),
+        _ => (rest, &b""[..]),
+    };
+    let named = memchr::memchr(b':', host).is_some() && !host.starts_with(b"[");
+    if host.is_empty() || named || !port.iter().all(u8::is_ascii_digit) {
+        return Value::Null;
+    }
+    Value::owned(part(&Socket { proto, host, port }))
+}
+
+/// The path of the URL of an HTTP request.
+pub(super) fn url_path(text: &[u8]) -> Value<'static> {
+    let end = memchr::memchr(b'?', text).unwrap_or(text.len());
+    Value::owned(text[..end].to_vec())
+}
+
+/// Its query, empty without one.
+pub(super) fn url_query(text: &[u8]) -> Value<'static> {
+    let start = memchr::memchr(b'?', text).map_or(text.len(), |at| at + 1);
+    Value::owned(text[start..].to_vec())
+}
