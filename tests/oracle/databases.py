@@ -130,6 +130,11 @@ PROFILES |= {
         TABLES_SETTINGS,
         prepare=prepare_tables,
     ),
+    "own_domains": Profile(
+        TABLES_MODULES + 'modparam("domain", "register_myself", 1)\n',
+        {**TABLES_SETTINGS, "domain.register_myself": True},
+        prepare=prepare_tables,
+    ),
     "address_file": Profile(
         f'loadmodule "permissions.so"\nmodparam("permissions", "address_file", "{HERE}/addresses")\n'
         'modparam("permissions", "peer_tag_avp", "$avp(tag)")\n',

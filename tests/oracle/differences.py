@@ -125,6 +125,7 @@ DIFFERENCES: tuple[Difference, ...] = (
             "dialog_of_a_spiral",
             "dialog_answered_by_two",
             "dialog_answered_while_it_is_cancelled",
+            "dialog_by_its_flag",
             "dialog_whose_timeout_passes",
             "dialog_ended_from_here_on_one_side",
         ),

@@ -83,6 +83,7 @@ def _quoted(value: object) -> str:
 PROFILES: dict[str, Profile] = {
     "default": Profile(),
     "dialog": DIALOG,
+    "dialog_flag": dialog_with(dlg_flag=4),
     "dialog_timeout": dialog_with(default_timeout=1, send_bye=1),
     **databases.PROFILES,
     **locations.PROFILES,

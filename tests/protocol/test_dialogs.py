@@ -228,6 +228,29 @@ def test_without_detection_a_spiral_makes_one_more(start: Start) -> None:
     play(server, story, "spiral")
 
 
+def test_the_flag_of_an_invite_makes_its_dialog(start: Start) -> None:
+    server = started(start, dlg_flag=4)
+
+    async def story(call: Call) -> None:
+        await call.establish()
+        assert call.got["Record-Route"].count(";did=") == 1
+        assert rpc(server, "dlg.stats_active")["ongoing"] == 1
+        await call.end()
+        assert names(server, call) == ["dialog:start", "dialog:end"]
+
+    play(server, story, "flag")
+
+
+def test_without_that_setting_the_flag_means_nothing(start: Start) -> None:
+    server = started(start)
+
+    async def story(call: Call) -> None:
+        await call.establish()
+        assert rpc(server, "dlg.stats_active")["all"] == 0
+
+    play(server, story, "flag")
+
+
 def test_the_request_uri_of_a_side(start: Start) -> None:
     server = started(start)
 

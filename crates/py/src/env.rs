@@ -10,7 +10,7 @@ use sipwright_engine::config::EngineConfig;
 use sipwright_engine::log::{self, level};
 use sipwright_engine::tls::vars;
 use sipwright_sip::script::pv::{Foreign, Index};
-use sipwright_sip::script::{Context, Env, ForeignVars, SharedVars, Value};
+use sipwright_sip::script::{Context, Env, ForeignVars, OwnNames, SharedVars, Value};
 
 use crate::scope;
 
@@ -33,6 +33,9 @@ pub fn register_pv(cls: &str, get: Py<PyAny>, set: Option<Py<PyAny>>) {
 /// `$shv(..)` of this process.
 pub static SHARED: LazyLock<Arc<SharedVars>> = LazyLock::new(Arc::default);
 
+/// Names that modules have learned to be ours.
+pub static OWN_NAMES: LazyLock<Arc<OwnNames>> = LazyLock::new(Arc::default);
+
 /// The environment of these settings; the sockets are added once they are bound.
 pub fn from_config(config: &EngineConfig) -> Env {
     let started = SystemTime::now()
@@ -41,6 +44,7 @@ pub fn from_config(config: &EngineConfig) -> Env {
         .as_secs();
     Env {
         aliases: config.aliases(),
+        own_names: Arc::clone(&OWN_NAMES),
         server_header: config.server_header.clone(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         started,

@@ -143,7 +143,24 @@ pub fn watched() -> Option<(u64, u16, Option<u16>)> {
 #[pyfunction]
 #[pyo3(signature = (name, function, /))]
 pub fn on_loose_route(name: &str, function: Option<Py<PyAny>>) {
-    ksr::on_loose_route(name, function);
+    ksr::hooks::LOOSE_ROUTE.set(name, function);
+}
+
+/// Has `function()` called before each function of the script that makes the transaction of a
+/// request or forwards it, in the same thread, with the message in work. One function for each
+/// name; None takes it back.
+#[pyfunction]
+#[pyo3(signature = (name, function, /))]
+pub fn on_transaction(name: &str, function: Option<Py<PyAny>>) {
+    ksr::hooks::TRANSACTION.set(name, function);
+}
+
+/// Replaces the names beside the configured ones that are this server's, for `is_myself` and
+/// `loose_route`: hosts, compared without regard to case, with any port and transport.
+#[pyfunction]
+#[pyo3(signature = (names, /))]
+pub fn set_own_names(names: Vec<String>) {
+    env::OWN_NAMES.set(names);
 }
 
 fn bytes(text: Option<&str>) -> Option<Vec<u8>> {

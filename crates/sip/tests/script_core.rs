@@ -308,3 +308,22 @@ fn the_environment_finds_sockets() {
     assert!(e.socket(4).is_none());
     assert!(!Env::default().is_self(b"127.0.0.1", 0, None));
 }
+
+#[test]
+fn learned_names_are_ours_until_they_are_replaced() {
+    let env = Env::default();
+    assert!(!env.is_self(b"one.test", 0, None));
+    env.own_names.set(["One.Test", "two.test"]);
+    for (host, port, proto) in [
+        (&b"one.test"[..], 0, None),
+        (b"ONE.test", 5070, Some(Proto::Tcp)),
+        (b"two.test", 0, None),
+    ] {
+        assert!(env.is_self(host, port, proto));
+    }
+    assert!(!env.is_self(b"three.test", 0, None));
+    env.own_names.set(["three.test"]);
+    assert!(env.is_self(b"three.test", 0, None) && !env.is_self(b"one.test", 0, None));
+    env.own_names.set::<&str>([]);
+    assert!(!env.is_self(b"three.test", 0, None));
+}

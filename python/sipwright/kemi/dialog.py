@@ -90,7 +90,9 @@ def configure(host: "Host") -> None:
         tracker.store.load()
     # Else set with the first dialog: where none is followed `loose_route` costs what it did.
     has_dialogs = len(tracker.dialogs) or (tracker.store is not None and tracker.store.is_loading)
-    _engine.on_loose_route("dialog", tracker.after_loose_route if has_dialogs else None)
+    by_flag = settings.dlg_flag >= 0
+    _engine.on_loose_route("dialog", tracker.after_loose_route if has_dialogs or by_flag else None)
+    _engine.on_transaction("dialog", tracker.before_transaction if by_flag else None)
 
 
 @ksr("dialog.dlg_manage")

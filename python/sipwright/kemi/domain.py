@@ -4,7 +4,7 @@ import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from sipwright import log
+from sipwright import _engine, log
 from sipwright.control.rpc import FAILED, RpcError
 from sipwright.kemi import inwork
 from sipwright.kemi.calls import ksr
@@ -20,6 +20,8 @@ __all__ = ["is_domain_local", "is_from_local", "is_uri_host_local", "lookup_doma
 
 Attributes = tuple[tuple[str, str | int], ...]
 _IS_TEXT = 2
+# How often domains that could not be read at the start are asked for, where nobody else asks.
+_RETRY_S = 5.0
 
 
 @dataclass
@@ -38,12 +40,15 @@ def configure(host: "Host") -> None:
     """Uses the host's settings from now on; reads the domains at the start of a server whose settings name a database."""
     global _state
     _state = _State(host.settings.domain, host)
+    _engine.set_own_names([])
     host.rpc.add("domain.reload", reload, blocking=True)
     host.rpc.add("domain.dump", dump)
     settings = _state.settings
-    if host.engine is not None and settings.db_url:
+    if host.engine is not None and (settings.db_url or settings.register_myself):
         check_at_start(host, "domain", settings.db_url, (settings.domain_table, 2), (settings.domain_attrs_table, 1))
         _domains()
+        if settings.register_myself:
+            host.every(_RETRY_S, _load_late, blocking=True)
 
 
 @ksr("domain.is_domain_local")
@@ -112,6 +117,11 @@ def _domains() -> dict[str, tuple[str, Attributes]]:
     return _state.domains or {}
 
 
+def _load_late() -> None:
+    if _state.domains is None:
+        _domains()
+
+
 def _load() -> None:
     settings = _state.settings
     assert _state.host is not None
@@ -133,3 +143,5 @@ def _load() -> None:
     _state.domains = {
         str(name).lower(): (did or str(name), tuple(attributes.get(did or str(name), ()))) for name, did in rows
     }
+    if settings.register_myself:
+        _engine.set_own_names(list(_state.domains))

@@ -157,6 +157,19 @@ class Tracker:
         scope.is_managed = True
         return 1 if scope.dialog is not None else -1
 
+    def before_transaction(self) -> None:
+        """Before the script makes a transaction: begins to follow the dialog of an INVITE with the flag `dialog.dlg_flag`."""
+        message, ksr = _engine.current(), sys.modules["KSR"]
+        is_initial = message.Type == "SIP_REQUEST" and message.Method == "INVITE" and not message.to_tag
+        # In a failure route the transaction is there, and its dialog.
+        if (
+            is_initial
+            and not self.scope().is_managed
+            and ksr.tm.t_exists() < 0
+            and ksr.isflagset(self.settings.dlg_flag)
+        ):
+            self.manage()
+
     def _begin(self, message: "Message") -> None:
         scope, settings = self.scope(), self.settings
         caller = Leg(

@@ -8,7 +8,6 @@ from sipwright.settings.database import checked_url
 from sipwright.settings.section import Count, Positive, Section
 
 IGNORED_MODPARAMS: Final = {
-    "dlg_flag": "call KSR.dialog.dlg_manage() instead of setting the flag",
     "initial_cbs_inscript": "accounting learns of a dialog when it is made",
     "wait_ack": "the transaction absorbs the ACK of a failure",
     "timer_procs": "timeouts run in script workers",
@@ -49,6 +48,12 @@ class DialogSettings(Section):
         0,
         description="How requests find their dialog: 0 only with the parameter in their Route; 1 without it too; 2 the "
         "parameter is not made.",
+    )
+    dlg_flag: int = Field(
+        -1,
+        ge=-1,
+        le=31,
+        description="Message flag of an INVITE whose dialog is followed without `dlg_manage`; -1 for none.",
     )
     detect_spirals: bool = Field(
         True,

@@ -89,6 +89,11 @@ class DomainSettings(Section):
     name_col: str = _column("name", "the name of an attribute")
     type_col: str = _column("type", "its type: 0 a number, 2 a text")
     value_col: str = _column("value", "its value")
+    register_myself: bool = Field(
+        False,
+        description="Whether the domains are names of this server, as `aliases`: for `is_myself` and `loose_route`.",
+    )
+
     _url = field_validator("db_url")(checked_url)
 
 

@@ -268,6 +268,25 @@ async def dialog_answered_while_it_is_cancelled(alice: Peer, bob: Peer) -> None:
     await alice.expect(200)
 
 
+FLAGGED = route("KSR.setflag(4)").replace('note("dlg_manage", KSR.dialog.dlg_manage())', "pass")
+
+
+@scenario(FLAGGED, profile="dialog_flag")
+async def dialog_by_its_flag(alice: Peer, bob: Peer) -> None:
+    _, answer = await established(alice, bob)
+    alice.within("BYE", answer)
+    bob.answer(await bob.expect("BYE"), 200)
+    await alice.expect(200)
+
+
+@scenario(FLAGGED.replace("KSR.setflag(4)", "pass"), profile="dialog_flag", idle=("dialog_event",))
+async def dialog_without_its_flag(alice: Peer, bob: Peer) -> None:
+    _, answer = await established(alice, bob)
+    alice.within("BYE", answer)
+    bob.answer(await bob.expect("BYE"), 200)
+    await alice.expect(200)
+
+
 @scenario(route(), profile="dialog_timeout", quiet_s=1.0)
 async def dialog_whose_timeout_passes(alice: Peer, bob: Peer) -> None:
     await established(alice, bob)

@@ -227,3 +227,19 @@ pv("$xavp(y=>username)")
 )
 async def rows_in_variables(alice: Peer) -> None:
     await asked(alice)
+
+
+@scenario(
+    """
+def ksr_request_route(self, msg):
+    for name in ("home.test", "HOME.test", "plain.test", "elsewhere.test", "sip:a@home.test", "sip:a@home.test:5099",
+                 "sip:a@home.test;transport=tcp", "sip:a@elsewhere.test"):
+        note("is_myself", name, KSR.is_myself(name))
+    note("is_myself_furi", KSR.is_myself_furi())
+    KSR.sl.send_reply(200, "OK")
+""",
+    profile="own_domains",
+)
+async def domains_that_are_names_of_the_server(alice: Peer) -> None:
+    alice.request("OPTIONS", "sip:oracle.test", from_header="<sip:alice@home.test>;tag=alice")
+    await alice.expect(200)

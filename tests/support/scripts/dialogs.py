@@ -60,14 +60,17 @@ class Handler:
         for wish in wishes:
             if wish.startswith("timeout="):
                 KSR.pv.seti("$avp(timeout)", int(wish[8:]))
-        KSR.dialog.dlg_manage()
-        KSR.pv.sets("$dlg_var(x)", "kept")
-        KSR.dialog.set_dlg_profile("caller", "alice")
-        KSR.dialog.set_dlg_profile_static("plain")
-        KSR.dialog.dlg_setflag(3)
-        if "ka" in wishes:
-            KSR.dialog.dlg_set_property("ka-src")
-            KSR.dialog.dlg_set_property("ka-dst")
+        if "flag" in wishes:
+            KSR.setflag(4)
+        else:
+            KSR.dialog.dlg_manage()
+            KSR.pv.sets("$dlg_var(x)", "kept")
+            KSR.dialog.set_dlg_profile("caller", "alice")
+            KSR.dialog.set_dlg_profile_static("plain")
+            KSR.dialog.dlg_setflag(3)
+            if "ka" in wishes:
+                KSR.dialog.dlg_set_property("ka-src")
+                KSR.dialog.dlg_set_property("ka-dst")
         KSR.rr.record_route()
         if "spiral" in wishes and KSR.hdr.get("X-Passed") is None:
             KSR.hdr.append("X-Passed: once\r\n")

@@ -25,6 +25,7 @@ use crate::scope;
 mod core;
 mod corex;
 mod hdr;
+pub mod hooks;
 mod kx;
 mod maxfwd;
 mod nathelper;
@@ -32,7 +33,6 @@ mod path;
 mod pv;
 mod pvx;
 mod rr;
-mod rr_hooks;
 mod sanity;
 mod siputils;
 mod sl;
@@ -46,7 +46,6 @@ mod uac;
 mod websocket;
 mod xhttp;
 mod xlog;
-pub use rr_hooks::set as on_loose_route;
 pub use table::{all, register};
 
 /// Type of a parameter.

@@ -4,14 +4,16 @@ use sipwright_sip::script::rr;
 
 use sipwright_sip::script::Context;
 
-use super::{Call, Out, ksr_table, on_context, rr_hooks};
+use super::{Call, Out, hooks, ksr_table, on_context};
 
 /// Runs a form of `loose_route`, then what modules want done with requests of dialogs.
 fn routed<'py>(call: &Call<'_, 'py>, route: impl FnOnce(&mut Context) -> i32) -> Out<'py> {
     match on_context(call, route) {
         Out::Int(result) => {
-            let result = i32::try_from(result).unwrap_or(-1);
-            Out::from(rr_hooks::run(call.py, result))
+            if result > 0 {
+                hooks::LOOSE_ROUTE.run(call.py);
+            }
+            Out::Int(result)
         }
         other => other,
     }

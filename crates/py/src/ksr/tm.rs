@@ -9,7 +9,7 @@ use sipwright_engine::tm::{HookKind, LocalSpec, RelayFlags};
 use sipwright_sip::types::Proto;
 
 use super::sl::status;
-use super::{Call, Out, ksr_table};
+use super::{Call, Out, hooks, ksr_table};
 use crate::scope::{self, ThreadSlot};
 
 fn core_with<'py, T: Into<Out<'py>>>(
@@ -27,6 +27,7 @@ fn reply<'py>(call: &Call<'_, 'py>) -> Out<'py> {
     if reason.iter().any(|b| matches!(b, b'\r' | b'\n' | 0)) {
         return Out::Int(-1);
     }
+    hooks::TRANSACTION.run(call.py);
     core_with(|core, c| core.t_reply(c, code, reason))
 }
 
@@ -41,6 +42,7 @@ fn hook<'py>(call: &Call<'_, 'py>, kind: HookKind) -> Out<'py> {
 }
 
 fn relay<'py>(call: &Call<'_, 'py>, hop: Option<Result<NextHop, String>>, flags: i64) -> Out<'py> {
+    hooks::TRANSACTION.run(call.py);
     let slot = ThreadSlot { py: call.py };
     let core = scope::core();
     let flags = RelayFlags(flags);
@@ -110,7 +112,10 @@ ksr_table! { "tm";
     t_relay_to_proto_addr(proto: Str, host: Str, port: Int) -> Int =
         |c| relay(c, Some(proto_addr(c.str(0), c.str(1), c.int(2))), 0);
     /// Makes the transaction of the request; 1, 0 for a retransmission, -1 on failure.
-    t_newtran() -> Int = |_| core_with(|core, c| core.t_newtran(c));
+    t_newtran() -> Int = |c| {
+        hooks::TRANSACTION.run(c.py);
+        core_with(|core, cur| core.t_newtran(cur))
+    };
     /// Whether the message belongs to a transaction: 1 yes, -1 no, 0 a retransmission that is dealt with.
     t_check_trans() -> Int = |_| core_with(|core, c| core.t_check_trans(c));
     /// Whether a transaction of the request exists: 1 or -1.

@@ -1,8 +1,10 @@
 //! What all messages share: sockets, names of this server, settings of the modules.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::types::{Proto, SocketId, SocketInfo};
 
@@ -19,6 +21,37 @@ pub struct Alias {
     pub host: String,
     /// Only for this port; `None` for any.
     pub port: Option<u16>,
+}
+
+/// Names of this server that are learned while it runs (`register_myself` of module
+/// domain). A look-up where there are none costs a look at a flag.
+#[derive(Debug, Default)]
+pub struct OwnNames {
+    any: AtomicBool,
+    // in lower case; held for a look-up or a change only, nothing else is locked meanwhile
+    names: RwLock<HashSet<Box<[u8]>>>,
+}
+
+impl OwnNames {
+    /// Replaces all of them.
+    pub fn set<T: AsRef<str>>(&self, names: impl IntoIterator<Item = T>) {
+        let names = names.into_iter();
+        let found: HashSet<_> = names
+            .map(|n| n.as_ref().to_ascii_lowercase().into_bytes().into())
+            .collect();
+        let mut known = self.names.write().unwrap_or_else(PoisonError::into_inner);
+        self.any.store(!found.is_empty(), Ordering::Relaxed);
+        *known = found;
+    }
+
+    /// Whether `host` is one of them.
+    #[must_use]
+    pub fn has(&self, host: &[u8]) -> bool {
+        self.any.load(Ordering::Relaxed) && {
+            let names = self.names.read().unwrap_or_else(PoisonError::into_inner);
+            names.contains(&*host.to_ascii_lowercase())
+        }
+    }
 }
 
 /// Settings of module rr, with Kamailio's defaults.
@@ -70,6 +103,8 @@ pub struct Env {
     pub in_memory: bool,
     /// Further names of this server.
     pub aliases: Vec<Alias>,
+    /// Names that are learned while it runs.
+    pub own_names: Arc<OwnNames>,
     /// Value of the Server header of our responses, `$version(full)`.
     pub server_header: String,
     /// Version number as `$version(num)` gives it.
@@ -169,7 +204,7 @@ impl Env {
     }
 
     /// Whether `host`, `port` and `proto` name this server: one of its sockets,
-    /// what it advertises, or an alias (Kamailio's `check_self`). `port` 0 and
+    /// what it advertises, an alias or a learned name (Kamailio's `check_self`). `port` 0 and
     /// `proto` `None` match any.
     #[must_use]
     pub fn is_self(&self, host: &[u8], port: u16, proto: Option<Proto>) -> bool {
@@ -184,6 +219,7 @@ impl Env {
                     && a.port.is_none_or(port_ok)
                     && a.proto.is_none_or(proto_ok)
             })
+            || self.own_names.has(host)
     }
 }
 

@@ -46,7 +46,7 @@ pub use avp::{AvpKey, AvpList};
 pub use context::{
     Binding, BranchTarget, Context, RouteType, SendFlags, TxData, TxView, Value, WallMicros,
 };
-pub use env::{Alias, Env, ForeignVars, RrConfig};
+pub use env::{Alias, Env, ForeignVars, OwnNames, RrConfig};
 pub use iterators::Iterators;
 pub use nathelper::NatConfig;
 pub use path::PathConfig;
