@@ -77,17 +77,24 @@ SAME = [
     "dlg.stats_active",
     "pike.top",
     "pike.list",
+    "tm.list",
     "tm.clean",
+    "tm.stats",
     "tm.cancel a s:1",
     "tm.reply_callid 486 Busy a s:1 tag . .",
+    "sl.stats",
     "ul.lookup location nobody",
     "ul.rm location nobody",
+    "stats.get_statistics rcv_requests",
     "stats.get_statistics nothing",
     "stats.get_statistics",
+    "stats.fetch rcv_requests_options core:rcv_requests_register",
+    "stats.fetchn sl:",
     "stats.fetchn usrloc:",
-    "stats.get_statistics bad_msg_hdr",
-    "stats.clear_statistics bad_msg_hdr",
     "stats.fetch nothing",
+    "stats.clear_statistics rcv_requests",
+    "stats.get_statistics rcv_requests",
+    "cnt.get sl 200_replies",
     "cnt.grp_get_all usrloc",
     "cfg.get core nothing",
     "cfg.set core nothing 5",
@@ -240,7 +247,7 @@ _MISSING = """
     htable.setxi htable.setxs mod.mem_stats mod.mem_statsx mod.stats pv.shvGet pv.shvSet shm.report tm.hash_stats
     tm.reply
 """
-MISSING = {*_MISSING.split(), "sl.stats", "tm.list", "tm.stats"}
+MISSING = set(_MISSING.split())
 
 
 def kamcmd_names(pair: Pair, index: int) -> list[str]:

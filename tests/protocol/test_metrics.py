@@ -21,6 +21,21 @@ from support.process import wait_until
 from support.servers import ROOT, Server
 
 DESTINATIONS = "1 sip:127.0.0.1:6004 0 5 weight=50;duid=a\n"
+STATEFUL = """
+import KSR
+
+class Handler:
+    def child_init(self, rank):
+        return 0
+
+    def ksr_request_route(self, msg):
+        KSR.tm.t_newtran()
+        KSR.tm.t_reply(404, "Not Here")
+        return 1
+
+def mod_init():
+    return Handler()
+"""
 
 
 def samples(web: Web, **headers: str) -> dict[str, list[Sample]]:
@@ -53,9 +68,17 @@ def test_a_scrape(start: Start, certs: Certificates) -> None:
     found = samples(web)
     assert value(found, "sipwright_requests_total") == 3
     assert value(found, "sipwright_queue_length") == 0
+    assert value(found, "kamailio_sl_stats_codes_total", code="200") == 3
+    assert value(found, "kamailio_core_rcv_requests_options") == 3
     assert value(found, "kamailio_core_uptime_uptime_total") < 60
     assert value(found, "kamailio_core_shmmem_used") > 10_000_000
     assert value(found, "sipwright_healthy") == value(found, "sipwright_ready") == value(found, "kamailio_up") == 1
+    assert value(found, "sipwright_route_seconds_count", route="request") == 3
+    assert value(found, "sipwright_route_seconds_bucket", route="request", le="+Inf") == 3
+    assert 0 < value(found, "sipwright_route_seconds_sum", route="request") < 10
+    assert value(found, "sipwright_queue_wait_seconds_count") >= 3
+    buckets = [one.value for one in found["sipwright_queue_wait_seconds_bucket"]]
+    assert buckets == sorted(buckets)
     # Prometheus asks for the other format.
     assert web.get("/metrics", Accept="application/openmetrics-text;version=1.0.0").body.endswith(b"# EOF\n")
 
@@ -83,6 +106,55 @@ def test_every_metric_is_described(start: Start, tmp_path: Path) -> None:
         if not {name, name.removesuffix("_total")} & names
     }
     assert invented == set()
+
+
+def test_transactions(start: Start, tmp_path: Path) -> None:
+    script = tmp_path / "stateful.py"
+    script.write_text(STATEFUL)
+    web = Web.chosen()
+    server = start(script, settings=web.settings)
+    data = data_of(server)
+    asyncio.run(ask(server, 2))
+    assert server.route_calls("OPTIONS") == 2
+    stats = call(data, "tm.stats")
+    assert {name: stats[name] for name in ("current", "waiting", "total", "created", "4xx", "2xx", "total_local")} == {
+        "current": 2,
+        "waiting": 2,
+        "total": 2,
+        "created": 2,
+        "4xx": 2,
+        "2xx": 0,
+        "total_local": 0,
+    }
+    assert (stats["rpl_generated"], stats["rpl_sent"], stats["rpl_received"]) == (2, 2, 0)
+    rows = call(data, "tm.list")
+    assert [(row["method"], row["uas_request"], row["code"]) for row in rows] == [("OPTIONS", "yes", 404)] * 2
+    assert value(samples(web), "sipwright_response_seconds_count") == 2
+    assert value(samples(web), "kamailio_tm_stats_codes_total", code="4xx") == 2
+
+
+def test_statistics_by_name_and_group(start: Start) -> None:
+    server = start("answer.py")
+    data = data_of(server)
+    asyncio.run(ask(server, 2))
+    assert call(data, "stats.get_statistics", ["rcv_requests"]) == ["core:rcv_requests = 2"]
+    assert call(data, "stats.fetchn", ["core:rcv_requests", "sl.200_replies"]) == {
+        "core.rcv_requests": 2,
+        "sl.200_replies": 2,
+    }
+    assert call(data, "stats.fetch", ["sl:"])["sl.sent_replies"] == "2"
+    assert call(data, "stats.fetch", ["nothing"]) == {}
+    assert len(call(data, "stats.get_statistics", ["all"])) > 100
+    with pytest.raises(ControlError, match="Please provide which stats to retrieve"):
+        call(data, "stats.fetch")
+    # A reset counts from then on; what is now stays.
+    assert call(data, "stats.clear_statistics", ["rcv_requests"]) == ["core:rcv_requests = 0 (2)"]
+    memory = call(data, "stats.fetchn", ["total_size"])
+    assert call(data, "stats.reset_statistics", ["shmem:"]) is None
+    assert call(data, "stats.fetchn", ["total_size"]) == memory
+    asyncio.run(ask(server, 1))
+    assert call(data, "stats.fetchn", ["rcv_requests"]) == {"core.rcv_requests": 1}
+    assert call(data, "sl.stats")["200"] == 3
 
 
 def test_requests_of_our_own(start: Start) -> None:

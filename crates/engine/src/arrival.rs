@@ -322,8 +322,14 @@ impl Sink for Core {
     fn message(&self, bytes: Bytes, flow: Flow) {
         self.tap.note(false, &flow, &bytes);
         match Message::parse(bytes) {
-            Ok(msg) if msg.is_request() => self.on_request(msg, flow),
-            Ok(msg) => self.on_response(msg, flow),
+            Ok(msg) => {
+                self.traffic.arrived(&msg);
+                if msg.is_request() {
+                    self.on_request(msg, flow);
+                } else {
+                    self.on_response(msg, flow);
+                }
+            }
             Err(error) => self.on_malformed(&error, &flow),
         }
     }

@@ -19,14 +19,14 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use sipwright_sip::message::Message;
 use sipwright_sip::script::{Context, Env};
-use sipwright_sip::tx::{Output, TxId, TxLayer, shard_of_request};
+use sipwright_sip::tx::{Counts, Output, TxId, TxLayer, shard_of_request};
 use sipwright_sip::types::{Flow, Millis};
 
 use crate::clock::Clock;
 use crate::config::EngineConfig;
 use crate::dns::{Dns, Policy, Target};
 use crate::heap;
-use crate::job::Job;
+use crate::job::{Job, Queued};
 use crate::log::{self, level};
 use crate::net::{How, Net, SendError, Sink, TxTag};
 use crate::pending::PendingTable;
@@ -39,6 +39,7 @@ use crate::stats::Stats;
 use crate::sync::{OrderedGuard, OrderedMutex, rank};
 use crate::tap::Tap;
 use crate::tm::{Reported, TxState};
+use crate::traffic::Traffic;
 use crate::watch::Watch;
 
 /// What transactions want done.
@@ -59,7 +60,7 @@ pub struct Core {
     /// Requests that the script has not finished.
     pub pending: PendingTable,
     /// Jobs that wait for a worker.
-    pub queue: JobQueue<Job>,
+    pub queue: JobQueue<Queued>,
     /// For what goes on in another thread.
     pub(crate) me: Weak<Self>,
     /// Where the servers of domains are.
@@ -85,6 +86,8 @@ pub struct Core {
     /// The Server header line of responses made here, empty for none.
     pub(crate) server_line: Vec<u8>,
     counters: Counters,
+    /// What arrives and leaves, and how long things take.
+    pub traffic: Traffic,
     /// What is traced.
     pub tap: Tap,
     /// Whether interpreter and threads make progress.
@@ -193,6 +196,7 @@ impl Core {
             sl_tag: sl_tag_prefix(hasher.hash_one(instance)),
             server_line: server_line(&config.server_header),
             counters: Counters::default(),
+            traffic: Traffic::default(),
             tap: Tap::default(),
             watch: Watch::default(),
             config,
@@ -352,10 +356,14 @@ impl Core {
         self.shards.iter().map(|s| s.lock().len()).sum()
     }
 
-    /// How often a request went to the next target of its URI.
+    /// What the transactions have counted.
     #[must_use]
-    pub fn failovers(&self) -> u64 {
-        self.shards.iter().map(|s| s.lock().failovers()).sum()
+    pub fn tx_counts(&self) -> Counts {
+        let mut all = Counts::default();
+        for shard in &self.shards {
+            all.add(shard.lock().counts());
+        }
+        all
     }
 
     /// The shard that a request belongs to.
@@ -476,7 +484,8 @@ impl Core {
 
     /// Queues what a transaction waits for; bounded by the transactions there are.
     pub(crate) fn queue_event(&self, job: Job) {
-        self.queue.push_unbounded(job);
+        let at_us = self.now_us();
+        self.queue.push_unbounded(Queued { job, at_us });
         self.wake_worker();
     }
 
@@ -515,7 +524,10 @@ impl Core {
     }
 
     pub(crate) fn queue_job(&self, job: Job) -> Result<(), Job> {
-        self.queue.push(job)?;
+        let at_us = self.now_us();
+        self.queue
+            .push(Queued { job, at_us })
+            .map_err(|full| full.job)?;
         self.wake_worker();
         Ok(())
     }
@@ -564,7 +576,8 @@ impl Core {
     }
 
     /// Transactions that nobody has answered yet.
-    fn transactions_in_work(&self) -> usize {
+    #[must_use]
+    pub fn transactions_in_work(&self) -> usize {
         let unanswered = |s: &OrderedMutex<TxLayer<TxState>>| {
             s.lock().iter().filter(|t| t.final_code() == 0).count()
         };

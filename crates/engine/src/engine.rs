@@ -20,6 +20,7 @@ use sipwright_sip::types::Millis;
 use crate::clock::Clock;
 use crate::config::{EngineConfig, TlsConfig};
 use crate::core::Core;
+use crate::job::Queued;
 use crate::log::{self, level};
 use crate::net::threads::{self, ThreadKind};
 use crate::net::{Net, NetError, Sink, WorkerPort};
@@ -259,8 +260,13 @@ impl Worker {
     #[must_use]
     pub fn try_next(&mut self) -> Option<Current> {
         loop {
-            let job = self.core.queue.pop()?;
+            let Queued { job, at_us } = self.core.queue.pop()?;
             let now_us = self.core.now_us();
+            self.core
+                .traffic
+                .times
+                .queue_wait
+                .note(now_us.saturating_sub(at_us));
             self.core.shift.taken(now_us);
             if !self.active.replace(true) {
                 self.core.shift.begin();
@@ -271,7 +277,8 @@ impl Worker {
             if !self.core.queue.is_empty() {
                 self.core.net().nudge_worker();
             }
-            if let Some(current) = self.core.begin(job) {
+            if let Some(mut current) = self.core.begin(job) {
+                current.began_us = now_us;
                 return Some(current);
             }
         }

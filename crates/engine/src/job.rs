@@ -11,6 +11,15 @@ use crate::pending::PendingKey;
 use crate::session::Callback;
 use crate::tm::{LocalDone, Unanswered};
 
+/// A job in the queue.
+#[derive(Debug)]
+pub struct Queued {
+    /// What is to be done.
+    pub job: Job,
+    /// Since when it waits, in microseconds of the monotonic clock.
+    pub at_us: u64,
+}
+
 /// Work for a script worker.
 #[derive(Debug)]
 pub enum Job {

@@ -26,5 +26,6 @@ pub mod sync;
 pub mod tap;
 pub mod tls;
 pub mod tm;
+pub mod traffic;
 pub mod watch;
 pub mod websocket;

@@ -79,6 +79,7 @@ impl Core {
 
     /// Sends a response without a transaction (RFC 3261 section 8.2.7).
     pub fn reply_stateless(&self, msg: &Message, flow: &Flow, reply: &Reply<'_>) {
+        self.traffic.answered(reply.code);
         let tag = (reply.code > 100 && msg.to_tag().is_none()).then(|| self.stateless_tag(msg));
         let tag = tag.as_ref().map(<[u8; SL_TAG]>::as_slice);
         self.reply_tagged(msg, flow, reply, tag);

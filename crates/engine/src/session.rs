@@ -159,6 +159,9 @@ pub struct Current {
     pub handled: bool,
     /// Whether `t_suspend` keeps the message once its route has ended.
     pub suspended: bool,
+    /// When its function was called, in microseconds of the monotonic clock; 0 for what no
+    /// worker took from the queue.
+    pub began_us: u64,
     /// What `sl_reply_error` is to say.
     pub error: Option<(u16, &'static str)>,
 }
@@ -175,6 +178,7 @@ impl Current {
             watchers: Vec::new(),
             handled: false,
             suspended: false,
+            began_us: 0,
             error: None,
         }
     }
@@ -409,8 +413,26 @@ impl Core {
         true
     }
 
+    /// Counts how long the function took that has ended.
+    fn note_time(&self, cur: &mut Current) {
+        if cur.began_us == 0 {
+            return;
+        }
+        let now_us = self.now_us();
+        let times = &self.traffic.times;
+        let histogram = match cur.kind {
+            Kind::Request { .. } | Kind::Resumed => &times.request_route,
+            Kind::Reply { .. } => &times.reply_route,
+            Kind::Failure { .. } | Kind::BranchFailure { .. } => &times.failure_route,
+            Kind::Http | Kind::ConnectionOut | Kind::Watched(_) | Kind::Fake => &times.event_route,
+        };
+        histogram.note(now_us.saturating_sub(cur.began_us));
+        cur.began_us = now_us;
+    }
+
     /// Applies what the script decided; to be called after each callback.
     pub fn finish(&self, mut cur: Current) -> Next {
+        self.note_time(&mut cur);
         for what in cur.ctx.complaints.drain(..) {
             log::log(level::ERR, &what);
         }

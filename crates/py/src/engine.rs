@@ -13,6 +13,8 @@ use sipwright_engine::net::ConnInfo;
 use sipwright_engine::net::threads::{self, ThreadInfo};
 use sipwright_engine::session::Callback;
 use sipwright_engine::tls::{Verdict, vars};
+use sipwright_engine::traffic::BOUNDS_US;
+use sipwright_sip::tx::RESPONSE_BOUNDS_MS;
 
 use crate::wire::Wire;
 use crate::worker::Worker;
@@ -46,6 +48,28 @@ type Endpoint = (String, u16);
 
 /// See [`Engine::tls_connections`].
 type TlsConnection = (u64, Endpoint, Endpoint, bool, &'static str, u64, usize);
+
+/// See [`Engine::traffic`].
+type Traffic = (
+    Vec<(&'static str, u64)>,
+    Vec<(&'static str, [u64; 7])>,
+    Vec<(u16, u64)>,
+    Vec<(u16, u64)>,
+);
+
+/// See [`Engine::times`].
+type Times = (Vec<f64>, Vec<u64>, f64);
+
+/// See [`Engine::transactions`].
+type TransactionRow = ((u64, u32), [String; 4], u32, bool, usize, u16, u64);
+
+#[allow(
+    clippy::cast_precision_loss,
+    reason = "times of 285 years would be inexact"
+)]
+fn seconds(us: u64) -> f64 {
+    us as f64 / 1e6
+}
 
 /// What TLS agreed on.
 type TlsAgreed = (String, &'static str, String, Option<String>, bool, bool);
@@ -190,12 +214,92 @@ impl Engine {
         }
         all.extend(core.dns.counters());
         all.push(("dns_cache_entries", core.dns.cached() as u64));
-        all.push(("failovers", core.failovers()));
+        all.push(("failovers", core.tx_counts().failovers));
         all.push(("transactions", core.transactions() as u64));
         all.push(("queue_length", core.queue.len() as u64));
         all.push(("requests_pending", core.pending.len() as u64));
         all.push(("log_lines_dropped", sipwright_engine::log::dropped()));
         all.into_iter().collect()
+    }
+
+    /// What arrived and was answered without a transaction: requests by method, responses by
+    /// method and the first digit of their code, responses by code, stateless responses by
+    /// code. The method is empty for any other.
+    fn traffic(&self) -> Traffic {
+        let traffic = &self.inner.core().traffic;
+        (
+            traffic.requests(),
+            traffic.responses(),
+            traffic.received_codes(),
+            traffic.stateless_codes(),
+        )
+    }
+
+    /// What transactions count, and how many got which first digit of a final response.
+    fn transaction_counts(&self) -> (std::collections::BTreeMap<&'static str, u64>, [u64; 7]) {
+        let core = self.inner.core();
+        let counts = core.tx_counts();
+        let in_work = core.transactions_in_work();
+        let waiting = core.transactions().saturating_sub(in_work);
+        let named = [
+            ("current", core.transactions() as u64),
+            ("waiting", waiting as u64),
+            ("created", counts.created),
+            ("local", counts.local),
+            ("freed", counts.freed),
+            ("received", counts.received),
+            ("generated", counts.generated),
+            ("sent", counts.sent),
+        ];
+        (named.into_iter().collect(), counts.finals)
+    }
+
+    /// How long things took, by name: upper bounds of the buckets in seconds, how many fell
+    /// into each (one more for the rest), and the sum of all times in seconds.
+    fn times(&self) -> std::collections::BTreeMap<&'static str, Times> {
+        let core = self.inner.core();
+        let mut times = core.traffic.times.snapshot();
+        if let Some(net) = core.bound() {
+            times.push(("tls_handshake", net.handshake_times().snapshot()));
+        }
+        let bounds: Vec<f64> = BOUNDS_US.iter().map(|us| seconds(*us)).collect();
+        let mut found: std::collections::BTreeMap<_, _> = times
+            .into_iter()
+            .map(|(name, (buckets, sum))| (name, (bounds.clone(), buckets, seconds(sum))))
+            .collect();
+        let counts = core.tx_counts();
+        let bounds = RESPONSE_BOUNDS_MS.iter().map(|ms| seconds(ms * 1000));
+        let sum = seconds(counts.response_sum_ms * 1000);
+        let response = (bounds.collect(), counts.response.to_vec(), sum);
+        found.insert("response", response);
+        found
+    }
+
+    /// Transactions, at most `limit`: place and label, then what their requests say, whether
+    /// a client sent it, branches, final code, and the milliseconds that are left of their life.
+    #[pyo3(signature = (limit, /))]
+    fn transactions(&self, limit: usize) -> Vec<TransactionRow> {
+        let core = self.inner.core();
+        core.transaction_rows(limit)
+            .into_iter()
+            .map(|row| {
+                let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+                (
+                    (row.place, row.label),
+                    [
+                        text(&row.method),
+                        text(&row.from),
+                        text(&row.to),
+                        text(&row.call_id),
+                    ],
+                    row.cseq,
+                    row.by_client,
+                    row.branches,
+                    row.code,
+                    row.left_ms,
+                )
+            })
+            .collect()
     }
 
     /// Engine threads as `(name, kind, tid, pthread id, turns, busy_ms)`.

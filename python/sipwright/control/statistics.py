@@ -1,4 +1,4 @@
-"""Statistics with Kamailio's groups and names: `stats.*`, `cnt.*`, and what `/metrics` shows of them.
+"""Statistics with Kamailio's groups and names: `stats.*`, `sl.stats`, `tm.stats`, `cnt.*`, and what `/metrics` shows of them.
 
 Counters of the engine never go back, so a reset keeps what they were and is taken off from then on.
 """
@@ -6,7 +6,7 @@ Counters of the engine never go back, so a reset keeps what they were and is tak
 import threading
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 from sipwright.control.core import shmmem
 from sipwright.control.rpc import Rpc, RpcError
@@ -15,6 +15,28 @@ from sipwright.kemi import counters
 if TYPE_CHECKING:
     from sipwright.server import Server
 
+# How Kamailio names methods in `rcv_replies_2xx_METHOD`, and those that it has such statistics of.
+_REPLY_METHODS: Final = {
+    "INVITE": "invite",
+    "BYE": "bye",
+    "CANCEL": "cancel",
+    "MESSAGE": "message",
+    "PRACK": "prack",
+    "REFER": "refer",
+    "REGISTER": "reg",
+    "UPDATE": "update",
+}
+_REQUEST_METHODS: Final = (
+    *("ACK", "BYE", "CANCEL", "INFO", "INVITE", "MESSAGE", "NOTIFY", "OPTIONS", "PRACK", "PUBLISH"),
+    *("REFER", "REGISTER", "SUBSCRIBE", "UPDATE"),
+)
+_REPLY_CODES: Final = (401, 404, 407, 480, 486)
+# Codes that `sl.stats` shows by themselves; the others of their class are together.
+_SL_CODES: Final = (200, 202, 300, 301, 302, 400, 401, 403, 404, 407, 408, 483, 500)
+_SL_SHOWN: Final = (
+    *("200", "202", "2xx", "300", "301", "302", "3xx", "400", "401", "403", "404", "407", "408", "483"),
+    *("4xx", "500", "5xx", "6xx", "xxx"),
+)
 
 Groups = dict[str, dict[str, int]]
 
@@ -33,6 +55,8 @@ def register(rpc: Rpc, server: "Server") -> None:
     rpc.add("cnt.grp_get_all", statistics.of_group)
     rpc.add("cnt.var_list", statistics.names_of)
     rpc.add("cnt.list_vars", statistics.names_of)
+    rpc.add("sl.stats", partial(sl_stats, server))
+    rpc.add("tm.stats", partial(tm_stats, server))
 
 
 class Statistics:
@@ -123,15 +147,9 @@ def groups(server: "Server") -> Groups:
     engine, modules = server.engine.stats(), server.host.counters()
     memory = shmmem()
     found: Groups = {
-        "core": {
-            "bad_msg_hdr": engine["dropped_malformed"] + engine["answered_malformed"],
-            "drop_requests": engine["overload_dropped"] + engine["overload_refused"],
-            "err_requests": engine["script_errors"],
-            "fwd_replies": engine["stray_responses"],
-            "rcv_replies": engine["responses"],
-        },
-        "sl": {"received_ACKs": engine["filtered_acks"]},
-        "tmx": {"active_transactions": engine["transactions"], "inuse_transactions": engine["transactions"]},
+        "core": _core(server, engine),
+        "sl": _sl(server, engine),
+        "tmx": _tmx(server, engine),
         "tcp": {
             "con_timeout": engine.get("timeouts_idle", 0),
             "connect_failed": engine.get("connect_errors", 0) + engine.get("timeouts_connect", 0),
@@ -171,3 +189,92 @@ def _registrar(modules: Mapping[str, int]) -> dict[str, int]:
     names = ("accepted_regs", "rejected_regs", "max_expires", "max_contacts", "default_expire")
     more = ("default_expires_range", "expires_range")
     return {name: modules[name] for name in (*names, *more) if name in modules}
+
+
+def _core(server: "Server", engine: Mapping[str, int]) -> dict[str, int]:
+    requests, responses, codes, _ = server.engine.traffic()
+    by_method, by_code = dict(requests), dict(codes)
+    found = {
+        "bad_msg_hdr": engine["dropped_malformed"] + engine["answered_malformed"],
+        "drop_requests": engine["overload_dropped"] + engine["overload_refused"],
+        "err_requests": engine["script_errors"],
+        "fwd_replies": engine["stray_responses"],
+        "rcv_requests": sum(by_method.values()),
+        "unsupported_methods": by_method.get("", 0),
+        "rcv_replies": sum(sum(classes) for _, classes in responses),
+        "rcv_replies_18x": sum(count for code, count in codes if 180 <= code < 190),
+    }
+    found |= {f"rcv_requests_{name.lower()}": by_method.get(name, 0) for name in _REQUEST_METHODS}
+    found |= {f"rcv_replies_{code}": by_code.get(code, 0) for code in _REPLY_CODES}
+    for digit in range(1, 7):
+        found[f"rcv_replies_{digit}xx"] = sum(classes[digit] for _, classes in responses)
+        for method, classes in responses:
+            if method in _REPLY_METHODS:
+                found[f"rcv_replies_{digit}xx_{_REPLY_METHODS[method]}"] = classes[digit]
+    return found
+
+
+def _sl_counts(server: "Server") -> dict[str, int]:
+    """Stateless responses by what `sl.stats` calls them; the provisional ones as `1xx`."""
+    found = dict.fromkeys(("1xx", *_SL_SHOWN), 0)
+    for code, count in server.engine.traffic()[3]:
+        name = str(code) if code in _SL_CODES else f"{code // 100}xx"
+        found[name if name in found else "xxx"] += count
+    return found
+
+
+def _sl(server: "Server", engine: Mapping[str, int]) -> dict[str, int]:
+    counts = _sl_counts(server)
+    return {
+        **{f"{name}_replies": count for name, count in counts.items()},
+        "received_ACKs": engine["filtered_acks"],
+        "sent_replies": sum(counts.values()),
+        "sent_err_replies": 0,
+        "failures": 0,
+    }
+
+
+def sl_stats(server: "Server") -> dict[str, int]:
+    """Responses sent without a transaction, by code."""
+    counts = _sl_counts(server)
+    return {name: counts[name] for name in _SL_SHOWN}
+
+
+def _tmx(server: "Server", engine: Mapping[str, int]) -> dict[str, int]:
+    counts, finals = server.engine.transaction_counts()
+    relayed = max(0, counts["sent"] - counts["generated"])
+    return {
+        "UAS_transactions": counts["created"] - counts["local"],
+        "UAC_transactions": counts["local"],
+        "active_transactions": engine["transactions"],
+        "inuse_transactions": engine["transactions"],
+        "rpl_received": counts["received"],
+        "rpl_generated": counts["generated"],
+        "rpl_sent": counts["sent"],
+        "rpl_relayed": relayed,
+        "rpl_absorbed": max(0, counts["received"] - relayed),
+        **{f"{digit}xx_transactions": finals[digit] for digit in range(2, 7)},
+    }
+
+
+def tm_stats(server: "Server") -> dict[str, int]:
+    """What transactions have done since the start; `waiting` are those that are answered and wait for retransmissions."""
+    counts, finals = server.engine.transaction_counts()
+    return {
+        "current": counts["current"],
+        "waiting": counts["waiting"],
+        "total": counts["created"],
+        "total_local": counts["local"],
+        "rpl_received": counts["received"],
+        "rpl_generated": counts["generated"],
+        "rpl_sent": counts["sent"],
+        **{f"{digit}xx": finals[digit] for digit in (6, 5, 4, 3, 2)},
+        "created": counts["created"],
+        "freed": counts["freed"],
+        "delayed_free": 0,
+    }
+
+
+def named(server: "Server") -> dict[str, Any]:
+    """All statistics as `group_name`."""
+    return {f"{group}_{name}": value for group, values in groups(server).items() for name, value in values.items()}

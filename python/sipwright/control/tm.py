@@ -3,6 +3,7 @@
 import queue
 import secrets
 import threading
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from sipwright import _engine
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
     from sipwright._engine import Message
     from sipwright.server import Server
 
+# Rows of `tm.list` at most, unless asked for more.
+LISTED: Final = 10_000
 # RFC 3261 section 17.1.2.2, timer F, and some time for the workers.
 WAIT_S: Final = 60.0
 WAITING_AT_MOST: Final = 100
@@ -20,6 +23,7 @@ _ROUTE: Final = "sipwright:rpc-uac"
 
 def register(rpc: Rpc, server: "Server") -> None:
     """Adds the methods."""
+    rpc.add("tm.list", partial(transactions, server))
     rpc.add("tm.clean", clean)
     rpc.add("tm.cancel", cancel, blocking=True)
     rpc.add("tm.reply_callid", reply_callid, blocking=True)
@@ -27,6 +31,31 @@ def register(rpc: Rpc, server: "Server") -> None:
     rpc.add("tm.t_uac_start", sender.start, blocking=True)
     rpc.add("tm.t_uac_wait", sender.wait, blocking=True)
     rpc.add("tm.t_uac_wait_block", sender.wait, blocking=True)
+
+
+def transactions(server: "Server", limit: int = LISTED) -> list[dict[str, Any]]:
+    """The transactions that there are, at most `limit`."""
+    rows = []
+    for (place, label), texts, cseq, by_client, branches, code, left_ms in server.engine.transactions(limit):
+        method, sender, recipient, call_id = texts
+        rows.append(
+            {
+                "tindex": place,
+                "tlabel": label,
+                "method": method,
+                "from": f"From: {sender}",
+                "to": f"To: {recipient}",
+                "callid": f"Call-ID: {call_id}",
+                "cseq": f"CSeq: {cseq}",
+                "uas_request": "yes" if by_client else "no",
+                "tflags": 0,
+                "outgoings": branches,
+                "ref_count": 1,
+                "lifetime": left_ms // 1000,
+                "code": code,
+            }
+        )
+    return rows
 
 
 def clean() -> None:

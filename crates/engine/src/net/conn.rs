@@ -315,6 +315,10 @@ impl Conn {
     fn handshake_done(&mut self, cx: &Cx) {
         let stats = &cx.shared.stats;
         stats.handshakes_ok.inc();
+        let limit_ms = cx.shared.cfg.timeouts.handshake_ms;
+        let began = self.deadline.saturating_sub(limit_ms);
+        let took_ms = cx.now.saturating_sub(began);
+        cx.shared.handshake_times.note(took_ms * 1000);
         let profile = self.profile.take();
         if let Some(info) = profile.and_then(|p| self.stream.tls_info(p)) {
             if info.resumed {

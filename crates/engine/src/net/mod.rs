@@ -58,6 +58,7 @@ use crate::config::{EngineConfig, TlsConfig};
 use crate::stats::Stats;
 use crate::sync::{OrderedMutex, assert_no_lock_held, rank};
 use crate::tls::TlsStore;
+use crate::traffic::Histogram;
 
 /// The transaction and branch that wait for what becomes of a sent message.
 pub type TxTag = (TxId, u16);
@@ -387,6 +388,12 @@ impl Net {
     #[must_use]
     pub fn stats(&self) -> &Stats {
         &self.shared().stats
+    }
+
+    /// How long TLS handshakes took.
+    #[must_use]
+    pub fn handshake_times(&self) -> &Histogram {
+        &self.shared().handshake_times
     }
 }
 

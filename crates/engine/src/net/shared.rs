@@ -19,6 +19,7 @@ use crate::config::{EngineConfig, TlsMode};
 use crate::stats::Stats;
 use crate::sync::{OrderedMutex, rank};
 use crate::tls::{FailureLog, TlsStore};
+use crate::traffic::Histogram;
 
 /// Life of the transport; it only goes forward.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -114,6 +115,8 @@ pub struct Shared {
     pub tls_failures: FailureLog,
     /// Counters.
     pub stats: Stats,
+    /// How long TLS handshakes took that were completed.
+    pub handshake_times: Histogram,
     sockets: OrderedMutex<Arc<Sockets>>,
     sink: OrderedMutex<Option<Arc<dyn Sink>>>,
     phase: AtomicU8,
@@ -156,6 +159,7 @@ impl Shared {
             handshakes: AtomicUsize::new(0),
             tls_failures: FailureLog::default(),
             stats: Stats::default(),
+            handshake_times: Histogram::default(),
             sockets: OrderedMutex::new(rank::SOCKETS, Arc::new(sockets)),
             sink: OrderedMutex::new(rank::LIFECYCLE, Some(sink)),
             phase: AtomicU8::new(Phase::Bound as u8),

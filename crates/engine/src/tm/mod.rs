@@ -20,6 +20,7 @@ mod query;
 mod relay;
 mod replicate;
 mod reply;
+mod rows;
 mod serial;
 mod server;
 mod state;

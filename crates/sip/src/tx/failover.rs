@@ -170,7 +170,7 @@ impl<D> Work<'_, D> {
         };
         this.code = code;
         this.outcome = Outcome::Dropped;
-        *self.failovers += 1;
+        self.counts.failovers += 1;
         let origin = this.origin;
         self.start_branch(spec);
         if let Some(started) = self.tx.branches.last_mut() {

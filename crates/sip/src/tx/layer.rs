@@ -2,6 +2,7 @@
 //! [`super::requests`], branches and responses in [`super::responses`].
 
 use super::config::TxConfig;
+use super::counts::Counts;
 use super::id::{Tokens, TxId};
 use super::keys::KeyMap;
 use super::output::Output;
@@ -25,7 +26,7 @@ pub struct TxLayer<D> {
     pub(super) dialogs: KeyMap,
     pub(super) deadlines: Deadlines,
     pub(super) trace: Option<Vec<Transition>>,
-    pub(super) failovers: u64,
+    pub(super) counts: Counts,
 }
 
 /// Life, time and looking at transactions.
@@ -42,7 +43,7 @@ impl<D> TxLayer<D> {
             dialogs: KeyMap::default(),
             deadlines: Deadlines::new(),
             trace: None,
-            failovers: 0,
+            counts: Counts::default(),
         }
     }
 
@@ -116,10 +117,10 @@ impl<D> TxLayer<D> {
         self.trace.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
-    /// How often a request went to the next target of its URI (RFC 3263 section 4.3).
+    /// What was counted so far.
     #[must_use]
-    pub fn failovers(&self) -> u64 {
-        self.failovers
+    pub fn counts(&self) -> &Counts {
+        &self.counts
     }
 
     /// Keeps a transaction alive until [`TxLayer::unpin`]. False if it is gone.
@@ -150,7 +151,7 @@ impl<D> TxLayer<D> {
             out,
             trace: &mut self.trace,
             tokens: &self.tokens,
-            failovers: &mut self.failovers,
+            counts: &mut self.counts,
         };
         let result = act(&mut work);
         if work.tx.is_forgotten() {
@@ -171,6 +172,7 @@ impl<D> TxLayer<D> {
         let Some(tx) = self.slab.remove(id) else {
             return;
         };
+        self.counts.freed += 1;
         self.deadlines.clear(id.slot);
         for (map, key) in [
             (&mut self.requests, tx.key),

@@ -33,6 +33,7 @@ mod best;
 mod client;
 mod config;
 mod context;
+mod counts;
 pub mod diagram;
 mod failover;
 mod hash;
@@ -52,6 +53,7 @@ mod transaction;
 mod watch;
 
 pub use config::{CancelUnreplied, DropReplies, TxConfig};
+pub use counts::{Counts, RESPONSE_BOUNDS_MS};
 pub use failover::{Alternate, Alternates};
 pub use id::{
     SERVER, TxId, shard_of_call_id, shard_of_datagram, shard_of_request, shard_of_response,

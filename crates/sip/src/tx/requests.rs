@@ -190,9 +190,11 @@ impl<D> TxLayer<D> {
     ) -> TxId {
         let lifetime = self.cfg.lifetime_ms(method);
         let tokens = self.tokens;
+        self.counts.created += 1;
         self.slab.insert(|id| {
             let mut tx = Transaction::new(id, method, data, server);
             tx.to_tag = tokens.tag_of(id);
+            tx.began = now;
             tx.end_of_life = now + Millis::from(lifetime);
             fill(&mut tx);
             tx

@@ -21,6 +21,7 @@ impl<D> TxLayer<D> {
     /// Makes a transaction for a request of our own (Kamailio's `t_uac_send`), with
     /// one pin. Add a branch, then give the pin back; responses come as [`Output::Local`].
     pub fn create_local(&mut self, now: Millis, method: Method, data: D) -> TxId {
+        self.counts.local += 1;
         self.insert(now, method, data, Machine::terminated(), |_| {})
     }
 
@@ -55,7 +56,9 @@ impl<D> TxLayer<D> {
             return ClientMatch::None;
         };
         let deliver = self.with(now, tx, out, |work| work.match_response(branch, msg));
-        match deliver.flatten() {
+        let deliver = deliver.flatten();
+        self.counts.received += u64::from(deliver.is_some());
+        match deliver {
             None => ClientMatch::None,
             Some(true) => ClientMatch::Deliver { tx, branch },
             Some(false) => ClientMatch::Absorbed(tx),

@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use bytes::Bytes;
 
 use super::config::TxConfig;
+use super::counts::Counts;
 use super::id::{SERVER, Tokens};
 use super::output::{Output, ReplyError};
 use super::table::{Action, Event, Kind, State, Then, Timer, Transition};
@@ -23,7 +24,7 @@ pub(super) struct Work<'a, D> {
     pub(super) out: &'a mut Vec<Output<D>>,
     pub(super) trace: &'a mut Option<Vec<Transition>>,
     pub(super) tokens: &'a Tokens,
-    pub(super) failovers: &'a mut u64,
+    pub(super) counts: &'a mut Counts,
 }
 
 impl<D> Work<'_, D> {
@@ -52,6 +53,7 @@ impl<D> Work<'_, D> {
         if !self.send_reply(code, bytes) {
             return Err(self.refusal());
         }
+        self.counts.generated += 1;
         self.tell(kind, usize::from(SERVER), code, kept.as_ref());
         if first_final {
             self.decided(code);
@@ -77,7 +79,9 @@ impl<D> Work<'_, D> {
             _ => Event::ReplyFinal,
         };
         self.tx.accepted |= event == Event::Reply2xx;
-        self.server_step(event, Some((code, bytes))).is_some()
+        let sent = self.server_step(event, Some((code, bytes))).is_some();
+        self.counts.sent += u64::from(sent);
+        sent
     }
 
     /// The first final response is settled: failures are not compared any more.
@@ -85,6 +89,9 @@ impl<D> Work<'_, D> {
         if self.tx.final_code == 0 {
             self.tx.final_code = code;
             self.tx.forget_failures();
+            let after = self.now.saturating_sub(self.tx.began);
+            let asked = self.tx.request.is_some();
+            self.counts.decided(code, asked.then_some(after));
         }
     }
 

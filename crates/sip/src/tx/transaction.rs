@@ -250,6 +250,7 @@ pub struct Transaction<D> {
     pub(super) key: u64,
     pub(super) dialog_key: u64,
     pub(super) to_tag: u64,
+    pub(super) began: Millis,
     pub(super) end_of_life: Millis,
     pub(super) own: Option<Box<Own>>,
     pub(super) last_code: u16,
@@ -403,6 +404,12 @@ impl<D> Transaction<D> {
         self.deciding != 0
     }
 
+    /// When its branches have to end.
+    #[must_use]
+    pub fn end_of_life(&self) -> Millis {
+        self.end_of_life
+    }
+
     /// Whether it is older than it may get; its branches end then (Kamailio's
     /// `t_is_expired`).
     #[must_use]
@@ -467,6 +474,7 @@ impl<D> Transaction<D> {
             key: 0,
             dialog_key: 0,
             to_tag: 0,
+            began: 0,
             end_of_life: 0,
             own: None,
             last_code: 0,

@@ -50,7 +50,7 @@ fn silence_leads_to_the_next_target() {
     l.seen(&["180 > caller", "200 > caller"]);
     assert_eq!(l.tx(tx).branch(0).unwrap().outcome(), Outcome::Dropped);
     assert_eq!(l.tx(tx).branch(2).unwrap().origin(), 0);
-    assert_eq!(l.layer.failovers(), 2);
+    assert_eq!(l.layer.counts().failovers, 2);
 }
 
 #[test]

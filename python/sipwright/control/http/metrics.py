@@ -1,6 +1,6 @@
 """`/metrics`: what the server counts, for Prometheus.
 
-Three families of names: `sipwright_...` for every counter of `core.stats`; `kamailio_...` as
+Three families of names: `sipwright_...` for every counter of `core.stats` and for the times; `kamailio_...` as
 kamailio_exporter calls what it reads from Kamailio; and `kamailio_GROUP_NAME` for statistics, as the module xhttp_prom has
 them. Nothing is kept between two scrapes, and nothing is done for them while messages pass.
 """
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from prometheus_client.core import (
     CounterMetricFamily,
     GaugeMetricFamily,
+    HistogramMetricFamily,
     InfoMetricFamily,
     Metric,
     UnknownMetricFamily,
@@ -69,6 +70,24 @@ GAUGES: Final = frozenset(
         "htable_share_waiting",
     ]
 )
+_EXPORTER: Final = {
+    "current": "Current transactions.",
+    "waiting": "Transactions that are answered and wait for retransmissions.",
+    "total": "Transactions.",
+    "total_local": "Transactions of requests of our own.",
+    "rpl_received": "Responses that belonged to a transaction.",
+    "rpl_generated": "Responses of the script.",
+    "rpl_sent": "Responses sent to clients.",
+    "created": "Transactions made.",
+    "freed": "Transactions that are gone.",
+    "delayed_free": "Always 0: transactions are freed at once.",
+}
+_TIMES: Final = {
+    "tls_handshake": "Time of completed TLS handshakes.",
+    "queue_wait": "Wait of messages and events for a script worker.",
+    "response": "Time from a request of a client to its final response, transactions only.",
+}
+_ROUTES: Final = ("request", "reply", "failure", "event")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +96,9 @@ class Snapshot:
 
     stats: Mapping[str, int]
     groups: statistics.Groups
+    times: Mapping[str, tuple[list[float], list[int], float]]
+    tm: Mapping[str, int]
+    sl: Mapping[str, int]
     shmmem: Mapping[str, int]
     tcp: Mapping[str, int]
     tls: Mapping[str, int]
@@ -94,6 +116,9 @@ async def snapshot(server: "Server") -> Snapshot:
     return Snapshot(
         stats=methods.stats(server),
         groups=statistics.groups(server),
+        times=server.engine.times(),
+        tm=statistics.tm_stats(server),
+        sl=statistics.sl_stats(server),
         shmmem=core.shmmem(),
         tcp=core.tcp_info(server),
         tls={name: tls_info[name] for name in ("opened_connections", "max_connections")},
@@ -126,16 +151,42 @@ class _Once(Collector):
         yield GaugeMetricFamily("sipwright_ready", "Whether /ready says ready.", int(taken.ready))
         for name, value in taken.stats.items():
             yield _counted(name, value)
+        yield from self._times()
         yield from self._of_exporter()
         for group, values in taken.groups.items():
             for name, value in values.items():
                 full = f"kamailio_{group}_{name}".replace("-", "_")
                 yield UnknownMetricFamily(full, f"Statistic {group}:{name}.", value)
 
+    def _times(self) -> Iterable[Metric]:
+        for name, text in _TIMES.items():
+            if name in self._taken.times:
+                family = HistogramMetricFamily(f"sipwright_{name}_seconds", text)
+                family.add_metric([], *_buckets(*self._taken.times[name]))
+                yield family
+        text = "Time that calls of the script took, by kind of route."
+        family = HistogramMetricFamily("sipwright_route_seconds", text, labels=["route"])
+        for route in _ROUTES:
+            family.add_metric([route], *_buckets(*self._taken.times[f"{route}_route"]))
+        yield family
+
     def _of_exporter(self) -> Iterable[Metric]:
         taken = self._taken
         yield GaugeMetricFamily("kamailio_up", "Always 1.", 1)
         yield CounterMetricFamily("kamailio_core_uptime_uptime", "Uptime in seconds.", taken.uptime_s)
+        for name, text in _EXPORTER.items():
+            full, value = f"kamailio_tm_stats_{name}", taken.tm[name]
+            is_gauge = name in ("current", "waiting")
+            # The suffix is written out: of `total` alone it would be taken for the suffix itself.
+            yield (
+                GaugeMetricFamily(full, text, value) if is_gauge else CounterMetricFamily(f"{full}_total", text, value)
+            )
+        for method, counts in (("tm", taken.tm), ("sl", taken.sl)):
+            family = CounterMetricFamily(f"kamailio_{method}_stats_codes", "Per-code counters.", labels=["code"])
+            for code, count in counts.items():
+                if len(code) == 3 and set(code) <= set("0123456789x"):
+                    family.add_metric([code], count)
+            yield family
         gauges = {"core_shmmem": taken.shmmem, "core_tcp_info": taken.tcp, "tls_info": taken.tls}
         for method, values in {**gauges, "dlg_stats_active": taken.dialogs}.items():
             for name, value in values.items():
@@ -158,6 +209,19 @@ def _counted(name: str, value: int) -> Metric:
 
 def _metric(name: str) -> str:
     return "".join(letter if letter.isalnum() and letter.isascii() else "_" for letter in name)
+
+
+def _buckets(bounds: list[float], counts: list[int], sum_s: float) -> tuple[list[tuple[str, float]], float]:
+    """Buckets as Prometheus has them, each with all below it."""
+    rows, total = [], 0
+    for bound, count in zip([*map(_bound, bounds), "+Inf"], counts, strict=True):
+        total += count
+        rows.append((bound, float(total)))
+    return rows, sum_s
+
+
+def _bound(seconds: float) -> str:
+    return f"{seconds:g}"
 
 
 async def _or_none(asked: Any) -> Any:
