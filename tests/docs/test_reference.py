@@ -147,6 +147,8 @@ PARAMETERS: dict[str, list[object]] = {
     "cnt.reset": ["script", "calls"],
     "cnt.grp_get_all": ["script"],
     "cfgutils.shv_set": ["n", "int", 7],
+    "record.enable": [1],
+    "record.call": ["docs"],
     "pl.set_pid": [-25, 0, 0],
     "pl.push_load": [0.5],
     "rl.set_pipe": [0, "TAILDROP", 200],

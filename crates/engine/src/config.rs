@@ -18,6 +18,7 @@ pub use self::tls::{
 };
 pub use self::web::{KeepAlive, Pattern, WebSocketConfig, XhttpConfig};
 pub use crate::dns::DnsConfig;
+pub use crate::record::RecordConfig;
 
 /// Everything the engine needs to know before it binds a socket.
 #[derive(Clone, Debug, Deserialize)]
@@ -58,6 +59,8 @@ pub struct EngineConfig {
     pub accept_missing_length: bool,
     /// Other From and To for the next hop.
     pub uac: UacSettings,
+    /// The recording of calls.
+    pub record: RecordConfig,
     /// Further names of this server: `host`, `host:port` or `proto:host:port`.
     pub aliases: Vec<String>,
     /// Value of the Server header of responses made here; none when empty.
@@ -89,6 +92,7 @@ impl Default for EngineConfig {
             websocket: WebSocketConfig::default(),
             accept_missing_length: false,
             uac: UacSettings::default(),
+            record: RecordConfig::default(),
             aliases: Vec::new(),
             server_header: String::new(),
             relief_after_ms: 10,

@@ -12,6 +12,7 @@ mod functions;
 mod ksr;
 mod location;
 mod message;
+mod recording;
 mod scope;
 mod wire;
 mod worker;
@@ -59,6 +60,10 @@ mod _engine {
     use super::location::{Binding, LocationTable, RegistrarRules, methods_mask};
     #[pymodule_export]
     use super::message::Message;
+    #[pymodule_export]
+    use super::recording::{
+        Recorded, RecordedCall, Recording, record_begin, record_call, record_error,
+    };
     #[pymodule_export]
     use super::wire::Wire;
     #[pymodule_export]
