@@ -26,7 +26,7 @@ SOAK_SECONDS ?= 1800
 SOAK_STARTS ?= 200
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test test-fast test-rust lint format interop bench soak interference docs lock clean check-cargo check-python
+.PHONY: help build run demo test test-fast test-rust lint format interop bench soak interference docs lock clean check-cargo check-python
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r name text; do \
@@ -36,6 +36,9 @@ build: $(ENGINE) ## Make .venv with a release build in it (.venv/bin/sipwright)
 
 run: $(ENGINE) ## Run the server: the default script, or SCRIPT=my.py ARGS="--listen udp:0.0.0.0:5060"
 	$(BIN)/sipwright run $(SCRIPT) $(ARGS)
+
+demo: $(ENGINE) ## Show a call over TLS between two phones as a ladder diagram
+	@$(BIN)/sipwright demo $(ARGS)
 
 test: $(ENGINE) test-rust ## Run every test (PYTEST="-k name" narrows the Python ones)
 	$(BIN)/python -m pytest $(PYTEST)

@@ -148,6 +148,8 @@ PARAMETERS: dict[str, list[object]] = {
     "cnt.grp_get_all": ["script"],
     "pv.shvGet": ["n"],
     "pv.shvSet": ["n", "int", 7],
+    "record.enable": [1],
+    "record.call": ["docs"],
     "pl.set_pid": [-25, 0, 0],
     "pl.push_load": [0.5],
     "rl.set_pipe": [0, "TAILDROP", 200],

@@ -149,7 +149,12 @@ def is_resumed(address: tls.Address, client: ssl.SSLContext, session: ssl.SSLSes
 def test_a_thousand_reloads_under_load_leak_nothing(start: Start, authority: Authority, tmp_path: Path) -> None:
     """Half of them with new certificates; clients connect and ask all the while."""
     pair = [authority.issue("one"), authority.issue("two")]
-    server = start("answer.py", "tls", settings={**put(pair[0], tmp_path), "tls.watch_s": 0}, counted=False)
+    server = start(
+        "answer.py",
+        "tls",
+        settings={**put(pair[0], tmp_path), "tls.watch_s": 0, "record.enabled": "false"},
+        counted=False,
+    )
     address, pid = server.address("tls"), server.process.pid
     stop, served, failed = threading.Event(), [0], []
 

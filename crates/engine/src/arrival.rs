@@ -246,7 +246,7 @@ impl Core {
         for place in places.iter().map(|place| self.as_connected(place.clone())) {
             match route::response_flow(env, &place, received) {
                 Ok(flow) if self.net().send(&flow, bytes.clone(), None).is_ok() => {
-                    self.tap.note(true, &flow, bytes);
+                    self.passes(true, &flow, bytes);
                     return Some(flow);
                 }
                 Ok(_) => self.counters().send_errors.inc(),
@@ -320,7 +320,7 @@ impl Core {
 
 impl Sink for Core {
     fn message(&self, bytes: Bytes, flow: Flow) {
-        self.tap.note(false, &flow, &bytes);
+        self.passes(false, &flow, &bytes);
         match Message::parse(bytes) {
             Ok(msg) => {
                 self.traffic.arrived(&msg);

@@ -20,6 +20,7 @@ pub use self::tls::{
 };
 pub use self::web::{KeepAlive, Pattern, WebSocketConfig, XhttpConfig};
 pub use crate::dns::DnsConfig;
+pub use crate::record::RecordConfig;
 
 /// Everything the engine needs to know before it binds a socket.
 #[derive(Clone, Debug, Deserialize)]
@@ -60,6 +61,8 @@ pub struct EngineConfig {
     pub accept_missing_length: bool,
     /// Other From and To for the next hop.
     pub uac: UacSettings,
+    /// The recording of calls.
+    pub record: RecordConfig,
     /// Further names of this server: `host`, `host:port` or `proto:host:port`.
     pub aliases: Vec<String>,
     /// Domains of which this server is each host: `domain`, `domain:port` or
@@ -118,6 +121,7 @@ impl Default for EngineConfig {
             websocket: WebSocketConfig::default(),
             accept_missing_length: false,
             uac: UacSettings::default(),
+            record: RecordConfig::default(),
             aliases: Vec::new(),
             alias_subdomains: Vec::new(),
             server_header: String::new(),

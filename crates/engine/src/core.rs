@@ -29,8 +29,10 @@ use crate::heap;
 use crate::job::{Job, Queued};
 use crate::log::{self, level};
 use crate::net::{How, Net, SendError, Sink, TxTag};
+use crate::passed::Passed;
 use crate::pending::PendingTable;
 use crate::queue::JobQueue;
+use crate::record::Recorder;
 use crate::reply::{SL_TAG_PREFIX, hex16, server_line, sl_tag_prefix};
 use crate::route::{self, RouteError};
 use crate::session::Callback;
@@ -90,6 +92,10 @@ pub struct Core {
     pub traffic: Traffic,
     /// What is traced.
     pub tap: Tap,
+    /// What was recorded.
+    pub recorder: Arc<Recorder>,
+    /// What passed in both directions, and how long routes took.
+    pub passed: Passed,
     /// Whether interpreter and threads make progress.
     pub watch: Watch,
 }
@@ -198,6 +204,8 @@ impl Core {
             counters: Counters::default(),
             traffic: Traffic::default(),
             tap: Tap::default(),
+            recorder: Arc::new(Recorder::new(&config.record)),
+            passed: Passed::default(),
             watch: Watch::default(),
             config,
         })
@@ -257,6 +265,11 @@ impl Core {
         self.env
             .get()
             .map_or_else(|| Arc::new(Env::default()), Arc::clone)
+    }
+
+    /// The same without another owner.
+    pub(crate) fn env_ref(&self) -> Option<&Env> {
+        self.env.get().map(|env| &**env)
     }
 
     /// Which targets of a domain can be used here; none before the sockets are bound.
@@ -492,7 +505,7 @@ impl Core {
     /// Hands bytes to the transport; a refusal is fed back to the transaction.
     /// `server_name` is what TLS asks for and verifies.
     pub(crate) fn send(&self, flow: &Flow, bytes: Bytes, tx: Option<TxTag>, how: How<'_>) {
-        self.tap.note(true, flow, &bytes);
+        self.passes(true, flow, &bytes);
         if let Err(error) = self.net().send_how(flow, bytes, tx, how) {
             self.refused(flow, tx, &error);
         }

@@ -24,6 +24,7 @@ use crate::job::Queued;
 use crate::log::{self, level};
 use crate::net::threads::{self, ThreadKind};
 use crate::net::{Net, NetError, Sink, WorkerPort};
+use crate::record::Instant;
 use crate::session::{Callback, Current};
 use crate::shift::Shift;
 use crate::sync::{OrderedMutex, rank};
@@ -62,6 +63,7 @@ impl Busy {
 #[derive(Debug)]
 struct Work {
     since: Millis,
+    began: Instant,
     callback: Callback,
     msg: Arc<Message>,
 }
@@ -271,11 +273,9 @@ impl Worker {
         loop {
             let Queued { job, at_us } = self.core.queue.pop()?;
             let now_us = self.core.now_us();
-            self.core
-                .traffic
-                .times
-                .queue_wait
-                .note(now_us.saturating_sub(at_us));
+            let waited_us = now_us.saturating_sub(at_us);
+            self.core.traffic.times.queue_wait.note(waited_us);
+            self.core.passed.waited(waited_us);
             self.core.shift.taken(now_us);
             if !self.active.replace(true) {
                 self.core.shift.begin();
@@ -328,16 +328,21 @@ impl Worker {
         current.ctx.vars = self.vars.take();
         *self.state().work.lock() = Some(Work {
             since: self.core.now(),
+            began: Instant::now(),
             callback: current.callback.clone(),
             msg: Arc::clone(&current.ctx.msg),
         });
     }
 
-    /// Notes that the route has ended, and keeps the worker's variables.
-    pub fn idle(&self, current: &mut Current) {
+    /// Notes that the route has ended, and keeps the worker's variables. `raised` is whether
+    /// an exception ended it.
+    pub fn idle(&self, current: &mut Current, raised: bool) {
         self.vars.set(std::mem::take(&mut current.ctx.vars));
         self.state().done.fetch_add(1, Ordering::Relaxed);
-        *self.state().work.lock() = None;
+        let work = self.state().work.lock().take();
+        if let Some(work) = work {
+            self.core.ran(current, &work.callback, work.began, raised);
+        }
     }
 }
 

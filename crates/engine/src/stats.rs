@@ -25,6 +25,11 @@ impl Counter {
         self.0.fetch_add(n, Ordering::Relaxed);
     }
 
+    /// Makes it `n` if it is less.
+    pub fn raise(&self, n: u64) {
+        self.0.fetch_max(n, Ordering::Relaxed);
+    }
+
     /// Its value now.
     #[must_use]
     pub fn get(&self) -> u64 {

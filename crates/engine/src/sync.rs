@@ -44,6 +44,10 @@ pub mod rank {
     pub const DNS_ZONE: u8 = 130;
     /// Answers of name servers.
     pub const DNS_CACHE: u8 = 140;
+    /// The recording.
+    pub const RECORD: u8 = 150;
+    /// Times of the script's routes.
+    pub const ROUTES: u8 = 160;
     /// The timer thread's and the DNS thread's handle.
     pub const TIMER: u8 = 5;
 }

@@ -11,11 +11,13 @@ use sipwright_engine::dns::{Key, Kind, Target};
 use sipwright_engine::engine::Engine as Inner;
 use sipwright_engine::net::ConnInfo;
 use sipwright_engine::net::threads::{self, ThreadInfo};
+use sipwright_engine::passed::Times as RouteTimes;
 use sipwright_engine::session::Callback;
 use sipwright_engine::tls::{Verdict, vars};
 use sipwright_engine::traffic::BOUNDS_US;
 use sipwright_sip::tx::RESPONSE_BOUNDS_MS;
 
+use crate::recording::Recording;
 use crate::wire::Wire;
 use crate::worker::Worker;
 use crate::{env, errors, scope};
@@ -42,6 +44,9 @@ type Traced<'py> = (
     Endpoint,
     Bound<'py, PyBytes>,
 );
+
+/// Messages as `(method or class, received, sent)`.
+type Passed = (&'static str, u64, u64);
 
 /// An endpoint as `(address, port)`.
 type Endpoint = (String, u16);
@@ -301,6 +306,35 @@ impl Engine {
                 )
             })
             .collect()
+    }
+
+    /// What was recorded of calls.
+    fn recording(&self) -> Recording {
+        Recording::new_from(&self.inner.core().recorder)
+    }
+
+    /// Requests by method and responses by class as `(name, received, sent)`, routes as `(name, count,
+    /// microseconds in all, longest)`, and the same of waits for a worker.
+    fn passed(
+        &self,
+    ) -> (
+        Vec<Passed>,
+        Vec<Passed>,
+        Vec<(String, u64, u64, u64)>,
+        (u64, u64, u64),
+    ) {
+        let passed = &self.inner.core().passed;
+        let times = |t: RouteTimes| (t.count, t.total_us, t.longest_us);
+        let routes = passed
+            .routes()
+            .into_iter()
+            .map(|(name, t)| (name, t.count, t.total_us, t.longest_us));
+        (
+            passed.requests(),
+            passed.responses(),
+            routes.collect(),
+            times(passed.waits()),
+        )
     }
 
     /// Engine threads as `(name, kind, tid, pthread id, turns, busy_ms)`.

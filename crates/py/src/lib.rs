@@ -13,6 +13,7 @@ mod ksr;
 mod location;
 mod message;
 mod prefix;
+mod recording;
 mod scope;
 mod wire;
 mod worker;
@@ -60,6 +61,10 @@ mod _engine {
     use super::location::{Binding, LocationTable, RegistrarRules, methods_mask};
     #[pymodule_export]
     use super::message::Message;
+    #[pymodule_export]
+    use super::recording::{
+        Recorded, RecordedCall, Recording, record_begin, record_call, record_error,
+    };
     #[pymodule_export]
     use super::wire::Wire;
     #[pymodule_export]

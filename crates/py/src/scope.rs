@@ -8,6 +8,7 @@ use pyo3::types::PyString;
 use sipwright_engine::core::Core;
 use sipwright_engine::log::{self, level};
 use sipwright_engine::net::process_generation;
+use sipwright_engine::record::Instant;
 use sipwright_engine::session::{Callback, Current, Kind};
 use sipwright_engine::tm::Slot;
 use sipwright_sip::script::Context;
@@ -183,6 +184,7 @@ fn run_callback(py: Python<'_>, callback: &Callback) -> bool {
     let Ok(message) = Py::new(py, message) else {
         return false;
     };
+    let began = Instant::now();
     let called = match callback.event() {
         None => route.call1((message,)),
         Some(event) => py
@@ -190,12 +192,12 @@ fn run_callback(py: Python<'_>, callback: &Callback) -> bool {
             .and_then(|worker| worker.getattr("call_for_event"))
             .and_then(|call| call.call1((route, message, event))),
     };
-    match called {
-        Ok(_) => true,
-        Err(error) if error.is_instance_of::<pyo3::exceptions::PySystemExit>(py) => true,
-        Err(error) => {
-            crate::errors::report(py, name, &error);
-            false
-        }
+    let failed = called
+        .err()
+        .filter(|e| !e.is_instance_of::<pyo3::exceptions::PySystemExit>(py));
+    with(|c| core().ran(c, callback, began, failed.is_some()));
+    if let Some(error) = &failed {
+        crate::errors::report(py, name, error);
     }
+    failed.is_none()
 }

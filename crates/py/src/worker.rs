@@ -1,6 +1,7 @@
 //! One script worker's way to its messages.
 
 use pyo3::prelude::*;
+use std::cell::Cell;
 use std::sync::Arc;
 
 use sipwright_engine::core::Core;
@@ -17,6 +18,8 @@ pub struct Worker {
     inner: EngineWorker,
     /// The process it works for.
     process: u32,
+    /// Whether the route of the message in work raised.
+    raised: Cell<bool>,
 }
 
 impl Worker {
@@ -24,6 +27,7 @@ impl Worker {
         Self {
             inner,
             process: process_generation(),
+            raised: Cell::new(false),
         }
     }
 
@@ -34,7 +38,7 @@ impl Worker {
     /// Ends the message in work; another callback for it may follow.
     fn end_current(&self) -> Option<Message> {
         let mut current = scope::leave()?;
-        self.inner.idle(&mut current);
+        self.inner.idle(&mut current, self.raised.take());
         match self.core().finish(current) {
             Next::Again(current) => Some(self.take_up(*current)),
             Next::Done => None,
@@ -87,6 +91,7 @@ impl Worker {
     /// request is answered with 500 if `answer` is true and nothing was sent yet.
     #[pyo3(signature = (answer, /))]
     fn failed(&self, answer: bool) {
+        self.raised.set(true);
         scope::with(|current| self.core().failed(current, answer));
     }
 }

@@ -20,6 +20,7 @@ pub mod header;
 mod http;
 mod lex;
 pub mod location;
+pub mod mask;
 pub mod message;
 pub mod method;
 pub mod nameaddr;

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sipwright import _engine
-from sipwright.control import cfg, core, names, statistics, system, tls, tm
+from sipwright.control import cfg, core, names, record, statistics, system, tls, tm
 from sipwright.control.rpc import FAILED, Rpc, RpcError
 from sipwright.control.threads import thread_table
 from sipwright.kemi import known
@@ -35,6 +35,7 @@ def register(rpc: Rpc, server: "Server") -> None:
     tm.register(rpc, server)
     names.register(rpc, server)
     tls.register(rpc, server)
+    record.register(rpc, server)
     rpc.add("rpc.list", rpc.names)
 
 

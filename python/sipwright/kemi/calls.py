@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from sipwright import log
+from sipwright.script.record import is_recorded, recorded
 
 _strict = False
 
@@ -27,6 +28,7 @@ def ksr(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         parameters = code.co_varnames[: code.co_argcount]
         kinds = tuple(function.__annotations__[parameter] for parameter in parameters)
         count = len(kinds)
+        run = recorded(name, function) if is_recorded(name) else function
 
         def call(*args: Any) -> Any:
             if len(args) != count:
@@ -38,7 +40,7 @@ def ksr(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
                     got = type(args[index]).__name__
                     wanted = f"argument {index + 1} ({parameters[index]}) must be {kind.__name__}"
                     return _refuse(name, f"{wanted}, not {got}")
-            return function(*args)
+            return run(*args)
 
         call.__name__ = call.__qualname__ = name.rpartition(".")[2]
         call.__doc__ = function.__doc__

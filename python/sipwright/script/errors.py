@@ -4,6 +4,7 @@ import traceback
 from pathlib import Path
 
 from sipwright import log
+from sipwright.script import record
 
 _PACKAGE = str(Path(__file__).parent.parent)
 
@@ -14,7 +15,9 @@ class ScriptError(Exception):
 
 def report(where: str, error: BaseException) -> None:
     """Logs an exception of the script; `where` names the route, and the message if it is known."""
-    log.error(f"{where}: exception in the script\n{failure_text(error)}")
+    text = failure_text(error)
+    log.error(f"{where}: exception in the script\n{text}")
+    record.error(where, text)
 
 
 def failure_text(error: BaseException) -> str:

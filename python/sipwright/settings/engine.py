@@ -62,6 +62,7 @@ def to_engine_json(settings: Settings, resolver: Resolver = resolve, reverse: Re
             "uac": settings.uac.model_dump(
                 include={"restore_mode", "rr_from_store_param", "rr_to_store_param", "restore_passwd"}
             ),
+            "record": {**settings.record.model_dump(), "slow_ms": settings.script.slow_call_ms},
             "aliases": [*settings.aliases, *_auto_aliases(settings, sockets, reverse)],
             "alias_subdomains": settings.corex.alias_subdomains,
             "server_header": settings.server_header,

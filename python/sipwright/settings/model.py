@@ -35,6 +35,7 @@ from sipwright.settings.nathelper import NathelperSettings
 from sipwright.settings.path import PathSettings
 from sipwright.settings.pike import PikeSettings, PipelimitSettings, RatelimitSettings
 from sipwright.settings.process import ProcessSettings
+from sipwright.settings.record import RecordSettings
 from sipwright.settings.registrar import RegistrarSettings
 from sipwright.settings.requests import CorexSettings, MaxfwdSettings, PvSettings, SanitySettings, SiputilsSettings
 from sipwright.settings.rtpengine import RtpengineSettings
@@ -457,6 +458,7 @@ class Settings(Section):
     forward: ForwardSettings = ForwardSettings()
     rr: RrSettings = RrSettings()
     log: LogSettings = LogSettings()
+    record: RecordSettings = RecordSettings()
     registrar: RegistrarSettings = RegistrarSettings()
     usrloc: UsrlocSettings = UsrlocSettings()
     nathelper: NathelperSettings = NathelperSettings()

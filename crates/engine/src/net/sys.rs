@@ -42,16 +42,28 @@ pub fn monotonic_us() -> u64 {
     now.saturating_sub(*START.get_or_init(|| now))
 }
 
+/// Nanoseconds of the same clock, from another beginning: for the order of what happens.
+#[must_use]
+pub fn monotonic_ns() -> u64 {
+    let now = clock();
+    now.tv_sec.cast_unsigned() * 1_000_000_000 + now.tv_nsec.cast_unsigned()
+}
+
 /// `Instant` keeps nanoseconds and divides 128-bit numbers to tell microseconds:
 /// this is asked for a dozen times for each message.
 fn clock_us() -> u64 {
+    let now = clock();
+    now.tv_sec.cast_unsigned() * 1_000_000 + now.tv_nsec.cast_unsigned() / 1_000
+}
+
+fn clock() -> libc::timespec {
     let mut now = libc::timespec {
         tv_sec: 0,
         tv_nsec: 0,
     };
     // SAFETY: `now` is a live timespec. It fails for unknown clocks only.
     unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut now) };
-    now.tv_sec.cast_unsigned() * 1_000_000 + now.tv_nsec.cast_unsigned() / 1_000
+    now
 }
 
 fn check(result: c_int) -> io::Result<c_int> {

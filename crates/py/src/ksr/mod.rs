@@ -20,10 +20,11 @@ use pyo3::{BoundObject, ffi};
 use sipwright_engine::log;
 use sipwright_sip::script::{Context, Value};
 
-use crate::{prefix, scope};
+use crate::{prefix, recording, scope};
 
 mod core;
 mod corex;
+mod effects;
 mod hdr;
 pub mod hooks;
 mod kx;
@@ -84,6 +85,8 @@ pub struct Function {
     pub ret: Ret,
     /// What it does, with the source of the rule.
     pub doc: &'static str,
+    /// Whether it does more than look: the recording shows it.
+    pub effect: bool,
     /// The function itself.
     pub call: for<'py> fn(&mut Call<'_, 'py>) -> Out<'py>,
 }
@@ -293,8 +296,56 @@ fn invoke<'py>(
         };
     }
     let mut call = Call { py, function, args };
+    let began = function.effect.then(recording::begin).flatten();
     let out = (function.call)(&mut call);
+    if let Some(began) = began {
+        let (arguments, result) = (shown(&args[..expected]), shown_result(&out));
+        recording::builtin(began, &qualified(function), &arguments, &result);
+    }
     to_python(py, out)
+}
+
+/// Characters of an argument that are recorded.
+const LONGEST_ARGUMENT: usize = 80;
+
+/// Arguments as a script writes them, shortened.
+fn shown(args: &[Arg<'_>]) -> String {
+    let mut out = String::new();
+    for arg in args {
+        if !out.is_empty() {
+            out.push_str(", ");
+        }
+        match arg {
+            Arg::Int(n) => out.push_str(&n.to_string()),
+            Arg::Str(s) => push_quoted(&mut out, s),
+        }
+    }
+    out
+}
+
+fn push_quoted(out: &mut String, text: &str) {
+    let cut = text.char_indices().nth(LONGEST_ARGUMENT);
+    let kept = cut.map_or(text, |(end, _)| &text[..end]);
+    out.push('"');
+    kept.escape_debug().for_each(|c| out.push(c));
+    out.push_str(if cut.is_some() { "...\"" } else { "\"" });
+}
+
+fn shown_result(out: &Out<'_>) -> String {
+    match out {
+        Out::Int(n) => n.to_string(),
+        Out::Bool(true) => "True".to_owned(),
+        Out::Bool(false) => "False".to_owned(),
+        Out::Void => String::new(),
+        Out::Null => "None".to_owned(),
+        Out::Bytes(bytes) => {
+            let mut text = String::new();
+            push_quoted(&mut text, &String::from_utf8_lossy(bytes));
+            text
+        }
+        Out::Object(_) => "...".to_owned(),
+        Out::Raise(_) => "raised".to_owned(),
+    }
 }
 
 fn utf8<'a>(text: Borrowed<'a, '_, PyString>) -> PyResult<&'a str> {
@@ -434,6 +485,7 @@ macro_rules! ksr_table {
                 params: &[ $( (stringify!($arg), $crate::ksr::Param::$ty) ),* ],
                 ret: $crate::ksr::Ret::$ret,
                 doc: concat!($($doc, "\n"),+),
+                effect: $crate::ksr::effects::has($module, stringify!($name)),
                 call: $body,
             }
         ),* ];

@@ -1,0 +1,77 @@
+"""`sipwright record`: the recording of calls of a running server."""
+
+from pathlib import Path
+
+import click
+
+from sipwright.cli.common import Failure, reporting
+
+
+@click.group("record")
+def command() -> None:
+    """The recording of calls of a running server: its state, and as a capture file."""
+
+
+_data_dir = click.option(
+    "--data-dir", "-d", type=click.Path(path_type=Path), envvar="SIPWRIGHT_DATA_DIR", help="Of the server."
+)
+
+
+@command.command("export")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--call-id", help="Only the messages with this Call-ID.")
+@click.option("--unmasked", is_flag=True, help="Leave digest responses, passwords and media keys as they were.")
+@_data_dir
+def export(file: Path, call_id: str | None, unmasked: bool, data_dir: Path | None) -> None:
+    """Write the recorded messages to FILE, a pcapng file for Wireshark, tshark and sngrep.
+
+    Each message is a UDP datagram in it, whatever it came by: what TLS carried can be read. Credentials are masked.
+    """
+    from contextlib import nullcontext
+
+    from sipwright import _engine
+    from sipwright.control.client import ControlError
+    from sipwright.record import pcapng
+    from sipwright.record.source import ServerSource, entries_of, unmasking
+    from sipwright.settings.effective import default_data_dir
+
+    directory = data_dir or default_data_dir()
+    part = file.with_name(f"{file.name}.part")
+    try:
+        with reporting(), unmasking(directory) if unmasked else nullcontext("") as key:
+            # Nobody but us may read what was said.
+            with open(_private(part), "wb") as out:
+                entries = entries_of(ServerSource(directory, key), call_id)
+                count = pcapng.write(out, entries, f"Sipwright {_engine.VERSION}")
+            if count:
+                part.replace(file)
+    except ControlError as error:
+        raise Failure(str(error)) from error
+    finally:
+        part.unlink(missing_ok=True)
+    if not count:
+        raise Failure(f"no message with Call-ID {call_id} is recorded" if call_id else "no message is recorded")
+    click.echo(f"{count} messages in {file}")
+
+
+def _private(path: Path) -> int:
+    import os
+
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+
+
+@command.command("status")
+@_data_dir
+def status(data_dir: Path | None) -> None:
+    """Show whether the server records, and how full the recording is."""
+    from sipwright.control.client import ControlError, call
+    from sipwright.settings.effective import default_data_dir
+
+    try:
+        found = call(data_dir or default_data_dir(), "record.status")
+    except ControlError as error:
+        raise Failure(str(error)) from error
+    click.echo("recording" if found["enabled"] else "not recording")
+    for name in ("entries", "bytes"):
+        share = 100 * found[name] / found[f"max_{name}"]
+        click.echo(f"  {name:<8} {found[name]:>12,} of {found[f'max_{name}']:>13,}  {share:5.1f} %")

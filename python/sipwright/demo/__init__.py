@@ -1,0 +1,1 @@
+"""`sipwright demo`: a server, two phones and a call over TLS, to see that everything works and what it looks like."""
