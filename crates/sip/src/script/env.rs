@@ -67,37 +67,6 @@ impl OwnNames {
     }
 }
 
-/// Names of this server that are learned while it runs (`register_myself` of module
-/// domain). A look-up where there are none costs a look at a flag.
-#[derive(Debug, Default)]
-pub struct OwnNames {
-    any: AtomicBool,
-    // in lower case; held for a look-up or a change only, nothing else is locked meanwhile
-    names: RwLock<HashSet<Box<[u8]>>>,
-}
-
-impl OwnNames {
-    /// Replaces all of them.
-    pub fn set<T: AsRef<str>>(&self, names: impl IntoIterator<Item = T>) {
-        let names = names.into_iter();
-        let found: HashSet<_> = names
-            .map(|n| n.as_ref().to_ascii_lowercase().into_bytes().into())
-            .collect();
-        let mut known = self.names.write().unwrap_or_else(PoisonError::into_inner);
-        self.any.store(!found.is_empty(), Ordering::Relaxed);
-        *known = found;
-    }
-
-    /// Whether `host` is one of them.
-    #[must_use]
-    pub fn has(&self, host: &[u8]) -> bool {
-        self.any.load(Ordering::Relaxed) && {
-            let names = self.names.read().unwrap_or_else(PoisonError::into_inner);
-            names.contains(&*host.to_ascii_lowercase())
-        }
-    }
-}
-
 /// Settings of module rr, with Kamailio's defaults.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[allow(clippy::struct_excessive_bools)]
