@@ -17,10 +17,12 @@ from sipwright.kemi import htable as ksr_htable
 from sipwright.kemi import usrloc as ksr_usrloc
 from sipwright.modules import usrloc
 from sipwright.modules.htable import HashTable
+from sipwright.modules.natping import Pinger
 from sipwright.modules.usrloc import Location, Tables, match, new_ruid
 from sipwright.settings import Settings
 from sipwright.settings.errors import SettingsError
 from sipwright.settings.model import HtableSettings, TableSettings
+from sipwright.settings.nathelper import NathelperSettings
 from sipwright.settings.usrloc import UsrlocSettings
 from sipwright.sharing import nodes as nodes_module
 from sipwright.sharing import records
@@ -284,6 +286,24 @@ def test_what_matches_has_the_same_key(mode: int) -> None:
             if bool(one.instance) == bool(other.instance):
                 same = match_key(one, mode) == match_key(other, mode)
                 assert same == (match(one, [other], mode) is not None)
+
+
+def test_a_server_pings_only_its_own_contacts() -> None:
+    class Sent:
+        def __init__(self) -> None:
+            self.to: list[str] = []
+
+        def send_datagram(self, socket: int, ip: str, port: int, data: bytes, /) -> bool:
+            self.to.append(ip)
+            return True
+
+    a, b, sent = Server(1, now=time.time()), Server(2, now=time.time()), Sent()
+    a.register("sip:a@192.0.2.1:5060", socket="udp:127.0.0.1:5060")
+    b.hear(a.said())
+    b.register("sip:a@192.0.2.2:5060", socket="udp:127.0.0.1:5060")
+    settings = Settings(nathelper=NathelperSettings(natping_interval_s=1))
+    Pinger(settings, lambda: b.tables, sent, lambda _: 0).tick()
+    assert sent.to == ["192.0.2.2"]
 
 
 # ---- any order ---------------------------------------------------------------------------------------------------------

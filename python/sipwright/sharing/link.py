@@ -109,6 +109,7 @@ class Link:
         self.name = self._check_url()
         self._stopping = threading.Event()
         self._broken = threading.Event()
+        self._applying = threading.Lock()
         self._thread: threading.Thread | None = None
         self._clients: list[Redis] = []
         # Where the stream was read up to, in which run of Redis, and the last batch of each sender.
@@ -293,11 +294,13 @@ class Link:
             self._apply(text)
 
     def _apply(self, text: bytes) -> None:
-        try:
-            self.counts["applied"] += self.store.apply(text.decode())
-        except (ValueError, KeyError, TypeError, OverflowError) as error:
-            self.counts["bad"] += 1
-            log.debug(f"{self.module}: a record of {self.name} is none: {error}")
+        # What is read at the start and what the stream brings meanwhile come in different threads.
+        with self._applying:
+            try:
+                self.counts["applied"] += self.store.apply(text.decode())
+            except (ValueError, KeyError, TypeError, OverflowError) as error:
+                self.counts["bad"] += 1
+                log.debug(f"{self.module}: a record of {self.name} is none: {error}")
 
     def _sync(self, redis: "Redis") -> None:
         """Reads all records, then sends all of ours, of which those that are newer count."""
