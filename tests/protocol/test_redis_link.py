@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,6 +17,7 @@ from sipwright.settings.usrloc import UsrlocSettings
 from sipwright.sharing.link import Link
 from sipwright.sharing.locations import SharedLocations
 from sipwright.sharing.nodes import Nodes
+from support.ports import free_port
 from support.process import wait_until
 from support.redis_server import RedisServer
 
@@ -151,6 +155,34 @@ def test_a_removal_outlives_the_binding_in_redis_for_its_time(redis: RedisServer
         text = client.get(key)
         assert isinstance(text, bytes)
         assert text[30:31] == b"1"
+
+
+def test_a_cluster_is_asked_where_it_has_our_keys(tmp_path: Path) -> None:
+    """Two nodes share the slots; whichever the URL names, the one that has ours is used."""
+    with contextlib.ExitStack() as stack:
+        nodes = []
+        for number in range(2):
+            options = ("--cluster-enabled", "yes", "--cluster-port", str(free_port()))
+            nodes.append(stack.enter_context(RedisServer(tmp_path / f"node{number}", options=options)))
+        first, second = (stack.enter_context(node.client()) for node in nodes)
+        first.execute_command("CLUSTER ADDSLOTSRANGE 0 8191")
+        second.execute_command("CLUSTER ADDSLOTSRANGE 8192 16383")
+        bus = nodes[1].options[-1]
+        first.execute_command("CLUSTER MEET", "127.0.0.1", nodes[1].port, bus)
+        for client in (first, second):
+            wait_until(partial(_is_whole, client), SOON_S, "the cluster is whole")
+        one, other = Linked(1, nodes[0].url), Linked(2, nodes[1].url)
+        one.start()
+        other.start()
+        stack.callback(one.link.stop)
+        stack.callback(other.link.stop)
+        one.register("clustered")
+        other.wait_for("clustered")
+        assert {one.link.counts["failures"], other.link.counts["failures"]} == {0}
+
+
+def _is_whole(client: Any) -> bool:
+    return bool(client.execute_command("CLUSTER INFO")["cluster_state"] == "ok")
 
 
 def test_a_stop_tells_what_waits_and_leaves(redis: RedisServer) -> None:
