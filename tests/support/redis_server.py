@@ -24,6 +24,7 @@ class RedisServer:
     directory: Path
     port: int = field(default_factory=free_port)
     child: Child | None = None
+    options: tuple[str, ...] = ()
 
     @property
     def url(self) -> str:
@@ -36,7 +37,7 @@ class RedisServer:
         """Starts it, empty."""
         self.directory.mkdir(exist_ok=True)
         options = ["--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", str(self.directory)]
-        argv = [tool("redis-server"), "--port", str(self.port), *options]
+        argv = [tool("redis-server"), "--port", str(self.port), *options, *self.options]
         self.child = Child(argv, self.directory / "redis.log", cwd=self.directory)
         wait_until(self._answers, START_TIMEOUT_S, "redis-server answers")
 

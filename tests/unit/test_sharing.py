@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sipwright._engine import Binding
@@ -17,10 +17,12 @@ from sipwright.kemi import htable as ksr_htable
 from sipwright.kemi import usrloc as ksr_usrloc
 from sipwright.modules import usrloc
 from sipwright.modules.htable import HashTable
+from sipwright.modules.natping import Pinger
 from sipwright.modules.usrloc import Location, Tables, match, new_ruid
 from sipwright.settings import Settings
 from sipwright.settings.errors import SettingsError
 from sipwright.settings.model import HtableSettings, TableSettings
+from sipwright.settings.nathelper import NathelperSettings
 from sipwright.settings.usrloc import UsrlocSettings
 from sipwright.sharing import nodes as nodes_module
 from sipwright.sharing import records
@@ -286,6 +288,28 @@ def test_what_matches_has_the_same_key(mode: int) -> None:
                 assert same == (match(one, [other], mode) is not None)
 
 
+def test_a_server_pings_only_its_own_contacts() -> None:
+    class Sent:
+        def __init__(self) -> None:
+            self.to: list[str] = []
+
+        def send_datagram(self, socket: int, ip: str, port: int, data: bytes, /) -> bool:
+            self.to.append(ip)
+            return True
+
+    a, b, sent = Server(1, now=time.time()), Server(2, now=time.time()), Sent()
+    a.register("sip:a@192.0.2.1:5060", socket="udp:127.0.0.1:5060")
+    b.hear(a.said())
+    b.register("sip:a@192.0.2.2:5060", socket="udp:127.0.0.1:5060")
+    settings = Settings(nathelper=NathelperSettings(natping_interval_s=1))
+    Pinger(settings, lambda: b.tables, sent, lambda _: 0).tick()
+    assert sent.to == ["192.0.2.2"]
+
+
+# A machine that is busy is no reason to fail.
+PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
 # ---- any order ---------------------------------------------------------------------------------------------------------
 
 CONTACTS = ["sip:a@192.0.2.1", "sip:b@192.0.2.2"]
@@ -299,6 +323,7 @@ ACTIONS = st.tuples(
 )
 
 
+@PATIENT
 @given(st.lists(ACTIONS, max_size=25), st.randoms(use_true_random=False), st.lists(st.integers(-2, 2), min_size=3))
 def test_any_order_of_locations_converges(actions: list[Any], random: Any, skews: list[int]) -> None:
     # Record ids decide between records that are equal otherwise; those of an example must be the same each time.
@@ -416,6 +441,7 @@ def test_one_server_tells_of_an_ended_item() -> None:
     assert len(b.table) == 0
 
 
+@PATIENT
 @given(
     st.lists(
         st.tuples(st.sampled_from(["set", "add", "remove", "hear"]), st.integers(0, 2), st.sampled_from("xy")),
@@ -527,15 +553,15 @@ def afresh() -> Iterator[None]:
 @pytest.mark.usefixtures("afresh")
 def test_settings_that_cannot_work_are_refused() -> None:
     url = "redis://:secret@127.0.0.1:1/0"
-    for settings, text in [
+    for refused, text in [
         (UsrlocSettings(share_url=url), "server_id"),
         (UsrlocSettings(share_url=url, db_mode=3), "db_mode 3"),
         (UsrlocSettings(share_url="http://:secret@x"), "no URL of Redis"),
     ]:
         number = 0 if text == "server_id" else 1
-        with pytest.raises(SettingsError, match=text) as refused:
-            ksr_usrloc.configure(Host(Settings(usrloc=settings, server_id=number)))
-        assert "secret" not in str(refused.value)
+        with pytest.raises(SettingsError, match=text) as error:
+            ksr_usrloc.configure(Host(Settings(usrloc=refused, server_id=number)))
+        assert "secret" not in str(error.value)
     with pytest.raises(SettingsError, match="server_id"):
         ksr_htable.configure(Host(Settings(htable=HtableSettings(share_url=url))))
 

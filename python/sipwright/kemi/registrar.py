@@ -3,7 +3,6 @@
 import sys
 import time
 from dataclasses import dataclass, field
-from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, Final
 
 from sipwright import _engine, log
@@ -12,7 +11,7 @@ from sipwright.kemi import usrloc
 from sipwright.kemi.calls import ksr
 from sipwright.modules import attributes, register_request, ulc
 from sipwright.modules.location_events import Sockets
-from sipwright.modules.lookup import FILTER_CONNECTION, FILTER_FLAGS, Destinations, Wanted
+from sipwright.modules.lookup import FILTER_CONNECTION, FILTER_FLAGS, Destinations, Wanted, is_same_host, where
 from sipwright.modules.registrar import NO_REPLY, PREPARE_REPLY, UPDATED, Outcome, register
 from sipwright.modules.usrloc import FLOW_PARAMETER, Location, Tables, methods_mask
 from sipwright.settings.model import Settings
@@ -317,8 +316,8 @@ def reg_from_user(table: str, uri: str, mode: int) -> int:
         return -1
     source = _engine.current().source
     for binding in place[0].live(place[1], time.time()):
-        proto, host, port = _where(binding.received or binding.uri)
-        if _same_host(host, source.ip) and (mode == 1 or (proto, port) == (source.proto, source.port)):
+        proto, host, port = where(binding.received or binding.uri)
+        if is_same_host(host, source.ip) and (mode == 1 or (proto, port) == (source.proto, source.port)):
             _tell(binding)
             return 1
     return -1
@@ -564,25 +563,6 @@ def _place(table_name: str, uri: str) -> tuple[Location, str] | None:
         log.error(f"KSR.registrar: {uri!r} is no SIP URI" if aor is None else f"KSR.registrar: no table {table_name!r}")
         return None
     return table, aor
-
-
-def _where(uri: str) -> tuple[str, str, int]:
-    """Transport, host and port of a URI that is an address."""
-    rest = uri.partition(":")[2].partition("?")[0]
-    address, _, params = rest.rpartition("@")[2].partition(";")
-    found = {name.lower(): value.lower() for name, _, value in (p.partition("=") for p in params.split(";"))}
-    proto = found.get("transport", "udp")
-    host, colon, port = address.rpartition(":") if not address.endswith("]") else (address, "", "")
-    if not colon or not port.isdigit():
-        return proto, host or address, 5061 if proto == "tls" else 5060
-    return proto, host, int(port)
-
-
-def _same_host(one: str, other: str) -> bool:
-    try:
-        return ip_address(one.strip("[]")) == ip_address(other.strip("[]"))
-    except ValueError:
-        return False
 
 
 def _destinations() -> Destinations:

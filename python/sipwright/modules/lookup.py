@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import Final
 
 from sipwright import _engine
@@ -87,3 +88,23 @@ class Destinations:
             return path
         first, _, rest = path.partition(">")
         return rest.lstrip(" ,") if _engine.core_is_myself(first.partition("<")[2]) else path
+
+
+def where(uri: str) -> tuple[str, str, int]:
+    """Transport, host and port of a URI that is an address."""
+    rest = uri.partition(":")[2].partition("?")[0]
+    address, _, params = rest.rpartition("@")[2].partition(";")
+    found = {name.lower(): value.lower() for name, _, value in (p.partition("=") for p in params.split(";"))}
+    proto = found.get("transport", "udp")
+    host, colon, port = address.rpartition(":") if not address.endswith("]") else (address, "", "")
+    if not colon or not port.isdigit():
+        return proto, host or address, 5061 if proto == "tls" else 5060
+    return proto, host, int(port)
+
+
+def is_same_host(one: str, other: str) -> bool:
+    """Whether both are the same address; IPv6 may be in brackets."""
+    try:
+        return ip_address(one.strip("[]")) == ip_address(other.strip("[]"))
+    except ValueError:
+        return False

@@ -13,7 +13,7 @@ all of the state is read and sent anew then; so it is after a restart of Redis (
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 from sipwright import log
@@ -36,6 +36,8 @@ ANSWER_S: Final = 3.0
 FIRST_RETRY_S: Final = 0.2
 LAST_RETRY_S: Final = 5.0
 STOP_S: Final = 0.5
+# From node to node of a cluster.
+MOST_MOVES: Final = 4
 SWEEP_S: Final = 30.0
 # Between two steps of reading or sending everything, so that others get the interpreter.
 PAUSE_S: Final = 0.002
@@ -109,6 +111,7 @@ class Link:
         self.name = self._check_url()
         self._stopping = threading.Event()
         self._broken = threading.Event()
+        self._applying = threading.Lock()
         self._thread: threading.Thread | None = None
         self._clients: list[Redis] = []
         # Where the stream was read up to, in which run of Redis, and the last batch of each sender.
@@ -189,10 +192,10 @@ class Link:
 
     def _session(self) -> None:
         """As long as the connection lasts. Returns at the stop; raises RedisError, OSError or _Gap."""
-        redis, reading = self._client(), self._client()
+        redis = self._connected()
+        reading = self._client(self._place_of(redis))
         self._clients = [redis, reading]
         self._broken.clear()
-        redis.ping()
         self._beat(redis)
         is_gapless = self._find_position(redis)
         self._is_back()
@@ -293,11 +296,13 @@ class Link:
             self._apply(text)
 
     def _apply(self, text: bytes) -> None:
-        try:
-            self.counts["applied"] += self.store.apply(text.decode())
-        except (ValueError, KeyError, TypeError, OverflowError) as error:
-            self.counts["bad"] += 1
-            log.debug(f"{self.module}: a record of {self.name} is none: {error}")
+        # What is read at the start and what the stream brings meanwhile come in different threads.
+        with self._applying:
+            try:
+                self.counts["applied"] += self.store.apply(text.decode())
+            except (ValueError, KeyError, TypeError, OverflowError) as error:
+                self.counts["bad"] += 1
+                log.debug(f"{self.module}: a record of {self.name} is none: {error}")
 
     def _sync(self, redis: "Redis") -> None:
         """Reads all records, then sends all of ours, of which those that are newer count."""
@@ -383,12 +388,35 @@ class Link:
 
     # ---- connection ------------------------------------------------------------------------------------------------
 
-    def _client(self) -> "Redis":
+    def _connected(self) -> "Redis":
+        """A client that is connected: in a cluster with the node that has our slot, of which there is one."""
+        from redis.exceptions import MovedError
+
+        place: dict[str, Any] = {}
+        for _ in range(MOST_MOVES):
+            redis = self._client(place)
+            self._clients = [redis]
+            try:
+                redis.exists(self._named("stream"))
+            except MovedError as moved:
+                place = {**place, "host": moved.host or place.get("host"), "port": moved.port}
+                redis.connection_pool.disconnect(inuse_connections=True)
+                continue
+            return redis
+        raise ConnectionError("the nodes of the cluster send each to another")
+
+    @staticmethod
+    def _place_of(redis: "Redis") -> dict[str, Any]:
+        found = redis.connection_pool.connection_kwargs
+        return {name: found[name] for name in ("host", "port") if name in found}
+
+    def _client(self, place: Mapping[str, Any]) -> "Redis":
+        """A client of the URL, or of another node of its cluster."""
         from redis import Redis
         from redis.backoff import NoBackoff
         from redis.retry import Retry
 
-        return Redis.from_url(
+        client = Redis.from_url(
             self._url,
             socket_timeout=ANSWER_S,
             socket_connect_timeout=CONNECT_S,
@@ -396,11 +424,13 @@ class Link:
             retry=Retry(NoBackoff(), 0),
             protocol=2,
         )
+        client.connection_pool.connection_kwargs.update(place)
+        return client
 
     def _check_url(self) -> str:
         """What of the URL may be shown. Raises SettingsError for one that is none."""
         try:
-            parts = self._client().connection_pool.connection_kwargs
+            parts = self._client({}).connection_pool.connection_kwargs
         except ValueError as error:
             # The text of the error may quote the URL, with its password.
             kinds = "redis://host:port/number, rediss:// (TLS) or unix://path"

@@ -9,6 +9,7 @@ MAX_WAITING: Final = 200_000
 # Deletions that are remembered at most; the oldest are forgotten first.
 MAX_TOMBSTONES: Final = 1_000_000
 
+_STEP: Final = 500
 Key = TypeVar("Key")
 
 
@@ -105,7 +106,10 @@ class Tombstones:
             return list(self._found)
 
     def sweep(self, now: float) -> None:
-        """Forgets those that have lived long enough."""
-        with self._lock:
-            for key in [key for key, (_, ends_at) in self._found.items() if ends_at <= now]:
-                del self._found[key]
+        """Forgets those that have lived long enough, in steps, so that nobody who removes something waits for it."""
+        keys = self.keys()
+        for first in range(0, len(keys), _STEP):
+            with self._lock:
+                for key in keys[first : first + _STEP]:
+                    if key in self._found and self._found[key][1] <= now:
+                        del self._found[key]
