@@ -13,13 +13,14 @@ import platform
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
-from load import instructions, interpreter, limits, loads, tls_figures
+from load import instructions, interpreter, limits, loads, prepared, tls_figures
 from load.figures import HEADINGS, Comparison, Figure, markdown, rows
+from oracle.profile import HERE, Profile
 from support.servers import ROOT, Kamailio, Listen, Server, Sipwright
 from support.tools import MissingTool, tool
 
@@ -38,8 +39,9 @@ class Case:
     unit: str
     script: Path
     load: Callable[[Server, loads.Plan], Figure]
-    # Of Sipwright, where its defaults do more than Kamailio does in this run.
-    settings: Mapping[str, object] = field(default_factory=dict)
+    # What both servers are told, and what is made before they start. Of Sipwright also where its defaults do more than
+    # Kamailio does in this run.
+    profile: Profile = field(default_factory=Profile)
 
 
 CASES = [
@@ -51,7 +53,15 @@ CASES = [
         "message",
         SCRIPTS / "save.py",
         loads.refreshes,
-        {"usrloc.db_mode": 0},
+        Profile(sipwright={"usrloc.db_mode": 0}),
+    ),
+    Case(
+        "digest",
+        "REGISTER with digest, users and locations in SQLite",
+        "message",
+        SCRIPTS / "save_authenticated.py",
+        prepared.authenticated_refreshes,
+        prepared.USERS_IN_DATABASE,
     ),
     Case("relay", "calls at 500/s, t_relay only", "call", SCRIPTS / "relay.py", loads.relayed_calls),
     Case(
@@ -61,8 +71,17 @@ CASES = [
         ROOT / "examples" / "registrar_proxy.py",
         loads.registered_calls,
     ),
+    Case(
+        "dispatcher",
+        "calls at 500/s, shared between two destinations",
+        "call",
+        SCRIPTS / "dispatch.py",
+        prepared.dispatched_calls,
+        prepared.DESTINATIONS,
+    ),
 ]
-CALLS = [case for case in CASES if case.unit == "call"]
+# Of these also instructions, limits and memory are measured.
+CALLS = [case for case in CASES if case.name in ("relay", "registrar")]
 HIGHEST, MEMORY, INSTRUCTIONS, TLS, MILLION = "highest", "memory", "instructions", "tls", "million"
 TLS_SECONDS, TLS_QUICK_SECONDS = 10, 3
 MEMORY_CALLS, MEMORY_RATE = 100_000, 1000
@@ -127,8 +146,13 @@ def compare(case: Case, plan: loads.Plan, rounds: int, servers: Sequence[str]) -
 def measure(kind: type[Server], case: Case, plan: loads.Plan) -> Figure:
     with tempfile.TemporaryDirectory(prefix="sipwright-bench-") as name:
         server = kind(case.script, Path(name), [Listen("udp")], workers=WORKERS)
+        profile = case.profile
         if isinstance(server, Sipwright):
-            server.settings = case.settings
+            server.settings = {key: str(value).replace(HERE, name) for key, value in profile.sipwright.items()}
+        elif isinstance(server, Kamailio):
+            server.extra_config = profile.kamailio.replace(HERE, name)
+        if profile.prepare is not None:
+            profile.prepare(Path(name))
         with server:
             return case.load(server, plan)
 

@@ -6,10 +6,11 @@ All of it is loopback traffic, bounded in count and in time.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -100,10 +101,13 @@ def refreshes(server: Server, plan: Plan) -> Figure:
     return meter.stop(int(result["answered"]), int(result["lost"] + result["bad"]), seconds=result["seconds"])
 
 
-def closed_loop(server: Server, plan: Plan, seconds: float, users: int = 0) -> dict[str, float]:
-    """OPTIONS, or the REGISTERs of so many users."""
+def closed_loop(
+    server: Server, plan: Plan, seconds: float, users: int = 0, fields: Path | None = None
+) -> dict[str, float]:
+    """OPTIONS, or the REGISTERs of so many users, each with the header field on its line of a file."""
     host, port = server.address("udp")
     argv = [str(plan.client), f"{host}:{port}", str(seconds), str(plan.outstanding), str(users)]
+    argv += [str(fields)] if fields else []
     done = subprocess.run(argv, check=True, capture_output=True, timeout=seconds + 30)
     result: dict[str, float] = json.loads(done.stdout)
     return result
@@ -131,12 +135,20 @@ async def register_callee(server: Server, callee_port: int) -> None:
         assert answer.status == 200, answer.first_line
 
 
-def calls(server: Server, plan: Plan, target: Callable[[int], str]) -> Figure:
-    """INVITE 180 200 ACK BYE 200 through the server; both ends are sipp, both ends' counts are summed."""
-    remote, port, count = server.address("udp"), free_port(), int(plan.calls_rate * plan.calls_seconds)
+def calls(server: Server, plan: Plan, target: Callable[[int], str], ports: Sequence[int] = ()) -> Figure:
+    """INVITE 180 200 ACK BYE 200 through the server; all ends are sipp, the counts of all are summed.
+
+    Calls arrive at `ports`, or at one free port; `target` gets the first of them.
+    """
+    remote, count = server.address("udp"), int(plan.calls_rate * plan.calls_seconds)
+    ports = ports or [free_port()]
     limit = plan.calls_seconds + 30
-    with Sipp("callee", remote, server.directory, port=port, calls=count, timeout_s=limit + 30) as callee:
-        uri = target(port)
+    with contextlib.ExitStack() as stack:
+        callees = [
+            stack.enter_context(Sipp("callee", remote, server.directory, port=port, calls=count, timeout_s=limit + 30))
+            for port in ports
+        ]
+        uri = target(ports[0])
         meter = Meter(server)
         with Sipp(
             "caller",
@@ -151,6 +163,7 @@ def calls(server: Server, plan: Plan, target: Callable[[int], str]) -> Figure:
             caller.wait()
             made = caller.figures()
         figure = meter.stop(made.successful, count - made.successful)
-        callee.finish()
-        retransmissions = made.retransmissions + callee.figures().retransmissions
+        for callee in callees:
+            callee.finish()
+        retransmissions = made.retransmissions + sum(callee.figures().retransmissions for callee in callees)
     return replace(figure, retransmissions=retransmissions)

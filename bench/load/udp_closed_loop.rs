@@ -1,13 +1,14 @@
 //! Closed-loop SIP load over UDP: keeps a fixed number of requests outstanding and prints one JSON line.
 //!
-//! Build: `rustc --edition 2021 -O udp_closed_loop.rs`. Run: `udp_closed_loop HOST:PORT SECONDS [OUTSTANDING [USERS]]`.
-//! The requests are OPTIONS, or with USERS the REGISTER of that many users in turn, who refresh one contact each.
+//! Build: `rustc --edition 2021 -O udp_closed_loop.rs`. Run: `udp_closed_loop HOST:PORT SECONDS [OUTSTANDING [USERS [FILE]]]`.
+//! The requests are OPTIONS, or with USERS the REGISTER of that many users in turn, who refresh one contact each. Line N of
+//! FILE is a header field of user N, such as its Authorization.
 //! A request whose answer does not come within `LOST_AFTER` counts as lost and its slot starts a new one.
 
 use std::io::ErrorKind;
 use std::net::{SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
-use std::{env, io, process};
+use std::{env, fs, io, process};
 
 const LOST_AFTER: Duration = Duration::from_millis(500);
 const READ_TIMEOUT: Duration = Duration::from_millis(50);
@@ -25,6 +26,7 @@ struct Load {
     peer: SocketAddr,
     slots: Vec<Slot>,
     users: u64,
+    fields: Vec<String>,
     sent: u64,
     answered: u64,
     lost: u64,
@@ -33,7 +35,12 @@ struct Load {
 }
 
 impl Load {
-    fn open(peer: SocketAddr, outstanding: usize, users: u64) -> io::Result<Self> {
+    fn open(
+        peer: SocketAddr,
+        outstanding: usize,
+        users: u64,
+        fields: Vec<String>,
+    ) -> io::Result<Self> {
         let any = if peer.ip().is_loopback() {
             peer.ip().to_string()
         } else {
@@ -54,6 +61,7 @@ impl Load {
             peer,
             slots,
             users,
+            fields,
             sent: 0,
             answered: 0,
             lost: 0,
@@ -110,6 +118,10 @@ impl Load {
         let (slots, seq) = (self.slots.len() as u64, self.slots[index].seq);
         let each = self.users.div_ceil(slots);
         let user = index as u64 + slots * (seq % each);
+        let field = usize::try_from(user)
+            .ok()
+            .and_then(|user| self.fields.get(user))
+            .map_or_else(String::new, |field| format!("{field}\r\n"));
         format!(
             "REGISTER sip:{peer} SIP/2.0\r\n\
              Via: SIP/2.0/UDP {local};branch=z9hG4bK-{index}-{seq};rport\r\n\
@@ -117,6 +129,7 @@ impl Load {
              To: <sip:user{user}@{peer}>\r\n\
              Call-ID: registration-of-user-{user}@{local}\r\n\
              CSeq: {seq} REGISTER\r\n\
+             {field}\
              Contact: <sip:user{user}@{local};transport=udp>\r\n\
              Max-Forwards: 70\r\n\
              Expires: 3600\r\n\
@@ -217,13 +230,18 @@ fn main() {
         let seconds: f64 = arguments.get(2)?.parse().ok()?;
         let outstanding: usize = arguments.get(3).map_or(Some(64), |a| a.parse().ok())?;
         let users: u64 = arguments.get(4).map_or(Some(0), |a| a.parse().ok())?;
-        Some((peer, seconds, outstanding, users))
+        let fields = match arguments.get(5) {
+            Some(path) => fs::read_to_string(path).ok()?,
+            None => String::new(),
+        };
+        let fields: Vec<String> = fields.lines().map(str::to_owned).collect();
+        Some((peer, seconds, outstanding, users, fields))
     })();
-    let Some((peer, seconds, outstanding, users)) = parsed else {
-        eprintln!("usage: udp_closed_loop HOST:PORT SECONDS [OUTSTANDING [USERS]]");
+    let Some((peer, seconds, outstanding, users, fields)) = parsed else {
+        eprintln!("usage: udp_closed_loop HOST:PORT SECONDS [OUTSTANDING [USERS [FILE]]]");
         process::exit(2);
     };
-    let result = Load::open(peer, outstanding, users).and_then(|mut load| {
+    let result = Load::open(peer, outstanding, users, fields).and_then(|mut load| {
         let took = load.run(Duration::from_secs_f64(seconds))?;
         load.latencies_us.sort_unstable();
         println!(

@@ -53,13 +53,9 @@ class Users:
         return [(variable, value) for (variable, _), value in zip(self._loaded, row[1:], strict=True)]
 
     def _row(self, table_name: str, user: str, domain: str, first: str, use_domain: bool) -> Sequence[Any] | None:
-        from sqlalchemy import column, select, table
-
         settings = self._settings
-        names = [first, *(name for _, name in self._loaded)]
-        known = dict.fromkeys([*names, settings.user_column, settings.domain_column])
-        users = table(table_name, *(column(name) for name in known))
-        statement = select(*(users.c[name] for name in names)).where(users.c[settings.user_column] == user).limit(1)
+        where = {settings.user_column: user}
         if use_domain:
-            statement = statement.where(users.c[settings.domain_column] == domain)
-        return self._database().first(statement)
+            where[settings.domain_column] = domain
+        rows = self._database().lookup(table_name, [first, *(name for _, name in self._loaded)], where, 1)
+        return rows[0] if rows else None

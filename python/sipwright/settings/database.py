@@ -15,7 +15,9 @@ class DatabaseSettings(Section):
         "all tables when it is first used.",
     )
     pool_size: Positive = Field(
-        8, description="Connections to one database that are kept open; twice as many may be for a moment."
+        8,
+        description="Connections to one database that are kept open for queries, and as many for writes; twice as many may be "
+        "for a moment.",
     )
     connect_ms: Positive = Field(3_000, description="Longest time that opening a connection may take.")
     statement_ms: Positive = Field(

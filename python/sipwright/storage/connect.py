@@ -12,15 +12,22 @@ from sipwright.settings.database import DatabaseSettings
 from sipwright.storage.errors import DatabaseUrlError
 from sipwright.storage.urls import MYSQL, POSTGRESQL, SQLITE, kind_of
 
-# Execution options of connections that only read: no BEGIN and COMMIT around a query.
-READING: Final[dict[str, Any]] = {"isolation_level": "AUTOCOMMIT", "sipwright_reading": True}
+# Of connections that only read: no BEGIN and COMMIT around a query, and nothing to undo after it.
+_READING: Final[dict[str, Any]] = {
+    "isolation_level": "AUTOCOMMIT",
+    "pool_reset_on_return": None,
+    "execution_options": {"sipwright_reading": True},
+}
 # SQLite's virtual machine asks for the time after so many instructions: some 50 us.
 _STEPS: Final = 10_000
 _DEADLINE: Final = "sipwright_deadline"
 
 
-def make_engine(url: URL, settings: DatabaseSettings) -> Engine:
-    """The engine; it connects when it is first used. Raises DatabaseUrlError when the driver is not installed."""
+def make_engine(url: URL, settings: DatabaseSettings, *, reading: bool = False) -> Engine:
+    """An engine for transactions, or for queries alone if `reading`; it connects when it is first used.
+
+    Raises DatabaseUrlError when the driver is not installed.
+    """
     kind = kind_of(url)
     pool: dict[str, Any] = {
         "pool_size": settings.pool_size,
@@ -38,6 +45,7 @@ def make_engine(url: URL, settings: DatabaseSettings) -> Engine:
             pool_recycle=3600,
             hide_parameters=True,
             connect_args=_connect_arguments(kind, settings),
+            **(_READING if reading else {}),
         )
     except ModuleNotFoundError as error:
         extra = {POSTGRESQL: "postgresql", MYSQL: "mysql"}.get(kind, kind)
@@ -49,6 +57,14 @@ def make_engine(url: URL, settings: DatabaseSettings) -> Engine:
     if kind == POSTGRESQL:
         _prepare_postgresql(engine, settings)
     return engine
+
+
+def set_deadline(info: dict[Any, Any], settings: DatabaseSettings) -> None:
+    """The statement that a connection, given by its `info`, does next may take `database.statement_ms`.
+
+    Only SQLite needs to be told: others have it in their connections.
+    """
+    info[_DEADLINE] = time.monotonic() + settings.statement_ms / 1000
 
 
 def _connect_arguments(kind: str, settings: DatabaseSettings) -> dict[str, Any]:
@@ -81,8 +97,6 @@ def _prepare_postgresql(engine: Engine, settings: DatabaseSettings) -> None:
 
 
 def _prepare_sqlite(engine: Engine, settings: DatabaseSettings) -> None:
-    statement_s = settings.statement_ms / 1000
-
     @event.listens_for(engine, "connect")
     def connected(connection: Any, record: Any) -> None:
         # Transactions begin where we say so, and as writers, which need not be upgraded half-way.
@@ -109,4 +123,4 @@ def _prepare_sqlite(engine: Engine, settings: DatabaseSettings) -> None:
 
     @event.listens_for(engine, "before_cursor_execute")
     def executes(connection: Connection, *_: Any) -> None:
-        connection.info[_DEADLINE] = time.monotonic() + statement_s
+        set_deadline(connection.info, settings)

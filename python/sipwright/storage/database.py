@@ -20,7 +20,7 @@ from sqlalchemy.sql.expression import Executable
 from sipwright import log
 from sipwright.settings.database import DatabaseSettings
 from sipwright.storage import tables
-from sipwright.storage.connect import READING, make_engine
+from sipwright.storage.connect import make_engine
 from sipwright.storage.errors import (
     DatabaseAway,
     StatementError,
@@ -29,6 +29,7 @@ from sipwright.storage.errors import (
     is_refusal,
     is_timeout,
 )
+from sipwright.storage.lookup import Lookups
 from sipwright.storage.queue import WriteQueue, describe
 from sipwright.storage.spool import Spool
 from sipwright.storage.urls import masked
@@ -46,7 +47,8 @@ class Database:
         self.name = masked(url)
         self._settings = settings
         self._engine: Engine = make_engine(url, settings)
-        self._reading = self._engine.execution_options(**READING)
+        self._reading: Engine = make_engine(url, settings, reading=True)
+        self._lookups = Lookups(self._reading, settings)
         self._make_tables = make_tables
         self._making = threading.Lock()
         self._away_lock = threading.Lock()
@@ -73,6 +75,15 @@ class Database:
         """The first row of a SELECT, or None. Raises DatabaseAway or StatementError."""
         rows = self.query(statement, parameters)
         return rows[0] if rows else None
+
+    def lookup(
+        self, table: str, columns: Sequence[str], where: Mapping[str, Any], limit: int | None = None
+    ) -> list[tuple[Any, ...]]:
+        """Some columns of the rows in which the columns of `where` have these values: what is asked for each message.
+
+        Raises DatabaseAway or StatementError.
+        """
+        return self._in_reach(lambda: self._lookups.rows(table, columns, where, limit))
 
     def execute(self, statement: Executable, parameters: Parameters = None) -> int:
         """Does an INSERT, UPDATE or DELETE now; the number of rows. Raises DatabaseAway or StatementError."""
@@ -210,6 +221,7 @@ class Database:
         """Writes or spools what waits and closes the connections."""
         self._queue.close()
         self._engine.dispose()
+        self._reading.dispose()
 
     def _read(self, statement: Executable, parameters: Parameters) -> Sequence[Row[Any]]:
         with self._reading.connect() as connection:

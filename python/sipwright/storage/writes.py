@@ -2,16 +2,19 @@
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any, Final, Literal
 
-from sqlalchemy import ColumnElement, and_, column, delete, insert, table, update
+from sqlalchemy import Dialect, bindparam, column, delete, insert, table, update
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.sql.expression import Executable, TableClause
+from sqlalchemy.sql.expression import BindParameter, TableClause
+from sqlalchemy.types import NullType
 
 from sipwright.storage.errors import is_foreign_text
+from sipwright.storage.prepared import MAX_SHAPES, Prepared
 from sipwright.storage.tables import METADATA
 from sipwright.storage.types import UnixTime
 
@@ -51,16 +54,14 @@ class Write:
         return replace(self, values=plain)._apply(connection)
 
     def _apply(self, connection: Connection) -> int:
-        target = self._target()
         if self.kind == "insert":
-            return connection.execute(insert(target).values(dict(self.values))).rowcount
-        condition = _condition(target, self.where)
+            return self._do(connection, "insert", self.values, {})
         if self.kind == "delete":
-            return connection.execute(_limited(delete(target), condition)).rowcount
-        changed = connection.execute(_limited(update(target).values(dict(self.values)), condition)).rowcount
-        if self.kind == "update" or changed or self._exists(connection, target, condition):
+            return self._do(connection, "delete", {}, self.where)
+        changed = self._do(connection, "update", self.values, self.where)
+        if self.kind == "update" or changed or self._exists(connection):
             return changed
-        return connection.execute(insert(target).values({**self.where, **self.values})).rowcount
+        return self._do(connection, "insert", {**self.where, **self.values}, {})
 
     def to_line(self) -> bytes:
         """One line of JSON, with its end."""
@@ -82,34 +83,60 @@ class Write:
         except (TypeError, AttributeError, KeyError) as error:
             raise ValueError(str(error)) from None
 
-    def _target(self) -> TableClause:
-        known = METADATA.tables.get(self.layout or self.table)
-        columns = []
-        for name in {**self.where, **self.values}:
-            if name in self.times:
-                columns.append(column(name, UnixTime()))
-            elif known is not None and name in known.columns:
-                columns.append(column(name, known.columns[name].type))
-            else:
-                columns.append(column(name))
-        return table(self.table, *columns)
+    def _do(self, connection: Connection, kind: Kind, values: Mapping[str, Value], where: Mapping[str, Value]) -> int:
+        shapes = [tuple([(name, type(value)) for name, value in part.items()]) for part in (values, where)]
+        prepared = _prepared(connection.dialect, kind, self.table, self.layout, self.times, *shapes)
+        given = {f"to_{name}": value for name, value in values.items()}
+        given |= {f"is_{name}": value for name, value in where.items()}
+        return connection.exec_driver_sql(prepared.sql, prepared.parameters(given)).rowcount
 
-    @staticmethod
-    def _exists(connection: Connection, target: TableClause, condition: ColumnElement[bool] | None) -> bool:
+    def _exists(self, connection: Connection) -> bool:
         """MySQL counts the rows that an update changed, not those that it found."""
-        if connection.dialect.name not in ("mysql", "mariadb") or condition is None:
+        if connection.dialect.name not in ("mysql", "mariadb") or not self.where:
             return False
-        return connection.execute(target.select().where(condition).limit(1)).first() is not None
+        target = _target(self.table, self.layout, self.times, self.where)
+        conditions = [target.c[name] == value for name, value in self.where.items()]
+        return connection.execute(target.select().where(*conditions).limit(1)).first() is not None
 
 
-def _condition(target: TableClause, where: Mapping[str, Value]) -> ColumnElement[bool] | None:
-    parts = [target.c[name].is_(None) if value is None else target.c[name] == value for name, value in where.items()]
-    return and_(*parts) if parts else None
+_Shape = tuple[tuple[str, type], ...]
 
 
-def _limited(statement: Any, condition: ColumnElement[bool] | None) -> Executable:
-    limited: Executable = statement if condition is None else statement.where(condition)
-    return limited
+@lru_cache(MAX_SHAPES)
+def _prepared(
+    dialect: Dialect, kind: Kind, name: str, layout: str, times: tuple[str, ...], values: _Shape, where: _Shape
+) -> Prepared:
+    target = _target(name, layout, times, dict(values) | dict(where))
+    statement: Any = {"insert": insert, "update": update, "delete": delete}[kind](target)
+    if values:
+        statement = statement.values({one: _parameter(f"to_{one}", target, one, of) for one, of in values})
+    for one, of in where:
+        if of is type(None):
+            statement = statement.where(target.c[one].is_(None))
+        else:
+            statement = statement.where(target.c[one] == _parameter(f"is_{one}", target, one, of))
+    return Prepared(statement, dialect)
+
+
+def _parameter(key: str, target: TableClause, name: str, of: type) -> BindParameter[Any]:
+    """A parameter of the column's type, or of the value's own type where that is not known."""
+    known = target.c[name].type
+    if isinstance(known, NullType) and of is not type(None):
+        return bindparam(key, of())
+    return bindparam(key, None, type_=known)
+
+
+def _target(name: str, layout: str, times: tuple[str, ...], columns: Iterable[str]) -> TableClause:
+    known = METADATA.tables.get(layout or name)
+    found = []
+    for one in columns:
+        if one in times:
+            found.append(column(one, UnixTime()))
+        elif known is not None and one in known.columns:
+            found.append(column(one, known.columns[one].type))
+        else:
+            found.append(column(one))
+    return table(name, *found)
 
 
 def _plain(value: Value) -> Value:
