@@ -27,10 +27,10 @@ pub(crate) fn peak_is_over() {
 /// Gives memory back if a peak has ended since the last call of this thread.
 pub(crate) fn tidy() {
     let peaks = PEAKS.load(Ordering::Acquire);
-    if SEEN.with(|seen| seen.replace(peaks)) != peaks {
-        if let Some(collect) = COLLECT.get() {
-            collect();
-        }
+    if SEEN.with(|seen| seen.replace(peaks)) != peaks
+        && let Some(collect) = COLLECT.get()
+    {
+        collect();
     }
 }
 
