@@ -11,6 +11,12 @@ def append_branch_uri(uri: str, /) -> int:
 def append_branch_uri_q(uri: str, q: str, /) -> int:
     """Adds a further destination with a q of `0` to `1`."""
 
+def file_read(path: str, /) -> str:
+    """The text of a file, of a megabyte at most; an empty str when it cannot be read."""
+
+def file_write(path: str, text: str, /) -> int:
+    """Makes the text the content of a file: 1, or -1 when it cannot be written."""
+
 def has_ruri_user() -> int:
     """Whether the request-URI has a user part."""
 
@@ -29,6 +35,12 @@ def isxflagset(flag: int, /) -> int:
 def resetxflag(flag: int, /) -> int:
     """Clears an extended message flag."""
 
+def send_data(uri: str, data: str, /) -> int:
+    """Sends bytes to where the URI leads."""
+
+def sendx(uri: str, socket: str, data: str, /) -> int:
+    """Sends bytes to where the URI leads, from the socket `proto:host:port`."""
+
 def set_recv_socket(socket: str, /) -> int:
     """Takes the message as received on the socket `proto:host:port`."""
 
@@ -46,3 +58,12 @@ def set_source_address(address: str, /) -> int:
 
 def setxflag(flag: int, /) -> int:
     """Sets one of 64 extended message flags, kept by the transaction."""
+
+def via_add_srvid(on: int, /) -> int:
+    """Whether our own Via names this server's number, `server_id`: 1 or 0."""
+
+def via_add_xavp_params(on: int, /) -> int:
+    """Whether our own Via has the fields of the extended AVP of `xavp_via_params` as parameters: 1 or 0."""
+
+def via_use_xavp_fields(on: int, /) -> int:
+    """Whether our own Via has host and port from the fields `address` and `port` of the extended AVP of `xavp_via_fields`: 1 or 0."""

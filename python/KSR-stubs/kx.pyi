@@ -29,6 +29,12 @@ def get_defn(name: str, /) -> int:
 def get_duri() -> str | int | None:
     """The destination URI."""
 
+def get_env(name: str, /) -> str | int | None:
+    """Value of a variable of the server's environment, None when it has none."""
+
+def get_envn(name: str, /) -> int:
+    """Value of a variable of the server's environment as a number, 0 when it is none."""
+
 def get_fhost() -> str | int | None:
     """Host of From."""
 

@@ -7,3 +7,6 @@ def sanity_check(message_flags: int, uri_flags: int, /) -> int:
 
 def sanity_check_defaults() -> int:
     """As `sanity_check` with Kamailio's default flags."""
+
+def sanity_reply() -> int:
+    """Answers what the last check found wrong, where `sanity.noreply` keeps it from doing so itself."""

@@ -35,11 +35,20 @@ def sdp_get_address_family() -> int:
 def sdp_get_line_startswith(variable: str, prefix: str, /) -> int:
     """Writes the first line that begins so into a variable: 1 or -1."""
 
+def sdp_iterator_append(name: str, text: str, /) -> int:
+    """Puts text, lines with their ends, after the line that the iterator is at: 1, or -1 when it is at none."""
+
 def sdp_iterator_end(name: str, /) -> int:
     """Ends an iterator: 1, or -1 when there is none."""
 
+def sdp_iterator_insert(name: str, text: str, /) -> int:
+    """Puts text, lines with their ends, before the line that the iterator is at: 1, or -1 when it is at none."""
+
 def sdp_iterator_next(name: str, /) -> int:
     """Goes to the next line: 1, or -1 after the last."""
+
+def sdp_iterator_rm(name: str, /) -> int:
+    """Leaves the line that the iterator is at out of the body: 1, or -1 when it is at none."""
 
 def sdp_iterator_start(name: str, /) -> int:
     """Begins to go through the lines of the SDP: 1, or -1 without one."""

@@ -14,8 +14,35 @@ def cmp_hdr_name(a: str, b: str, /) -> int:
 def cmp_uri(a: str, b: str, /) -> int:
     """Whether two URIs are equal by RFC 3261 section 19.1.4."""
 
+def contact_param_check(name: str, /) -> int:
+    """Whether the URI of a contact has the parameter."""
+
+def contact_param_decode(name: str, /) -> int:
+    """Gives contacts back the URI that is in the parameter."""
+
+def contact_param_decode_ruri(name: str, /) -> int:
+    """Makes the URI that is in a parameter of the request-URI the request-URI; -1 when there is none."""
+
+def contact_param_encode(name: str, address: str, /) -> int:
+    """Hides the URI of each contact, as base64url, in a parameter of the URI of `address`."""
+
+def contact_param_rm(name: str, /) -> int:
+    """Removes a parameter from the URIs of contacts."""
+
+def decode_contact() -> int:
+    """Gives the request-URI back what `encode_contact` hid in it; -1 when there is nothing."""
+
+def decode_contact_header() -> int:
+    """Gives contacts back what `encode_contact` hid in them."""
+
+def encode_contact(prefix: str, host: str, /) -> int:
+    """Hides URIs of contacts in the user of others: `sip:prefix*user*password*host*port*transport@host`; -1 without a contact."""
+
 def has_totag() -> int:
     """Whether To has a tag, which makes it a request within a dialog (RFC 3261 section 12.2)."""
+
+def hdr_date_check(seconds: int, /) -> int:
+    """Whether Date is not older than so many seconds: 1, -4 when it is, -1 without one that can be read."""
 
 def is_alphanum(text: str, /) -> int:
     """Whether a text has only letters and digits: 1, -2 when it is empty, -3 otherwise."""
@@ -55,6 +82,12 @@ def is_uri(text: str, /) -> int:
 
 def is_user(user: str, /) -> int:
     """Whether the credentials are of that user."""
+
+def options_reply() -> int:
+    """Answers OPTIONS for this server with what it can; -1 for another method or a request-URI with a user."""
+
+def sip_parse_headers() -> int:
+    """Whether all header fields can be read: always 1, since messages with others do not reach scripts."""
 
 def uri_param(name: str, /) -> int:
     """Whether the request-URI has the parameter without a value."""

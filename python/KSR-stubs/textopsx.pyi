@@ -3,16 +3,28 @@
 
 
 def append_hf_value(field: str, value: str, /) -> int:
-    """Adds a value after the one at the index of `field`; without an index, a new header field below all others."""
+    """Adds a value after the one at the index of `field`, from 1 on, 0 for the last; without an index, a new header field below all others."""
 
 def assign_hf_value(field: str, value: str, /) -> int:
-    """Replaces the value at the index of `field`."""
+    """Replaces the value at the index of `field`; or its parameter, which is added if need be and removed for an empty text."""
+
+def assign_hf_value2(field: str, value: str, /) -> int:
+    """As `assign_hf_value` for header fields with credentials, as in `Authorization.realm`."""
+
+def bl_iterator_append(name: str, text: str, /) -> int:
+    """Adds text after the current line."""
 
 def bl_iterator_end(name: str, /) -> int:
     """Ends an iterator: 1, or -1 when there is none."""
 
+def bl_iterator_insert(name: str, text: str, /) -> int:
+    """Adds text before the current line."""
+
 def bl_iterator_next(name: str, /) -> int:
     """Goes to the next line: 1, or -1 past the last one."""
+
+def bl_iterator_rm(name: str, /) -> int:
+    """Leaves the current line out."""
 
 def bl_iterator_start(name: str, /) -> int:
     """Begins to go through the lines of the body, with an iterator of that name."""
@@ -87,4 +99,7 @@ def remove_body() -> int:
     """Removes the body."""
 
 def remove_hf_value(field: str, /) -> int:
-    """Removes the value at the index of `field`, the first without one, all with `[*]`."""
+    """Removes the value at the index of `field`, the first without one, all with `[*]`; or their parameter, as in `Contact[2].expires`."""
+
+def remove_hf_value2(field: str, /) -> int:
+    """As `remove_hf_value` for header fields with credentials, whose parameters have commas between them."""

@@ -20,6 +20,9 @@ def xinfo(text: str, /) -> int:
 def xlog(level: str, text: str, /) -> int:
     """Logs the text, its pseudo-variables replaced by their values, at the named level, as in `L_INFO`."""
 
+def xlog_facility(facility: str, level: str, text: str, /) -> int:
+    """As `xlog`; the facility is that of `log.facility` for all lines."""
+
 def xnotice(text: str, /) -> int:
     """Logs the text, its pseudo-variables replaced by their values, at level notice."""
 

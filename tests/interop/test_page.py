@@ -106,7 +106,8 @@ def shot(driver: Chrome, tmp_path: Path, name: str) -> None:
 
 def complaints(driver: Chrome) -> list[str]:
     """What the browser's console has to say, for instance of the content security policy."""
-    return [entry["message"] for entry in driver.get_log("browser")]
+    untyped: Any = driver
+    return [entry["message"] for entry in untyped.get_log("browser")]
 
 
 def test_calls_are_shown_and_messages_open(served: tuple[Server, Web], browser: Chrome, tmp_path: Path) -> None:
