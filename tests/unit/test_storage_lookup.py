@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from sipwright.settings.database import DatabaseSettings
-from sipwright.storage import lookup, prepared
+from sipwright.storage import prepared, reading
 from sipwright.storage.database import Database
 from sipwright.storage.errors import DatabaseAway, StatementError, StatementTimeout
 from sipwright.storage.lookup import rows_of
@@ -155,4 +155,4 @@ def test_shapes_are_bounded(open_url: Open, tmp_path: Path) -> None:
     for number in range(prepared.MAX_SHAPES + 5):
         with pytest.raises(StatementError):
             database.lookup(f"table{number}", ["x"], {})
-    assert lookup._prepared.cache_info().currsize == prepared.MAX_SHAPES
+    assert reading._prepared.cache_info().currsize == prepared.MAX_SHAPES

@@ -59,6 +59,15 @@ def make_engine(url: URL, settings: DatabaseSettings, *, reading: bool = False) 
     return engine
 
 
+def make_reading_engine(engine: Engine, settings: DatabaseSettings) -> Engine:
+    """An engine for queries alone, beside the one for transactions."""
+    if kind_of(engine.url) == SQLITE and engine.url.database in (None, "", ":memory:"):
+        # There is nothing else but this connection that leads to a database in memory.
+        options = {"isolation_level": _READING["isolation_level"], **_READING["execution_options"]}
+        return engine.execution_options(**options)
+    return make_engine(engine.url, settings, reading=True)
+
+
 def set_deadline(info: dict[Any, Any], settings: DatabaseSettings) -> None:
     """The statement that a connection, given by its `info`, does next may take `database.statement_ms`.
 

@@ -20,7 +20,7 @@ from sqlalchemy.sql.expression import Executable
 from sipwright import log
 from sipwright.settings.database import DatabaseSettings
 from sipwright.storage import tables
-from sipwright.storage.connect import make_engine
+from sipwright.storage.connect import make_engine, make_reading_engine
 from sipwright.storage.errors import (
     DatabaseAway,
     StatementError,
@@ -29,8 +29,8 @@ from sipwright.storage.errors import (
     is_refusal,
     is_timeout,
 )
-from sipwright.storage.lookup import Lookups
 from sipwright.storage.queue import WriteQueue, describe
+from sipwright.storage.reading import Lookups
 from sipwright.storage.spool import Spool
 from sipwright.storage.urls import masked
 from sipwright.storage.writes import Kind, Value, Write
@@ -47,7 +47,7 @@ class Database:
         self.name = masked(url)
         self._settings = settings
         self._engine: Engine = make_engine(url, settings)
-        self._reading: Engine = make_engine(url, settings, reading=True)
+        self._reading: Engine = make_reading_engine(self._engine, settings)
         self._lookups = Lookups(self._reading, settings)
         self._make_tables = make_tables
         self._making = threading.Lock()

@@ -114,14 +114,6 @@ IGNORED: Final[dict[str, str]] = {
 }
 # What Kamailio does by these is not done here: the report warns, with what to do instead.
 MISSING: Final[dict[str, str]] = {
-    **dict.fromkeys(
-        (
-            *("acc.cdr_duration_id", "acc.cdr_enable", "acc.cdr_end_id", "acc.cdr_expired_dlg_enable", "acc.cdr_extra"),
-            *("acc.cdr_extra_nullable", "acc.cdr_extra_size", "acc.cdr_facility", "acc.cdr_log_enable"),
-            *("acc.cdr_on_failed", "acc.cdr_skip", "acc.cdr_start_id", "acc.cdr_start_on_confirmed", "acc.cdrs_table"),
-        ),
-        "make call records of the rows of INVITE and BYE, which share the Call-ID, or in the route of dialog:end",
-    ),
     "auth.challenge_attr": _CHALLENGE,
     "auth.protect_contacts": "Contact has no part in nonces; `auth.auth_checks_register` has the rest",
     "auth.use_domain": "compare the domains in the script",
