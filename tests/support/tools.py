@@ -6,8 +6,6 @@ import shutil
 
 PACKAGES = {
     "baresip": "baresip",
-    "chromedriver": "chromium-driver",
-    "chromium": "chromium",
     "initdb": "postgresql",
     "kamailio": "kamailio kamailio-python3-modules kamailio-sqlite-modules kamailio-tls-modules",
     "mariadb": "mariadb-client",
@@ -18,11 +16,8 @@ PACKAGES = {
     "rtpengine": "rtpengine-daemon",
     "setpriv": "util-linux",
     "sipp": "sip-tester",
-    "sngrep": "sngrep",
     "stunnel4": "stunnel4",
     "testssl": "testssl.sh",
-    "tmux": "tmux",
-    "tshark": "tshark",
     "valgrind": "valgrind",
 }
 
