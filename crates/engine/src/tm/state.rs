@@ -64,6 +64,8 @@ impl BranchNote {
 }
 
 /// A message between `t_suspend` and `t_continue`.
+// It lies in a box anyway.
+#[allow(clippy::large_enum_variant)]
 #[derive(Debug)]
 pub(crate) enum Suspension {
     /// The route that suspended it has not ended; what was asked for meanwhile.
