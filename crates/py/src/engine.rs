@@ -48,6 +48,12 @@ type Traced<'py> = (
 /// Messages as `(method or class, received, sent)`.
 type Passed = (&'static str, u64, u64);
 
+/// Times of something as `(count, microseconds in all, longest)`.
+type Times = (u64, u64, u64);
+
+/// Times of a route as `(name, count, microseconds in all, longest)`.
+type TimesOfRoute = (String, u64, u64, u64);
+
 /// An endpoint as `(address, port)`.
 type Endpoint = (String, u16);
 
@@ -315,14 +321,7 @@ impl Engine {
 
     /// Requests by method and responses by class as `(name, received, sent)`, routes as `(name, count,
     /// microseconds in all, longest)`, and the same of waits for a worker.
-    fn passed(
-        &self,
-    ) -> (
-        Vec<Passed>,
-        Vec<Passed>,
-        Vec<(String, u64, u64, u64)>,
-        (u64, u64, u64),
-    ) {
+    fn passed(&self) -> (Vec<Passed>, Vec<Passed>, Vec<TimesOfRoute>, Times) {
         let passed = &self.inner.core().passed;
         let times = |t: RouteTimes| (t.count, t.total_us, t.longest_us);
         let routes = passed
