@@ -48,11 +48,11 @@ type Traced<'py> = (
 /// Messages as `(method or class, received, sent)`.
 type Passed = (&'static str, u64, u64);
 
-/// Times of something as `(count, microseconds in all, longest)`.
-type Times = (u64, u64, u64);
+/// Time spent as `(count, microseconds in all, longest)`.
+type Spent = (u64, u64, u64);
 
-/// Times of a route as `(name, count, microseconds in all, longest)`.
-type TimesOfRoute = (String, u64, u64, u64);
+/// Time spent in a route as `(name, count, microseconds in all, longest)`.
+type SpentInRoute = (String, u64, u64, u64);
 
 /// An endpoint as `(address, port)`.
 type Endpoint = (String, u16);
@@ -321,7 +321,7 @@ impl Engine {
 
     /// Requests by method and responses by class as `(name, received, sent)`, routes as `(name, count,
     /// microseconds in all, longest)`, and the same of waits for a worker.
-    fn passed(&self) -> (Vec<Passed>, Vec<Passed>, Vec<TimesOfRoute>, Times) {
+    fn passed(&self) -> (Vec<Passed>, Vec<Passed>, Vec<SpentInRoute>, Spent) {
         let passed = &self.inner.core().passed;
         let times = |t: RouteTimes| (t.count, t.total_us, t.longest_us);
         let routes = passed
