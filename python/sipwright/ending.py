@@ -6,15 +6,17 @@ of a server with such leftovers does what is due at exit, within a limit, and en
 """
 
 import atexit
-import multiprocessing
 import os
 import sys
 import threading
 import time
-from typing import Final, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn
 
 from sipwright import log
 from sipwright.script.watchdog import stack_of
+
+if TYPE_CHECKING:
+    from multiprocessing.process import BaseProcess
 
 # What the script's own threads and exit handlers get.
 LIMIT_S: Final = 1.0
@@ -29,7 +31,7 @@ class Ending:
 
     def __init__(self) -> None:
         self._threads = {threading.current_thread(), *threading.enumerate()}
-        self._children = set(multiprocessing.active_children())
+        self._children = set(_children())
 
     def end_process(self, status: int) -> NoReturn:
         """Ends the process: as Python does it if the run has left nothing running, else at once after LIMIT_S."""
@@ -37,7 +39,7 @@ class Ending:
         for thread in self._left():
             if not thread.daemon:
                 thread.join(max(0.0, deadline - time.monotonic()))
-        if not self._left() and self._children.issuperset(multiprocessing.active_children()):
+        if not self._left() and self._children.issuperset(_children()):
             raise SystemExit(status)
         for thread in self._left():
             if not thread.daemon:
@@ -53,6 +55,12 @@ class Ending:
 
     def _left(self) -> list[threading.Thread]:
         return [thread for thread in threading.enumerate() if thread not in self._threads]
+
+
+def _children() -> "list[BaseProcess]":
+    """Children of `multiprocessing`; it is not imported for this, a script that has any did it."""
+    process = sys.modules.get("multiprocessing.process")
+    return [] if process is None else list(process.active_children())
 
 
 def _flush_log() -> None:
