@@ -1,5 +1,6 @@
 """The `sipwright` command. Each command is in a file of its own, which is imported when it is used."""
 
+import gc
 import importlib
 from typing import Final
 
@@ -44,7 +45,12 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command = importlib.import_module(f"sipwright.cli.{COMMANDS[cmd_name]}").command
+        # Imports make many objects and hardly any garbage: to look for it takes a tenth of a server's start.
+        gc.disable()
+        try:
+            command = importlib.import_module(f"sipwright.cli.{COMMANDS[cmd_name]}").command
+        finally:
+            gc.enable()
         assert isinstance(command, click.Command)
         return command
 

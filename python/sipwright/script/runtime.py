@@ -1,5 +1,6 @@
 """Runs the routing script: its workers, its reload and its end."""
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable
@@ -84,7 +85,9 @@ class Runtime:
         self.go.set()
         deadline = time.monotonic() + limit_s
         for worker in self.workers:
-            worker.join(max(0.0, deadline - time.monotonic()))
+            # A signal may have come just before it was started.
+            with contextlib.suppress(RuntimeError):
+                worker.join(max(0.0, deadline - time.monotonic()))
         stuck = [worker for worker in self.workers if worker.is_alive()]
         for worker in stuck:
             log.error(f"worker {worker.rank} does not come back from the script:\n{stack_of(worker.ident)}")

@@ -48,6 +48,10 @@ class ScriptWorker(threading.Thread):
         except ScriptError as error:
             self.error = error
             return
+        except _engine.BindError as error:
+            # The engine stopped first: a signal at start.
+            self.error = ScriptError(str(error))
+            return
         finally:
             self.ready.set()
         self.runtime.go.wait()
