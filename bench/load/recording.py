@@ -16,18 +16,18 @@ SCRIPT = ROOT / "examples" / "registrar_proxy.py"
 
 
 class Recording(Sipwright):
-    """With the recording, as it is by default."""
+    """With the recording."""
 
     name = "recording"
 
+    def argv(self) -> list[str]:
+        return [*super().argv(), "--set", "record.enabled=true"]
+
 
 class NotRecording(Sipwright):
-    """Without."""
+    """Without, as it is by default."""
 
     name = "not recording"
-
-    def argv(self) -> list[str]:
-        return [*super().argv(), "--set", "record.enabled=false"]
 
 
 def main() -> None:

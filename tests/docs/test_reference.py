@@ -223,7 +223,9 @@ def test_no_rpc_method_is_invented() -> None:
 def test_rpc_examples_are_shaped_like_the_results(start: Start, tmp_path: Path) -> None:
     destinations = tmp_path / "dispatcher.list"
     destinations.write_text(DESTINATIONS)
-    server = start(None, "udp", "tcp", "tls", settings={**SETTINGS, "dispatcher.list_file": destinations})
+    server = start(
+        None, "udp", "tcp", "tls", settings={**SETTINGS, "record.enabled": True, "dispatcher.list_file": destinations}
+    )
     stream = next(listen for listen in server.listen if listen.proto == "tcp")
     with socket.create_connection((stream.host, stream.port), timeout=5) as phone:
         data_dir = server.directory / "data"

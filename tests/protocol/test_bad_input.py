@@ -134,7 +134,7 @@ def garbage(seed: int) -> Iterator[bytes]:
 
 @pytest.mark.slow
 def test_flood_of_garbage(start: Start) -> None:
-    server = start("checked.py", counted=False, settings={"log.level": "error", "record.enabled": "false"})
+    server = start("checked.py", counted=False, settings={"log.level": "error"})
 
     async def alive() -> None:
         async with UdpPeer.open() as peer:

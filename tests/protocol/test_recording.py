@@ -72,7 +72,7 @@ async def within(alice: UdpPeer, final: Sip, invite: Sip, method: str, address: 
 
 @pytest.fixture
 def server(start: Start) -> Server:
-    return start(None)
+    return start(None, settings={"record.enabled": "true"})
 
 
 def recorded(server: Server, **kinds: Any) -> tuple[str, Path, list[dict[str, Any]]]:
@@ -200,7 +200,7 @@ def test_it_can_be_turned_off_and_emptied(server: Server) -> None:
 
 
 def test_its_memory_is_bounded(start: Start) -> None:
-    server = start(None, settings={"record.max_bytes": 16_384, "record.max_entries": 40})
+    server = start(None, settings={"record.enabled": "true", "record.max_bytes": 16_384, "record.max_entries": 40})
     for _ in range(3):
         recorded(server)
     status = call(data_of(server), "record.status")
@@ -212,8 +212,8 @@ def test_its_memory_is_bounded(start: Start) -> None:
     assert (answer["next"], answer["end"]) == (status["next"], True)
 
 
-def test_it_can_be_off_from_the_start(start: Start) -> None:
-    server = start(None, settings={"record.enabled": "false"})
+def test_it_is_off_unless_asked_for(start: Start) -> None:
+    server = start(None)
     asyncio.run(one_call(server))
     assert call(data_of(server), "record.status")["entries"] == 0
 
@@ -239,7 +239,7 @@ def mod_init():
 def test_script_errors_are_kept_with_their_traceback(start: Start, tmp_path: Path) -> None:
     script = tmp_path / "raises.py"
     script.write_text(RAISES)
-    server = start(script, counted=False)
+    server = start(script, counted=False, settings={"record.enabled": "true"})
 
     async def story() -> str:
         async with UdpPeer.open() as alice:

@@ -152,7 +152,7 @@ def test_a_thousand_reloads_under_load_leak_nothing(start: Start, authority: Aut
     server = start(
         "answer.py",
         "tls",
-        settings={**put(pair[0], tmp_path), "tls.watch_s": 0, "record.enabled": "false"},
+        settings={**put(pair[0], tmp_path), "tls.watch_s": 0},
         counted=False,
     )
     address, pid = server.address("tls"), server.process.pid

@@ -32,7 +32,6 @@ def test_an_idle_connection_costs_little(start: Start, certs: Certificates, mode
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     settings = {**certs.settings(), "tls.threads_mode": mode, "limits.connections_per_source": 2 * CONNECTIONS}
     # Its memory has a bound of its own, and is not the connections'.
-    settings["record.enabled"] = "false"
     server = start("answer.py", "tls", settings=settings, counted=False)
     address, client = server.address("tls"), tls.context(certs.ca, version=version)
     with contextlib.ExitStack() as stack, ThreadPoolExecutor(8) as pool:

@@ -30,7 +30,7 @@ GROWTH_LIMIT_BYTES = 40_000_000
 @pytest.mark.timeout(SECONDS + 60)
 @pytest.mark.parametrize("mode", [0, 1, 2])
 def test_mixed_load(start: Start, certs: Certificates, client_tls: ssl.SSLContext, mode: int) -> None:
-    settings = {**certs.settings(), "tls.threads_mode": mode, "log.level": "warning", "record.enabled": "false"}
+    settings = {**certs.settings(), "tls.threads_mode": mode, "log.level": "warning"}
     server = start("answer.py", "udp", "tcp", "tls", counted=False, settings=settings)
     asyncio.run(load(server, client_tls, 1.0))
     before = rss_bytes(server.process.pid)

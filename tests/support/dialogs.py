@@ -58,8 +58,15 @@ class Call:
 
     async def end(self) -> None:
         """Alice hangs up."""
-        self.alice.send(self.within("BYE", 2), self.address)
-        bye = await self.at(self.bob, "BYE")
+        sent = self.within("BYE", 2)
+        for wait_s in (0.5, 1.0, 2.0, 4.0):
+            self.alice.send(sent, self.address)
+            # As every client over UDP: what is lost is sent again (RFC 3261 section 17.1.2.2).
+            with contextlib.suppress(TimeoutError):
+                bye = await self.at(self.bob, "BYE", wait_s)
+                break
+        else:
+            raise TimeoutError("no BYE")
         self.bob.send(bye.reply(200, "OK"), self.address)
         await self.alice.final(self.call_id)
 

@@ -46,6 +46,7 @@ def server(data: Path) -> Iterator[dict[str, Any]]:
     """A server with the default script on a free port; what `core.info` says of it."""
     log = data / "log"
     argv = [sys.executable, "-m", "sipwright", "run", "--data-dir", str(data), "--listen", f"tls:{HOST}:{free_port()}"]
+    argv += ["--set", "record.enabled=true"]
     with log.open("wb") as out:
         child = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, cwd=data)
     try:

@@ -8,7 +8,10 @@ from sipwright.settings.section import Section
 class RecordSettings(Section):
     """The recording of calls: the last messages, and what the script decided about them, in memory."""
 
-    enabled: bool = Field(True, description="Whether it records from the start; `record.enable` changes it later.")
+    enabled: bool = Field(
+        False,
+        description="Whether it records from the start, which takes up to `max_bytes` of memory; `record.enable` changes it later.",
+    )
     max_bytes: int = Field(
         16_777_216,
         ge=16_384,
