@@ -86,8 +86,8 @@ impl Passed {
     pub fn count(&self, sent: bool, bytes: &[u8]) {
         let direction = if sent { &self.sent } else { &self.received };
         if let Some(status) = bytes.strip_prefix(b"SIP/2.0 ") {
-            let class = status.first().map_or(0, |digit| digit.wrapping_sub(b'1'));
-            if let Some(counter) = direction.responses.get(usize::from(class)) {
+            let class = status.first().map(|digit| digit.wrapping_sub(b'1'));
+            if let Some(counter) = class.and_then(|c| direction.responses.get(usize::from(c))) {
                 counter.inc();
             }
         } else {
