@@ -89,7 +89,8 @@ def test_a_timeout_with_bye_leaves_one_and_a_silent_one_if_it_is_wanted(start: S
         await eventually(lambda: len(records(server)) == 1)
         ((_, duration),) = records(server)
         assert isinstance(duration, float)
-        assert duration >= 1.0
+        # Timers and records read different clocks.
+        assert duration >= 0.99
 
     async def silent(call: Call) -> None:
         await call.establish()
