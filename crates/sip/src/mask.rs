@@ -68,10 +68,11 @@ fn lines(bytes: &[u8], mut at: usize) -> impl Iterator<Item = Range<usize>> {
 }
 
 fn mask_field(field: &mut [u8]) {
-    let colon = memchr::memchr(b':', field).unwrap_or(field.len());
-    let name = field[..colon].trim_ascii();
-    if CREDENTIALS.iter().any(|n| n.eq_ignore_ascii_case(name)) {
-        mask_credentials(&mut field[colon + 1..]);
+    if let Some(colon) = memchr::memchr(b':', field) {
+        let name = field[..colon].trim_ascii();
+        if CREDENTIALS.iter().any(|n| n.eq_ignore_ascii_case(name)) {
+            mask_credentials(&mut field[colon + 1..]);
+        }
     }
     mask_passwords(field);
 }
