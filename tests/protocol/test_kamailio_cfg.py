@@ -110,9 +110,9 @@ def test_as_kamailio_is_called(directory: Path) -> None:
 
 def test_warnings_at_the_start(directory: Path) -> None:
     address = Listen("udp").reserved()
-    cfg = lab("route.py", f"listen={address}", parameters='tos=16\nmodparam("tm", "fr_tmier", 1)')
+    cfg = lab("route.py", f"listen={address}", parameters='mcast_ttl=16\nmodparam("tm", "fr_tmier", 1)')
     with ByCfg(None, directory, [address], cfg=cfg) as server:
-        server.process.wait_output("kamailio.cfg:19: tos = 16: is not offered")
+        server.process.wait_output("kamailio.cfg:19: mcast_ttl = 16: is not offered")
         server.process.wait_output("kamailio.cfg:20: tm.fr_tmier = 1: the module has no such parameter; did you mean")
 
 
