@@ -33,7 +33,8 @@ class Handler(BaseHTTPRequestHandler):
 def https_server(certs: Certificates, directory: Path) -> Iterator[int]:
     """Its port, for as long as it runs."""
     port = free_port()
-    argv = [sys.executable, __file__, str(port), str(certs.certificate), str(certs.key)]
+    # Its own directory is no place to import from: there is an `http` in it.
+    argv = [sys.executable, "-P", __file__, str(port), str(certs.certificate), str(certs.key)]
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     with Child(argv, directory / "https.log", cwd=directory, env=env) as child:
         wait_until(lambda: bound(Listen("tcp", port=port)), 10, "the HTTPS server")
