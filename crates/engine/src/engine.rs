@@ -275,7 +275,6 @@ impl Worker {
             let now_us = self.core.now_us();
             let waited_us = now_us.saturating_sub(at_us);
             self.core.traffic.times.queue_wait.note(waited_us);
-            self.core.passed.waited(waited_us);
             self.core.shift.taken(now_us);
             if !self.active.replace(true) {
                 self.core.shift.begin();

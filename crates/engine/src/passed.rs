@@ -63,8 +63,6 @@ struct Direction {
 pub struct Passed {
     received: Direction,
     sent: Direction,
-    waits: [Counter; 2],
-    longest_wait: Counter,
     // A leaf: nothing else is locked while it is held.
     routes: OrderedMutex<HashMap<String, Times>>,
 }
@@ -74,8 +72,6 @@ impl Default for Passed {
         Self {
             received: Direction::default(),
             sent: Direction::default(),
-            waits: Default::default(),
-            longest_wait: Counter::default(),
             routes: OrderedMutex::new(rank::ROUTES, HashMap::new()),
         }
     }
@@ -93,13 +89,6 @@ impl Passed {
         } else {
             direction.requests[method_index(bytes)].inc();
         }
-    }
-
-    /// A job was taken up after so many microseconds in the queue.
-    pub fn waited(&self, us: u64) {
-        self.waits[0].inc();
-        self.waits[1].add(us);
-        self.longest_wait.raise(us);
     }
 
     /// A route has taken so many microseconds.
@@ -130,16 +119,6 @@ impl Passed {
         let rows = CLASSES.iter().zip(both);
         rows.map(|(name, (r, s))| (*name, r.get(), s.get()))
             .collect()
-    }
-
-    /// Times that jobs waited for a worker.
-    #[must_use]
-    pub fn waits(&self) -> Times {
-        Times {
-            count: self.waits[0].get(),
-            total_us: self.waits[1].get(),
-            longest_us: self.longest_wait.get(),
-        }
     }
 
     /// Times of routes by name.
@@ -214,21 +193,6 @@ mod tests {
                 total_us: 14,
                 longest_us: 9
             })
-        );
-    }
-
-    #[test]
-    fn waits_have_a_longest() {
-        let passed = Passed::default();
-        passed.waited(7);
-        passed.waited(3);
-        assert_eq!(
-            passed.waits(),
-            Times {
-                count: 2,
-                total_us: 10,
-                longest_us: 7
-            }
         );
     }
 }

@@ -4,6 +4,7 @@
 use sipwright_sip::message::Message;
 use sipwright_sip::method::Method;
 
+use crate::passed::Times;
 use crate::stats::Counter;
 
 /// The methods that are counted apart; any other is the last.
@@ -39,6 +40,7 @@ pub const BOUNDS_US: [u64; 14] = [
 pub struct Histogram {
     buckets: [Counter; BOUNDS_US.len() + 1],
     sum_us: Counter,
+    longest_us: Counter,
 }
 
 impl Histogram {
@@ -46,6 +48,17 @@ impl Histogram {
     pub fn note(&self, us: u64) {
         self.buckets[BOUNDS_US.partition_point(|bound| *bound < us)].inc();
         self.sum_us.add(us);
+        self.longest_us.raise(us);
+    }
+
+    /// How often, how long in all, and the longest.
+    #[must_use]
+    pub fn times(&self) -> Times {
+        Times {
+            count: self.buckets.iter().map(Counter::get).sum(),
+            total_us: self.sum_us.get(),
+            longest_us: self.longest_us.get(),
+        }
     }
 
     /// The buckets, each by itself, and the sum of the times in microseconds.
@@ -187,6 +200,21 @@ mod tests {
         assert_eq!((buckets[0], buckets[1]), (2, 1));
         assert_eq!(buckets[13..], [1, 1]);
         assert_eq!(sum, 10_000_102);
+    }
+
+    #[test]
+    fn waits_have_a_longest() {
+        let waits = Histogram::default();
+        waits.note(7);
+        waits.note(3);
+        assert_eq!(
+            waits.times(),
+            Times {
+                count: 2,
+                total_us: 10,
+                longest_us: 7
+            }
+        );
     }
 
     #[test]

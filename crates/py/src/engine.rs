@@ -322,7 +322,8 @@ impl Engine {
     /// Requests by method and responses by class as `(name, received, sent)`, routes as `(name, count,
     /// microseconds in all, longest)`, and the same of waits for a worker.
     fn passed(&self) -> (Vec<Passed>, Vec<Passed>, Vec<SpentInRoute>, Spent) {
-        let passed = &self.inner.core().passed;
+        let core = self.inner.core();
+        let passed = &core.passed;
         let times = |t: RouteTimes| (t.count, t.total_us, t.longest_us);
         let routes = passed
             .routes()
@@ -332,7 +333,7 @@ impl Engine {
             passed.requests(),
             passed.responses(),
             routes.collect(),
-            times(passed.waits()),
+            times(core.traffic.times.queue_wait.times()),
         )
     }
 
