@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import traceback
+import warnings
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -22,6 +23,10 @@ for module in sorted(Path(__file__).parent.glob("scenarios/[a-z]*.py")):
 
 KINDS = ("kamailio", "sipwright")
 Pair = tuple[Transcript, Transcript]
+
+
+class Unsteady(UserWarning):
+    """A scenario differed between the servers once and not when played again: named at the end of the run."""
 
 
 @pytest.fixture(scope="session")
@@ -50,21 +55,38 @@ def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 
 @pytest.mark.timeout(120)
+@pytest.mark.filterwarnings("default::oracle.test_oracle.Unsteady")
 @pytest.mark.parametrize("name", [pytest.param(one.name, id=f"{one.group}-{one.name}") for one in SCENARIOS.values()])
-def test_same(name: str, pair: Callable[[str], Pair]) -> None:
-    kamailio, sipwright = pair(name)
+def test_same(name: str, pair: Callable[[str], Pair], tmp_path: Path) -> None:
+    """Both servers run in real time beside many other scenarios. A difference counts when it shows up again in the
+    scenario played alone; one that does not is a matter of time, in either server, and is told as a warning."""
+    found = faults(name, *pair(name))
+    if not found:
+        return
+    scenario = SCENARIOS[name]
+    kamailio, sipwright = (run_all(kind, scenario.profile, [scenario], tmp_path / kind)[name] for kind in KINDS)
+    if again := faults(name, kamailio, sipwright):
+        pytest.fail("\n\n".join([name, side_by_side(kamailio, sipwright), *again]), pytrace=False)
+    warnings.warn(Unsteady("\n\n".join([name, *found])), stacklevel=1)
+
+
+def faults(name: str, kamailio: Transcript, sipwright: Transcript) -> list[str]:
+    """What is wrong with the two transcripts, as texts: routes that did not run, exceptions, differences not listed."""
+    scenario, found = SCENARIOS[name], []
     for kind, run in zip(KINDS, (kamailio, sipwright), strict=True):
-        assert run.routes() == SCENARIOS[name].routes, f"routes that ran in {kind}\n{side_by_side(kamailio, sipwright)}"
-        assert run.raised() == SCENARIOS[name].raises, f"exceptions in {kind}\n{side_by_side(kamailio, sipwright)}"
-    missed = [remark for remark in kamailio.sections[REMARKS] if remark.startswith(MISSED)]
-    assert not missed, f"the scenario waits for what Kamailio does not send\n{side_by_side(kamailio, sipwright)}"
+        if run.routes() != scenario.routes:
+            found.append(f"routes that ran in {kind}: {run.routes()}, not {scenario.routes}")
+        if run.raised() != scenario.raises:
+            found.append(f"exceptions in {kind}: {run.raised()}, not {scenario.raises}")
+    if any(remark.startswith(MISSED) for remark in kamailio.sections[REMARKS]):
+        found.append("the scenario waits for what Kamailio does not send")
     listed = differences.listed_for(name)
-    found = compared(kamailio, sipwright, listed)
-    if found:
-        pytest.fail("\n\n".join([name, side_by_side(kamailio, sipwright), *found]), pytrace=False)
+    found += compared(kamailio, sipwright, listed)
     for one in listed:
         others = tuple(other for other in listed if other is not one)
-        assert compared(kamailio, sipwright, others), f"{one.title!r} no longer occurs in {name}: take it off the list"
+        if not compared(kamailio, sipwright, others):
+            found.append(f"{one.title!r} no longer occurs in {name}: take it off the list")
+    return found
 
 
 def compared(kamailio: Transcript, sipwright: Transcript, listed: tuple[differences.Difference, ...]) -> list[str]:
