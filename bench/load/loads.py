@@ -123,15 +123,17 @@ def registered_calls(server: Server, plan: Plan) -> Figure:
     host, port = server.address("udp")
 
     def target(callee_port: int) -> str:
-        asyncio.run(register_callee(server, callee_port))
-        return f"sip:callee@{host}:{port}"
+        user = f"callee{callee_port}"
+        asyncio.run(register_callee(server, user, callee_port))
+        return f"sip:{user}@{host}:{port}"
 
     return calls(server, plan, target)
 
 
-async def register_callee(server: Server, callee_port: int) -> None:
+async def register_callee(server: Server, user: str, callee_port: int) -> None:
+    """A user for each load: a second contact of the same user would have calls ring at the first one's port too."""
     async with UdpPeer.open() as peer:
-        answer = await register(peer, server.address("udp"), "callee", f"sip:callee@127.0.0.1:{callee_port}")
+        answer = await register(peer, server.address("udp"), user, f"sip:callee@127.0.0.1:{callee_port}")
         assert answer.status == 200, answer.first_line
 
 
