@@ -25,6 +25,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from load.figures import HEADINGS, Comparison, Figure, markdown, rows
@@ -201,11 +202,10 @@ def compare(rounds: int, seconds: float, servers: Sequence[str]) -> list[Compari
             for number in range(1, rounds + 1):
                 for name in servers:
                     with started(name, issued[case.kind]) as server:
-                        case.load(server, client, 1.0)
-                        figure = case.load(server, client, seconds)
-                        if not server.process.running():
-                            note(f"{case.text} round {number}: {name} crashed")
-                            continue
+                        figure = survived(server, partial(measured, case, server, client, seconds))
+                    if figure is None:
+                        note(f"{case.text} round {number}: {name} crashed")
+                        continue
                     figures[name].append(figure)
                     note(
                         f"{case.text} round {number} {name}: {figure.cpu_us_each:.0f} us, {figure.failed} failed, "
@@ -213,6 +213,26 @@ def compare(rounds: int, seconds: float, servers: Sequence[str]) -> list[Compari
                     )
             found.append(Comparison(case.text, case.unit, figures))
         return found
+
+
+def measured(case: Case, server: Server, client: ssl.SSLContext, seconds: float) -> Figure:
+    case.load(server, client, 1.0)
+    return case.load(server, client, seconds)
+
+
+def survived(server: Server, measure: Callable[[], Figure]) -> Figure | None:
+    """The figure, or None if a process of the server ended meanwhile."""
+    pids = server.process.pids()
+    try:
+        figure = measure()
+    except OSError:
+        if server.process.running() and all(Path(f"/proc/{pid}").exists() for pid in pids):
+            raise
+        figure = None
+    if figure is None or not server.process.running():
+        end_orphans(pids)
+        return None
+    return figure
 
 
 @contextlib.contextmanager
