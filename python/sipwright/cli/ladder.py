@@ -174,7 +174,7 @@ class Show:
 
         ladder = Ladder()
 
-        def show(entry: Entry) -> None:
+        def show(entry: "Entry") -> None:
             grew = ladder.feed(entry)
             drawing = Drawing(ladder, self._console.width, self._ascii_only)
             if not drawing.fits:
