@@ -10,12 +10,13 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Coroutine
-from typing import Any, Final
+from collections.abc import Callable, Coroutine, Iterable
+from typing import TYPE_CHECKING, Any, Final
 
 from sipwright import _engine, log, process
 from sipwright.control import ctl, methods
 from sipwright.control.background import in_thread
+from sipwright.control.http.mounts import HttpContext
 from sipwright.control.http.server import HttpServer
 from sipwright.control.lock import DataDirLock
 from sipwright.control.server import SOCKET_NAME, ControlServer
@@ -28,6 +29,9 @@ from sipwright.script.watchdog import Watchdog, stack_of
 from sipwright.settings.engine import to_engine_json
 from sipwright.settings.model import Settings
 from sipwright.syslog import Syslog
+
+if TYPE_CHECKING:
+    from starlette.routing import BaseRoute
 
 WATCH_S: Final = 0.1
 # What the control loop may be late by anyhow, on a machine that is busy.
@@ -119,6 +123,7 @@ class Server:
             log.warning(text)
         # Scripts may call them as soon as there are any.
         methods.register(self.host.rpc, self)
+        self.host.http.mount(_page)
         ctl.configure(self.host)
         self._http.bind()
         self.engine.bind()
@@ -238,6 +243,13 @@ def install_ksr(host: Host) -> None:
     host.configure()
     namespace.install(_engine, host.settings.modules)
     router.install()
+
+
+def _page(context: HttpContext) -> "Iterable[BaseRoute]":
+    """The page; imported when somebody asks for it."""
+    from sipwright.web.pages import make_routes
+
+    return make_routes(context)
 
 
 async def _serve(service: Callable[[], Coroutine[Any, Any, None]]) -> None:

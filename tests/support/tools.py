@@ -6,6 +6,8 @@ import shutil
 
 PACKAGES = {
     "baresip": "baresip",
+    "chromedriver": "chromium-driver",
+    "chromium": "chromium",
     "initdb": "postgresql",
     "kamailio": "kamailio kamailio-python3-modules kamailio-sqlite-modules kamailio-tls-modules",
     "mariadb": "mariadb-client",

@@ -64,15 +64,12 @@ def _folder(directory: Path | None) -> Path:
 
 
 def _describe(path: Path) -> str:
-    import ssl
+    from sipwright.views.certificate import CertificateError, read
 
     try:
-        # The standard library decodes a certificate file for its own tests only; nothing else there does.
-        decoded = ssl._ssl._test_decode_cert(str(path))  # type: ignore[attr-defined]
-    except (OSError, ssl.SSLError) as error:
-        raise Failure(f"{path}: {getattr(error, 'strerror', None) or 'is not a PEM certificate'}") from None
-    subject = ", ".join("=".join(pair) for part in decoded.get("subject", ()) for pair in part)
-    issuer = ", ".join("=".join(pair) for part in decoded.get("issuer", ()) for pair in part)
-    names = ", ".join(value for _, value in decoded.get("subjectAltName", ()))
-    lines = [str(path), f"  subject  {subject}", f"  issuer   {issuer}", f"  names    {names or '-'}"]
-    return "\n".join([*lines, f"  valid    {decoded['notBefore']} to {decoded['notAfter']}"])
+        found = read(path)
+    except CertificateError as error:
+        raise Failure(str(error)) from None
+    lines = [str(path), f"  subject  {found.subject}", f"  issuer   {found.issuer}"]
+    lines.append(f"  names    {', '.join(found.names) or '-'}")
+    return "\n".join([*lines, f"  valid    {found.not_before} to {found.not_after}"])

@@ -30,23 +30,23 @@ def command(keep: bool, width: int | None) -> None:
     Nothing is left behind: the server listens on loopback, on a free port, with its data in a temporary directory.
     """
     with tempfile.TemporaryDirectory(prefix="sipwright-demo-") as directory:
-        data = Path(directory)
-        with server(data) as info:
+        data, web = Path(directory), f"{HOST}:{free_port()}"
+        with server(data, web) as info:
             sockets = ", ".join(info["sockets"])
             click.echo(f"A server listens on {sockets} and runs {Path(info['script']).name}.")
             call_id = one_call(data, info)
             show(data, call_id, width)
             if keep:
-                wait(data)
+                wait(data, web)
     click.echo("It works.")
 
 
 @contextmanager
-def server(data: Path) -> Iterator[dict[str, Any]]:
-    """A server with the default script on a free port; what `core.info` says of it."""
+def server(data: Path, web: str) -> Iterator[dict[str, Any]]:
+    """A server with the default script on a free port and its page at `web`; what `core.info` says of it."""
     log = data / "log"
     argv = [sys.executable, "-m", "sipwright", "run", "--data-dir", str(data), "--listen", f"tls:{HOST}:{free_port()}"]
-    argv += ["--set", "record.enabled=true"]
+    argv += ["--set", "record.enabled=true", "--set", f"http.listen={web}"]
     with log.open("wb") as out:
         child = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, cwd=data)
     try:
@@ -139,9 +139,9 @@ def show(data: Path, call_id: str, width: int | None) -> None:
     click.echo("")
 
 
-def wait(data: Path) -> None:
+def wait(data: Path, web: str) -> None:
     """Says what to look at, and waits for Ctrl-C."""
-    click.echo(f"Look at it: sipwright top -d {data}, sipwright ladder -d {data}. Ctrl-C ends it.")
+    click.echo(f"Look at it: http://{web}, sipwright top -d {data}, sipwright ladder -d {data}. Ctrl-C ends it.")
     try:
         while True:
             time.sleep(3600)

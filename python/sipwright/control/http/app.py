@@ -1,15 +1,17 @@
 """The routes of the control plane: `/RPC`, `/metrics`, `/health`, `/ready`, `/login`, and what modules mount."""
 
 import asyncio
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qs
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from sipwright.control import status
+from sipwright.control.http import headers
 from sipwright.control.http.guard import COOKIE, App, Guard
 from sipwright.control.http.mounts import HttpContext
 from sipwright.control.http.tokens import Tokens
@@ -18,13 +20,31 @@ if TYPE_CHECKING:
     from sipwright.server import Server
 
 _JSON_TYPES: Final = ("application/json", "application/json-rpc")
-_LOGIN: Final = """<!doctype html><html lang="en"><title>Sipwright</title><form method="post">
-<label>Token <input type="password" name="token" autofocus autocomplete="current-password"></label>
-<button>Log in</button></form></html>
+_LOGIN: Final = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>Sipwright: log in</title>
+<link rel="stylesheet" href="/page/style.css">
+</head>
+<body class="login">
+<main>
+<h1>Sipwright</h1>
+<form method="post">
+<label for="token">Token of this server (http.token_file)</label>
+<input id="token" type="password" name="token" autofocus required autocomplete="current-password">
+<p class="problem" role="alert">{problem}</p>
+<button>Log in</button>
+</form>
+</main>
+</body>
+</html>
 """
 
 
-def make_app(server: "Server", tokens: Tokens, loop: asyncio.AbstractEventLoop) -> App:
+def make_app(server: "Server", tokens: Tokens, loop: asyncio.AbstractEventLoop, is_closed: Callable[[], bool]) -> App:
     """The application; `loop` is the control loop, which carries out what is asked."""
     settings = server.settings.http
 
@@ -38,7 +58,7 @@ def make_app(server: "Server", tokens: Tokens, loop: asyncio.AbstractEventLoop) 
         Route("/health", pages.health),
         Route("/ready", pages.ready),
         Route("/login", pages.login, methods=["GET", "POST"]),
-        *server.host.http.routes(HttpContext(server.host, call)),
+        *server.host.http.routes(HttpContext(server.host, call, is_closed)),
     ]
     return Guard(Starlette(routes=routes), tokens, settings.hosts, settings.max_body_bytes)
 
@@ -78,10 +98,11 @@ class _Pages:
     async def login(self, request: Request) -> Response:
         """Takes a token for a browser and keeps it in a cookie that no script of a page can read."""
         if request.method == "GET":
-            return HTMLResponse(_LOGIN)
+            return HTMLResponse(_LOGIN.format(problem=""), headers=headers.FORM)
         token = parse_qs((await request.body()).decode("latin-1")).get("token", [""])[0]
         if not self._tokens.accepts(token):
-            return PlainTextResponse("That is not a token of this server.\n", 401)
+            page = _LOGIN.format(problem="That is not a token of this server.")
+            return HTMLResponse(page, 401, headers=headers.FORM)
         response = RedirectResponse("/", 303)
         response.set_cookie(COOKIE, token, httponly=True, samesite="strict", path="/")
         return response

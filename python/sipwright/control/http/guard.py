@@ -4,7 +4,7 @@
   made to point here (DNS rebinding) says its own name.
 - An Origin header, which browsers send with what pages do, must be of that same host; there are no CORS headers.
 - With `http.token_file`, a token is needed: `Authorization: Bearer TOKEN`, or the cookie that `POST /login` sets for
-  browsers. `/health`, `/ready` and `/login` need none.
+  browsers. `/health`, `/ready` and `/login` need none. Who opens a page in a browser without one is sent to `/login`.
 - A body is at most `http.max_body_bytes` long.
 """
 
@@ -26,7 +26,8 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 COOKIE: Final = "sipwright_token"
-OPEN_PATHS: Final = frozenset({"/health", "/ready", "/login"})
+# The style sheet is that of the form too.
+OPEN_PATHS: Final = frozenset({"/health", "/ready", "/login", "/page/style.css"})
 # RFC 6455 section 7.4.1: the request breaks a rule of ours.
 _POLICY_VIOLATION: Final = 1008
 
@@ -44,7 +45,9 @@ class Guard:
             return
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         refused = self._refusal(scope, headers)
-        if refused is not None:
+        if refused is not None and refused[0] == 401 and _wants_a_page(scope, headers):
+            await _to_login(send)
+        elif refused is not None:
             await _refuse(scope, send, *refused)
         elif scope["type"] == "websocket":
             await self._app(scope, receive, send)
@@ -103,6 +106,16 @@ def token_of(headers: dict[str, str]) -> str:
     except CookieError:
         return ""
     return "" if cookie is None else cookie.value
+
+
+def _wants_a_page(scope: Scope, headers: dict[str, str]) -> bool:
+    return scope.get("method") == "GET" and "text/html" in headers.get("accept", "")
+
+
+async def _to_login(send: Send) -> None:
+    headers = [(b"location", b"/login"), (b"content-length", b"0"), (b"cache-control", b"no-store")]
+    await send({"type": "http.response.start", "status": 303, "headers": headers})
+    await send({"type": "http.response.body", "body": b""})
 
 
 async def _refuse(scope: Scope, send: Send, status: int, text: str) -> None:

@@ -15,11 +15,12 @@ class HttpContext:
     """What a route gets to work with, in the thread of HTTP.
 
     `call(method, params)` runs a control method as the control socket does, beside or in the control loop, and returns its
-    result; it raises RpcError.
+    result; it raises RpcError. `is_closed()` says whether the service ends: what streams has a second to end too.
     """
 
     host: "Host"
     call: Callable[[str, Any], Awaitable[Any]]
+    is_closed: Callable[[], bool]
 
 
 MakeRoutes = Callable[[HttpContext], "Iterable[BaseRoute]"]

@@ -75,7 +75,7 @@ class HttpServer:
 
             _log_through_ours()
             config = uvicorn.Config(
-                make_app(self._server, self._tokens, loop),
+                make_app(self._server, self._tokens, loop, lambda: self._is_closed),
                 loop="asyncio",
                 http="h11",
                 lifespan="off",

@@ -1,0 +1,196 @@
+// The figures, and the sections on traffic, script, TLS and registrations.
+
+import { byId, clock, count, element, milliseconds, pairs, plural, put, shape, table, timeOfDay } from "./parts.js";
+
+const HISTORY = 120;
+const [WIDTH, HEIGHT, ABOVE] = [600, 120, 8];
+const LINES = [
+  ["received", "received"],
+  ["sent", "sent"],
+  ["failed", "refused or failed (4xx to 6xx)"],
+];
+const MODES = { 0: "inline: script workers do it", 1: "handshakes in TLS threads, records in script workers", 2: "all of it in TLS threads" };
+// Kinds of threads; those of the engine come last.
+const OF_PYTHON = { main: "main: control", script: "script workers", python: "other threads of Python" };
+const OF_ENGINE = { tls: "TLS", network: "network", timer: "timers", dns: "DNS", other: "other: log writer and the like" };
+// Days before the end of a certificate at which it is time to renew it.
+const SOON_DAYS = 21;
+let rates = [];
+
+/** Takes rates of the last seconds: all of them, or one more. */
+export function remember(taken, isMore = false) {
+  rates = [...(isMore ? rates : []), ...taken].slice(-HISTORY);
+}
+
+export function showHead(state) {
+  const info = state.info;
+  byId("health").textContent = info.status;
+  byId("health").className = `badge ${info.status}`;
+  byId("about").textContent = `${info.version}, up ${clock(info.uptime_s)}, ${info.script} (version ${info.script_version})`;
+  const open = Object.entries(state.connections).map(([name, number]) => `${name} ${count(number)}`);
+  const figures = [
+    ["Messages in", `${count(state.received)}/s`],
+    ["Messages out", `${count(state.sent)}/s`],
+    ["Refused or failed", `${count(state.failed)}/s`],
+    ["Transactions", count(state.transactions)],
+    ["Registered users", count(state.registered)],
+    ["Wait for a worker", `${milliseconds(state.wait_ms)}${state.queue ? `, ${count(state.queue)} wait` : ""}`],
+    ["TLS handshakes", `${count(state.handshakes)}/s${state.handshakes_failed ? `, ${count(state.handshakes_failed)} failed` : ""}`],
+    ["Connections", open.join(", ") || "none"],
+  ];
+  put(byId("figures"), ...figures.map((row) => element("div", {}, ...pairs([row]))));
+}
+
+export function showTraffic(state) {
+  showChart(state);
+  const columns = [
+    ["in/s", (row) => count(row.received), "number"],
+    ["out/s", (row) => count(row.sent), "number"],
+    ["total", (row) => count(row.total), "number"],
+  ];
+  put(byId("requests"), table("Requests", [["method", (row) => row.name], ...columns], state.requests, "No request yet."));
+  put(byId("responses"), table("Responses", [["class", (row) => row.name], ...columns], state.responses, "No response yet."));
+  const errors = [
+    ["error", (row) => row.name.replaceAll("_", " ")],
+    ["now/s", (row) => count(row.rate), "number"],
+    ["total", (row) => count(row.total), "number"],
+  ];
+  put(byId("errors"), table("Errors", errors, state.errors, "No errors."));
+}
+
+function showChart(state) {
+  const most = niceTop(Math.max(1, ...rates.flatMap((one) => LINES.map(([name]) => one[name]))));
+  const x = (index) => ((WIDTH * (index + HISTORY - rates.length)) / (HISTORY - 1)).toFixed(1);
+  const y = (value) => (HEIGHT - ((HEIGHT - ABOVE) * value) / most).toFixed(1);
+  const points = (name) => rates.map((one, index) => `${x(index)},${y(one[name])}`).join(" ");
+  const line = ([name]) => shape("polyline", { points: points(name), class: name });
+  const area = shape("polygon", { points: `${points("received")} ${WIDTH},${HEIGHT} ${x(0)},${HEIGHT}`, class: "area" });
+  const grid = [most, most / 2].map((value) => shape("line", { x1: 0, x2: WIDTH, y1: y(value), y2: y(value), class: "grid" }));
+  put(byId("chart"), ...grid, area, ...LINES.map(line));
+  byId("chart-top").textContent = `${count(most)}/s`;
+  put(byId("legend"), ...LINES.map(([name, text]) => element("li", {}, swatch(name), ` ${text} ${count(state[name])}/s`)));
+  byId("chart-text").textContent = "Messages a second, the last two minutes.";
+}
+
+function swatch(name) {
+  return shape("svg", { class: "swatch", viewBox: "0 0 24 8", "aria-hidden": "true" }, shape("path", { d: "M0 4h24", class: name }));
+}
+
+/** The next of 1, 2, 5, 10, 20, ... */
+function niceTop(value) {
+  const ten = 10 ** Math.floor(Math.log10(value));
+  return ten * [1, 2, 5, 10].find((step) => step * ten >= value);
+}
+
+export function showScript(state) {
+  const routes = [
+    ["route", (row) => row.name],
+    ["calls/s", (row) => count(row.rate), "number"],
+    ["mean", (row) => milliseconds(row.mean_ms || row.total_us / row.count / 1000), "number"],
+    ["longest", (row) => milliseconds(row.longest_us / 1000), "number"],
+  ];
+  put(byId("routes"), table("Routes", routes, state.routes, "No route has run yet."));
+  const workers = [
+    ["worker", (row) => row.worker],
+    ["is in", (row) => (row.busy ? row.route : "idle")],
+    ["for", (row) => (row.busy ? milliseconds(row.since_ms) : "")],
+    ["at", (row) => row.at ?? ""],
+  ];
+  put(byId("workers"), table("Workers", workers, state.workers, "No workers."));
+  const rows = [...state.notable].reverse().map(notableItem);
+  put(byId("notable"), ...(rows.length ? rows : [element("p", { class: "note" }, "None since the start.")]));
+}
+
+function notableItem(row) {
+  const isError = row.kind === "error";
+  const why = isError ? row.result.trimEnd().split("\n").at(-1) : `took ${milliseconds(row.spent_us / 1000)}`;
+  const summary = element(
+    "summary",
+    {},
+    element("span", { class: `mark ${isError ? "error" : "slow"}` }, isError ? "error" : "slow"),
+    element("time", {}, ` ${timeOfDay(row.wall_us)} `),
+    element("span", { class: "where" }, row.name),
+    element("span", { class: "why" }, ` ${why}`),
+  );
+  const made = element("details", { "data-key": row.number }, summary);
+  if (isError) made.append(element("pre", { tabindex: "0", "aria-label": "Traceback" }, row.result));
+  else made.append(element("p", { class: "note" }, "The log names the line that it was at."));
+  if (row.call_id) made.append(element("button", { type: "button", "data-call": row.call_id }, `Show call ${row.call_id}`));
+  return made;
+}
+
+export function showTls(state) {
+  const mode = state.info.tls_threads_mode;
+  byId("tls-about").textContent = `Threads mode ${mode} (${MODES[mode]}); ${state.info.tls_provider}.`;
+  const columns = [
+    ["peer", (row) => `${row.src_ip}:${row.src_port}`],
+    ["state", (row) => `${row.state}${row.outbound ? ", opened by us" : ""}`],
+    ["agreed", (row) => [row.version, row.cipher?.split(" ")[0]].filter(Boolean).join(" ")],
+    ["profile", (row) => row.profile ?? ""],
+    ["name asked for", (row) => row.server_name ?? ""],
+    ["peer's certificate", (row) => (row.version ? (row.verified ? "verified" : "not verified") : "")],
+    ["resumed", (row) => (row.resumed ? "yes" : "no")],
+  ];
+  put(byId("tls-connections"), table(some("TLS connections", state.tls.length, state.tls_total), columns, state.tls, "No TLS connection.", true));
+  put(byId("certificates"), ...state.certificates.map(certificate));
+  showThreads(state);
+}
+
+function certificate(row) {
+  const name = row.file ? row.names?.join(", ") || row.subject || row.file : "No certificate";
+  const about = [
+    ...(row.ends ? [["Valid until", validity(row)]] : []),
+    ...(row.subject ? [["Subject", row.subject]] : []),
+    ...(row.issuer ? [["Issuer", row.issuer]] : []),
+    ...(row.file ? [["File", row.file]] : []),
+    ["Used by", element("ul", {}, ...row.profiles.map((profile) => element("li", {}, use(profile))))],
+  ];
+  const problem = row.problem ? [element("p", { class: "mark error" }, row.problem)] : [];
+  const list = element("dl", { class: "pairs" }, ...pairs(about));
+  return element("article", { class: "card", "data-key": `file ${row.file}` }, element("h4", {}, name), ...problem, list);
+}
+
+function use(profile) {
+  const where = [profile.side, profile.address, profile.server_name].filter(Boolean).join(" ");
+  const asks = profile.verifies ?? "";
+  return `${profile.profile} (${where})${asks === "" ? "" : `, verifies the other side: ${asks}`}`;
+}
+
+function validity(row) {
+  const left = row.days_left < 0 ? "it has ended" : `${plural(row.days_left, "day")} left`;
+  const kind = row.days_left < 0 ? "mark error" : row.days_left < SOON_DAYS ? "mark slow" : "mark good";
+  return element("span", {}, `${row.ends} `, element("span", { class: kind }, left));
+}
+
+function showThreads(state) {
+  const kinds = { ...OF_PYTHON, ...OF_ENGINE };
+  const order = Object.keys(kinds);
+  const rows = [...state.threads].sort((one, other) => order.indexOf(one.kind) - order.indexOf(other.kind));
+  const inside = rows.reduce((sum, row) => sum + (row.kind in OF_PYTHON ? 0 : row.python), 0);
+  byId("threads-about").textContent = inside
+    ? `${plural(inside, "thread")} of the engine hold a Python thread state.`
+    : "No thread of the engine holds a Python thread state: TLS and Python do not meet.";
+  const columns = [
+    ["kind", (row) => kinds[row.kind] ?? row.kind],
+    ["threads", (row) => count(row.threads), "number"],
+    ["with a Python thread state", (row) => count(row.python), "number"],
+  ];
+  put(byId("threads"), table("Threads", columns, rows, "Not known."));
+}
+
+export function showRegistrations(state) {
+  byId("registrations-about").textContent = `${plural(state.registered, "user")}.`;
+  const caption = `Contacts${state.registrations.length < state.registered ? " (some)" : ""}`;
+  const columns = [
+    ["address of record", (row) => row.aor],
+    ["contact", (row) => row.contact],
+    ["ends in", (row) => (typeof row.expires === "number" ? `${row.expires} s` : row.expires), "number"],
+    ["user agent", (row) => row.user_agent],
+    ["came from", (row) => row.received],
+  ];
+  put(byId("registration-list"), table(caption, columns, state.registrations, "Nobody is registered.", true));
+}
+
+function some(what, shown, total) {
+  return shown < total ? `${what} (${count(shown)} of ${count(total)})` : what;
+}

@@ -1,0 +1,339 @@
+"""The page of a running server in a browser: live, safe from what messages say, without a mouse, on a phone."""
+
+from __future__ import annotations
+
+import asyncio
+import http.client
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from selenium.webdriver.common.keys import Keys
+
+from conftest import Start
+from sipwright.control.client import call
+from support.browser import Browser, chromium
+from support.control import data_of
+from support.http import Web
+from support.messages import request
+from support.peers import StreamPeer, UdpPeer
+from support.servers import Server, Sipwright
+from support.tls import context
+
+HOSTILE = '"<img src=x onerror=document.title=1><script>document.title=2</script>" <sip:evil@h>'
+# Every character of it may be in one (RFC 3261 section 25.1, `word`).
+HOSTILE_CALL_ID = 'x"><b>bold</b><svg/onload>'
+AOR = "sip:bob@127.0.0.1"
+SECRET = "0123456789abcdef"
+TOKEN = "a-token-of-this-test"
+DESKTOP, PHONE = (1400, 900), (360, 740)
+sizes = pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+# A browser on a machine that is busy with other things.
+pytestmark = pytest.mark.timeout(180)
+
+SCRIPT = """
+import KSR
+
+
+class Handler:
+    def child_init(self, rank):
+        return 0
+
+    def ksr_request_route(self, msg):
+        if KSR.pv.get("$rU") == "raise":
+            raise ValueError("<i>no</i> route")
+        KSR.sl.send_reply(486, "Busy <b>Here</b>")
+        return 1
+
+
+def mod_init():
+    return Handler()
+"""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as window:
+        yield window
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Web]]:
+    """A server that refuses calls, for all tests that need no other."""
+    directory = tmp_path_factory.mktemp("page")
+    script = directory / "busy.py"
+    script.write_text(SCRIPT)
+    web = Web.chosen()
+    with Sipwright(script, directory / "server", settings={**web.settings, "record.enabled": "true"}) as server:
+        yield server, web
+
+
+@pytest.fixture
+def served(running: tuple[Server, Web]) -> tuple[Server, Web]:
+    """The same with an empty recording."""
+    running[1].call("record.clear")
+    return running
+
+
+def send(server: Server, user: str, from_: str = "<sip:alice@h>", call_id: str | None = None) -> str:
+    """An INVITE with credentials, and what the script says to it; its Call-ID."""
+
+    async def story() -> str:
+        async with UdpPeer.open() as alice:
+            made = request("INVITE", f"sip:{user}@h", alice.address, call_id=call_id)
+            fields = tuple((n, f"{from_};tag=1" if n == "From" else v) for n, v in made.headers)
+            proof = ("Authorization", f'Digest username="a", response="{SECRET}"')
+            sent = type(made)(made.first_line, (*fields, proof), b"")
+            assert (await alice.ask(sent, server.address("udp"))).status
+            return sent["Call-ID"]
+
+    return asyncio.run(story())
+
+
+def opened(browser: Browser, web: Web, size: tuple[int, int] = DESKTOP, calls: int = 0, at: str = "/") -> None:
+    browser.look(f"http://127.0.0.1:{web.port}{at}", *size, dark=size == PHONE)
+    browser.until(lambda: browser.text("#live") == "live", "the page is live")
+    browser.until(lambda: len(browser.all("#call-list button")) >= calls, f"{calls} calls are listed")
+
+
+def rows(browser: Browser) -> list[str]:
+    """What the ladder's rows say to a screen reader."""
+    return [row.get_attribute("aria-label") or "" for row in browser.all("#ladder .row")]
+
+
+@sizes
+def test_calls_are_shown_and_messages_open(
+    served: tuple[Server, Web], browser: Browser, size: tuple[int, int], tmp_path: Path
+) -> None:
+    server, web = served
+    call_id = send(server, "bob")
+    failed = send(server, "raise")
+    opened(browser, web, size, calls=2)
+    browser.click(f'#call-list button[data-call="{call_id}"]')
+    browser.until(lambda: len(rows(browser)) >= 4, "the ladder is drawn")
+    shown = rows(browser)
+    assert shown[0].startswith("INVITE, udp:127.0.0.1:")
+    assert shown[0].endswith(" to server, 0.000 s, 1 of 4")
+    assert shown[1].startswith("ksr_request_route ")
+    assert shown[2].startswith('KSR.sl.send_reply(486, "Busy <b>Here</b>") = 1')
+    assert shown[3].startswith("486 Busy <b>Here</b>, server to udp:127.0.0.1:")
+    browser.click("#ladder .row")
+    browser.until(lambda: f"Call-ID: {call_id}" in browser.text("#message-text"), "the message is shown")
+    assert f'response="{"x" * 16}"' in browser.text("#message-text")
+    assert SECRET not in browser.driver.page_source
+    browser.click("#message-on")
+    browser.until(lambda: browser.text("#message-title") == "ksr_request_route", "the next row is shown")
+    assert "ms" in browser.text("#message-about")
+    browser.click("#message-close")
+    browser.click("#decisions")
+    browser.until(lambda: len(rows(browser)) == 2, "messages alone are left")
+
+    assert "ValueError: <i>no</i> route" in browser.text("#notable summary")
+    browser.click("#notable summary")
+    browser.until(
+        lambda: 'raise ValueError("<i>no</i> route")' in browser.text("#notable pre"), "the traceback is shown"
+    )
+    width = browser.driver.execute_script("return [document.documentElement.scrollWidth, innerWidth]")
+    assert width[0] <= width[1], "nothing is wider than the window"
+    browser.click("#notable button")
+    browser.until(lambda: failed in browser.text("#call-about"), "the call that failed is shown")
+    browser.driver.back()
+    browser.until(lambda: call_id in browser.text("#call-about"), "the call before is shown")
+    assert browser.complaints() == []
+
+
+@sizes
+def test_nothing_of_a_message_becomes_markup(
+    served: tuple[Server, Web], browser: Browser, size: tuple[int, int]
+) -> None:
+    server, web = served
+    call_id = send(server, "bob", HOSTILE, call_id=HOSTILE_CALL_ID)
+    opened(browser, web, size, calls=1)
+    assert "evil" in browser.text("#call-list")
+    browser.click("#call-list button")
+    browser.click("#ladder .row")
+    browser.until(lambda: HOSTILE in browser.text("#message-text"), "the message is shown")
+    assert call_id in browser.text("#call-about")
+    assert browser.driver.title == "Sipwright"
+    for selector in ("main img", "main b", "main i", "main script", "svg[onload]"):
+        assert browser.all(selector) == []
+    assert browser.complaints() == []
+
+
+def test_what_gets_in_does_not_run(served: tuple[Server, Web], browser: Browser) -> None:
+    """The policy is the second wall: the browser refuses markup made of text, and everything from elsewhere."""
+    opened(browser, served[1])
+    browser.driver.execute_script("""
+        window.refused = [];
+        addEventListener("securitypolicyviolation", (event) => refused.push(event.effectiveDirective));
+        const tried = [
+          () => document.body.insertAdjacentHTML("beforeend", "<img src=x onerror=document.title=5>"),
+          () => { document.createElement("script").textContent = "document.title = 4"; },
+          () => document.body.append(Object.assign(new Image(), { src: "https://elsewhere.invalid/x.png" })),
+          () => fetch("https://elsewhere.invalid/").catch(() => 0),
+        ];
+        for (const one of tried) try { one(); } catch {}
+    """)
+    wanted = {"require-trusted-types-for", "img-src", "connect-src"}
+    browser.until(lambda: set(browser.driver.execute_script("return refused")) == wanted, "all of it is refused")
+    assert browser.driver.title == "Sipwright"
+
+
+def test_without_a_mouse(served: tuple[Server, Web], browser: Browser) -> None:
+    server, web = served
+    first, second = send(server, "bob"), send(server, "carol")
+    opened(browser, web, calls=2)
+    browser.press(Keys.TAB)
+    assert browser.text(":focus") == "Skip to the calls"
+    tab_to(browser, "data-call", second)
+    browser.press(Keys.ARROW_DOWN)
+    assert browser.focus("data-call") == first
+    browser.press(Keys.ENTER)
+    browser.until(lambda: rows(browser), "the ladder is drawn")
+    assert browser.focus("id") == "call-title"
+    tab_to(browser, "class", "row request")
+    browser.press(Keys.ARROW_DOWN, Keys.END, Keys.HOME, Keys.ENTER)
+    assert browser.focus("id") == "message-title"
+    assert f"Call-ID: {first}" in browser.text("#message-text")
+    browser.press(Keys.ESCAPE)
+    assert browser.focus("class") == "row request"
+    browser.press(Keys.ESCAPE)
+    assert browser.focus("data-call") == first
+    # What comes meanwhile takes the focus from nobody.
+    third = send(server, "dave")
+    browser.until(lambda: browser.attribute("#call-list button", "data-call") == third, "the new call stands first")
+    assert browser.focus("data-call") == first
+    assert browser.complaints() == []
+
+
+def tab_to(browser: Browser, attribute: str, value: str) -> None:
+    """Presses Tab until what has the focus has that attribute."""
+    for _ in range(30):
+        if browser.focus(attribute) == value:
+            return
+        browser.press(Keys.TAB)
+    pytest.fail(f"Tab does not lead to {attribute} {value}")
+
+
+def test_a_call_is_followed_while_it_goes_on(served: tuple[Server, Web], browser: Browser) -> None:
+    server, web = served
+    call_id = send(server, "bob")
+    # A link leads to the call.
+    opened(browser, web, PHONE, calls=1, at=f"/#call={call_id}")
+    browser.until(lambda: len(rows(browser)) == 4, "the ladder is drawn")
+    browser.click("#ladder .row")
+    send(server, "bob", call_id=call_id)
+    browser.until(lambda: len(rows(browser)) == 8, "the ladder goes on")
+    assert "8 of 8" in rows(browser)[7]
+    assert len(browser.all("#ladder .row.chosen")) == 1
+    browser.until(lambda: "4 messages" in browser.text("#call-list"), "the list follows")
+
+
+def test_registrations_tls_and_the_recording(start: Start, browser: Browser) -> None:
+    web = Web.chosen()
+    server = start(None, "udp", "tls", settings=web.settings)
+    opened(browser, web)
+    assert "records no calls now" in browser.text("#calls-note")
+    assert browser.text("#record") == "Start recording"
+    browser.click("#record")
+    browser.until(lambda: browser.text("#record") == "Stop recording", "it records")
+
+    async def story() -> None:
+        async with UdpPeer.open() as bob, StreamPeer.open(server.address("tls"), context()) as peer:
+            contact, agent = f"sip:bob:hunter2@127.0.0.1:{bob.address[1]}", ("User-Agent", "<b>phone</b>")
+            sent = request("REGISTER", "sip:127.0.0.1", bob.address, to_uri=AOR, contact=contact, extra=(agent,))
+            assert (await bob.ask(sent, server.address("udp"))).status == 200
+            await asyncio.to_thread(look, f"127.0.0.1:{peer.address[1]}", bob.address[1])
+
+    def look(peer: str, port: int) -> None:
+        browser.until(lambda: "REGISTER" in browser.text("#call-list"), "the registration is recorded")
+        browser.until(lambda: peer in browser.text("#tls-connections"), "the TLS connection is listed")
+        assert "TLSv1.3" in browser.text("#tls-connections")
+        assert "localhost" in browser.text("#certificates h4")
+        assert "days left" in browser.text("#certificates")
+        assert "mode 2" in browser.text("#tls-about")
+        assert "No thread of the engine" in browser.text("#threads-about")
+        contact = f"sip:bob:xxxxxxx@127.0.0.1:{port}"
+        browser.until(lambda: contact in browser.text("#registration-list"), "the contact is listed")
+        assert "<b>phone</b>" in browser.text("#registration-list")
+        assert "hunter2" not in browser.driver.page_source
+        assert "key.pem" not in browser.driver.page_source
+
+    asyncio.run(story())
+    assert call(data_of(server), "record.status")["enabled"] is True
+    assert browser.complaints() == []
+
+
+def test_a_token_guards_it(start: Start, browser: Browser, tmp_path: Path) -> None:
+    tokens = tmp_path / "tokens"
+    tokens.write_text(f"{TOKEN}\n")
+    tokens.chmod(0o600)
+    web = Web.chosen()
+    start("answer.py", settings={**web.settings, "http.token_file": tokens})
+    assert [web.get(path).status for path in ("/", "/page/app.js", "/page/live")] == [401] * 3
+    assert web.get("/", Authorization=f"Bearer {TOKEN}").status == 200
+    # A browser is led to the form.
+    browser.look(f"http://127.0.0.1:{web.port}/", *PHONE)
+    browser.until(lambda: browser.text("label").startswith("Token"), "the form is shown")
+    browser.all("#token")[0].send_keys("wrong", Keys.ENTER)
+    browser.until(lambda: "not a token" in browser.text(".problem"), "a wrong one is refused")
+    browser.all("#token")[0].send_keys(TOKEN, Keys.ENTER)
+    browser.until(lambda: browser.text("#live") == "live", "the page is live")
+    assert TOKEN not in browser.driver.page_source
+
+
+def test_files_and_headers(served: tuple[Server, Web]) -> None:
+    _, web = served
+    page = web.get("/")
+    assert page.status == 200
+    policy = page.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert page.headers["x-content-type-options"] == "nosniff"
+    assert b"<script>" not in page.body
+    assert b"style=" not in page.body
+    for name in ("app.js", "calls.js", "ladder.js", "parts.js", "sections.js", "style.css", "icon.svg"):
+        answer = web.get(f"/page/{name}")
+        assert (answer.status, answer.headers["content-security-policy"]) == (200, policy)
+        # Nothing comes from elsewhere.
+        assert b"://" not in answer.body.replace(b"http://www.w3.org/2000/svg", b"")
+    assert web.get("/page/../pages.py").status == 404
+    assert web.get("/", Host="evil.test").status == 421
+    assert web.get("/page/live", Origin="http://evil.test").status == 403
+
+
+def test_the_stream(start: Start) -> None:
+    """What a browser is told; the server ends while it looks."""
+    web = Web.chosen()
+    server = start("answer.py", settings={**web.settings, "record.enabled": "true"})
+    send(server, "bob", HOSTILE)
+    connection = http.client.HTTPConnection("127.0.0.1", web.port, timeout=20)
+    try:
+        connection.request("GET", "/page/live")
+        response = connection.getresponse()
+        assert response.getheader("content-type", "").startswith("text/event-stream")
+
+        def event() -> tuple[str, object]:
+            while not (line := response.readline()).startswith(b"event: "):
+                assert line, "the stream has ended"
+            return line[7:-1].decode(), json.loads(response.readline().removeprefix(b"data: "))
+
+        assert event() == ("history", [])
+        name, state = event()
+        assert name == "state"
+        assert isinstance(state, dict)
+        assert state["calls"][0]["status"] == 200
+        assert state["info"]["tls_threads_mode"] == 2
+        assert SECRET not in json.dumps(state)
+        name, changed = event()
+        assert name == "state"
+        assert isinstance(changed, dict)
+        assert "uptime_s" in changed["info"]
+        assert "calls" not in changed, "only what has changed is sent again"
+        server.assert_clean_stop(within_s=5)
+        while response.readline():
+            pass
+    finally:
+        connection.close()
+    assert "error" not in server.log().lower()
