@@ -24,6 +24,7 @@ from sipwright.control.tls import TlsControl
 from sipwright.host import Host, Timer
 from sipwright.kemi import calls, namespace, router
 from sipwright.script.errors import ScriptError
+from sipwright.script.profiler import Profiler
 from sipwright.script.runtime import Runtime
 from sipwright.script.watchdog import Watchdog, stack_of
 from sipwright.settings.engine import to_engine_json
@@ -63,6 +64,7 @@ class Server:
         self.watchdog = Watchdog(
             self.engine.busy, self.runtime.workers, settings.script.slow_call_ms, settings.script.stall_after_ms
         )
+        self.profiler = Profiler(self.runtime.workers)
         self.tls = TlsControl(self, reread)
         self._http = HttpServer(self)
         self._stop_requested = asyncio.Event()
@@ -172,6 +174,7 @@ class Server:
         # The engine notices when this does not come round: a script that keeps the GIL stops it too.
         self.engine.beat(max(self.settings.script.stall_after_ms, SHORTEST_BEAT_MS))
         self.watchdog.tick()
+        self.profiler.tick()
 
     def _in_background(self, action: Callable[[], object]) -> None:
         task = asyncio.get_running_loop().create_task(in_thread(action))

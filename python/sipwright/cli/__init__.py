@@ -23,6 +23,7 @@ COMMANDS: Final = {
     "db": "db",
     "ladder": "ladder",
     "record": "record",
+    "profile": "profile",
     "top": "top",
     "user": "user",
     "completion": "completion",

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sipwright import _engine
-from sipwright.control import cfg, core, names, record, statistics, system, tls, tm
+from sipwright.control import cfg, core, names, profile, record, statistics, system, tls, tm
 from sipwright.control.rpc import FAILED, Rpc, RpcError
 from sipwright.control.threads import thread_table
 from sipwright.kemi import known
@@ -36,6 +36,7 @@ def register(rpc: Rpc, server: "Server") -> None:
     names.register(rpc, server)
     tls.register(rpc, server)
     record.register(rpc, server)
+    profile.register(rpc, server)
     rpc.add("rpc.list", rpc.names)
 
 

@@ -6,18 +6,31 @@ script's file and line, and the call returns False; with `script.strict` it rais
 
 import sys
 from collections.abc import Callable
+from types import CodeType, FrameType
 from typing import Any
 
 from sipwright import log
 from sipwright.script.record import is_recorded, recorded
 
 _strict = False
+# The code that all functions made by `ksr` run first.
+_code: CodeType | None = None
 
 
 def set_strict(on: bool) -> None:
     """Setting `script.strict`: whether a wrong argument raises TypeError."""
     global _strict
     _strict = on
+
+
+def called(frame: FrameType) -> str | None:
+    """The name of the KSR function of this module's making that a frame has begun, such as `registrar.lookup`; None for
+    another frame.
+    """
+    if frame.f_code is not _code:
+        return None
+    name: str = frame.f_locals["name"]
+    return name
 
 
 def ksr(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -42,6 +55,8 @@ def ksr(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
                     return _refuse(name, f"{wanted}, not {got}")
             return run(*args)
 
+        global _code
+        _code = call.__code__
         call.__name__ = call.__qualname__ = name.rpartition(".")[2]
         call.__doc__ = function.__doc__
         call.__annotations__ = function.__annotations__

@@ -10,6 +10,7 @@ from sipwright.script.instance import REQUEST_ROUTE, Instance
 
 if TYPE_CHECKING:
     from sipwright._engine import Message, Worker
+    from sipwright.script.profiler import WorkerProfile
     from sipwright.script.runtime import Runtime
 
 _current = threading.local()
@@ -39,6 +40,8 @@ class ScriptWorker(threading.Thread):
         self.error: ScriptError | None = None
         self.generation = 0
         self.handler: Any = None
+        # Set by the profiler while it is on.
+        self.profile: WorkerProfile | None = None
         self._instance: Instance | None = None
 
     def run(self) -> None:
@@ -77,24 +80,35 @@ class ScriptWorker(threading.Thread):
         while (message := take()) is not None:
             if self.generation != runtime.generation:
                 self._adopt(port)
-            if runtime.guards and message.event is None and not self._admitted(port, message):
-                continue
-            method: Any = getattr(self.handler, message.callback, None) or runtime.routes.get(message.callback)
-            if method is None:
-                self._missing(port, message)
-                continue
-            try:
-                if message.event is None:
-                    if runtime.before and message.callback == REQUEST_ROUTE:
-                        for function in runtime.before:
-                            function()
-                    method(message)
-                else:
-                    call_for_event(method, message, message.event)
-            except SystemExit:
-                pass  # exit() and sys.exit() end the route, as in Kamailio
-            except BaseException as error:
-                self._failed(port, message, error)
+            profile = self.profile
+            if profile is not None:
+                profile.left -= 1
+                if profile.left <= 0:
+                    profile.follow(self._handle, port, message)
+                    continue
+            self._handle(port, message)
+
+    def _handle(self, port: "Worker", message: "Message") -> None:
+        """Runs the route of a message."""
+        runtime = self.runtime
+        if runtime.guards and message.event is None and not self._admitted(port, message):
+            return
+        method: Any = getattr(self.handler, message.callback, None) or runtime.routes.get(message.callback)
+        if method is None:
+            self._missing(port, message)
+            return
+        try:
+            if message.event is None:
+                if runtime.before and message.callback == REQUEST_ROUTE:
+                    for function in runtime.before:
+                        function()
+                method(message)
+            else:
+                call_for_event(method, message, message.event)
+        except SystemExit:
+            pass  # exit() and sys.exit() end the route, as in Kamailio
+        except BaseException as error:
+            self._failed(port, message, error)
 
     def _admitted(self, port: "Worker", message: "Message") -> bool:
         """Runs the routes that come before the one of a message of the network; False when one of them dropped it, or
