@@ -91,10 +91,16 @@ def send(server: Server, user: str, from_: str = "<sip:alice@h>", call_id: str |
     return asyncio.run(story())
 
 
-def opened(browser: Browser, web: Web, size: tuple[int, int] = DESKTOP, calls: int = 0, at: str = "/") -> None:
+def opened(browser: Browser, web: Web, *calls: str, size: tuple[int, int] = DESKTOP, at: str = "/") -> None:
+    """Opens the page and waits until it shows these calls and no others; what it is told may be a second old."""
     browser.look(f"http://127.0.0.1:{web.port}{at}", *size, dark=size == PHONE)
     browser.until(lambda: browser.text("#live") == "live", "the page is live")
-    browser.until(lambda: len(browser.all("#call-list button")) >= calls, f"{calls} calls are listed")
+    browser.until(lambda: listed(browser) == set(calls), f"{calls} are listed")
+
+
+def listed(browser: Browser) -> set[str]:
+    """The Call-IDs in the list."""
+    return {button.get_attribute("data-call") or "" for button in browser.all("#call-list button")}
 
 
 def rows(browser: Browser) -> list[str]:
@@ -109,7 +115,7 @@ def test_calls_are_shown_and_messages_open(
     server, web = served
     call_id = send(server, "bob")
     failed = send(server, "raise")
-    opened(browser, web, size, calls=2)
+    opened(browser, web, call_id, failed, size=size)
     browser.click(f'#call-list button[data-call="{call_id}"]')
     browser.until(lambda: len(rows(browser)) >= 4, "the ladder is drawn")
     shown = rows(browser)
@@ -149,8 +155,8 @@ def test_nothing_of_a_message_becomes_markup(
 ) -> None:
     server, web = served
     call_id = send(server, "bob", HOSTILE, call_id=HOSTILE_CALL_ID)
-    opened(browser, web, size, calls=1)
-    assert "evil" in browser.text("#call-list")
+    opened(browser, web, call_id, size=size)
+    assert "evil@h" in browser.text("#call-list")
     browser.click("#call-list button")
     browser.click("#ladder .row")
     browser.until(lambda: HOSTILE in browser.text("#message-text"), "the message is shown")
@@ -183,7 +189,7 @@ def test_what_gets_in_does_not_run(served: tuple[Server, Web], browser: Browser)
 def test_without_a_mouse(served: tuple[Server, Web], browser: Browser) -> None:
     server, web = served
     first, second = send(server, "bob"), send(server, "carol")
-    opened(browser, web, calls=2)
+    opened(browser, web, first, second)
     browser.press(Keys.TAB)
     assert browser.text(":focus") == "Skip to the calls"
     tab_to(browser, "data-call", second)
@@ -220,14 +226,19 @@ def test_a_call_is_followed_while_it_goes_on(served: tuple[Server, Web], browser
     server, web = served
     call_id = send(server, "bob")
     # A link leads to the call.
-    opened(browser, web, PHONE, calls=1, at=f"/#call={call_id}")
+    opened(browser, web, call_id, size=PHONE, at=f"/#call={call_id}")
     browser.until(lambda: len(rows(browser)) == 4, "the ladder is drawn")
     browser.click("#ladder .row")
     send(server, "bob", call_id=call_id)
     browser.until(lambda: len(rows(browser)) == 8, "the ladder goes on")
     assert "8 of 8" in rows(browser)[7]
     assert len(browser.all("#ladder .row.chosen")) == 1
-    browser.until(lambda: "4 messages" in browser.text("#call-list"), "the list follows")
+    browser.until(lambda: "4 messages" in browser.text("#call-about"), "what is said of it follows")
+    # There is no room for the list beside it on a phone.
+    assert not browser.all("#call-list")[0].is_displayed()
+    browser.click("#message-close")
+    browser.click("#call-close")
+    browser.until(lambda: "4 messages" in browser.text("#call-list"), "the list is back")
 
 
 def test_registrations_tls_and_the_recording(start: Start, browser: Browser) -> None:

@@ -74,7 +74,11 @@ class Controlled:
         return [{"name": "n", "kind": kind, "tid": 1, "python": python} for kind, python in kinds]
 
     def record_status(self) -> Any:
-        return {"enabled": True, "next": len(self.entries) + 1}
+        return {"enabled": True, "next": self.last + 1, "entries": len(self.entries)}
+
+    @property
+    def last(self) -> int:
+        return self.entries[-1]["number"] if self.entries else 0
 
     def record_calls(self, limit: int) -> Any:
         return [*({"call_id": f"later{n}"} for n in range(feed.MOST_CALLS)), {"call_id": "one"}][:limit]
@@ -154,7 +158,7 @@ def test_rates_and_their_history() -> None:
     assert second["failed"] == pytest.approx(second["received"] * 3)
 
 
-def test_calls_are_looked_for_when_there_is_something_new() -> None:
+def test_calls_are_looked_for_when_the_recording_has_changed() -> None:
     server = Controlled()
 
     async def look() -> None:
@@ -164,9 +168,13 @@ def test_calls_are_looked_for_when_there_is_something_new() -> None:
         assert server.asked["record.calls"] == 1
         server.entries.append(entry(4))
         await one._state()
+        assert server.asked["record.calls"] == 2
+        # Cleared; the numbers go on.
+        server.entries = [entry(4)]
+        await one._state()
 
     asyncio.run(look())
-    assert server.asked["record.calls"] == 2
+    assert server.asked["record.calls"] == 3
 
 
 def test_a_call_is_followed() -> None:

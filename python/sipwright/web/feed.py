@@ -48,7 +48,7 @@ class Feed:
         self._call = call
         self._kept: dict[str, _Kept] = {}
         self._before: Sample | None = None
-        self._recorded = -1
+        self._recorded = (-1, -1)
         self._calls: list[dict[str, Any]] = []
         self._history: deque[dict[str, float]] = deque(maxlen=HISTORY)
 
@@ -104,11 +104,12 @@ class Feed:
         return Sample(time.monotonic(), info, stats, traffic, workers)
 
     async def _recording(self) -> dict[str, Any]:
-        """The latest calls, errors and slow routes; the recording is looked through only when there is something new."""
+        """The latest calls, errors and slow routes; the recording is looked through only when it has changed."""
         status = await self._call("record.status", [])
-        if status["next"] != self._recorded:
+        # `record.clear` leaves the numbers as they are.
+        if (status["next"], status["entries"]) != self._recorded:
             self._calls = await self._call("record.calls", [MOST_CALLS])
-            self._recorded = status["next"]
+            self._recorded = status["next"], status["entries"]
         notable = (await self._call("record.notable", []))[-MOST_ROWS:]
         return {"recording": status, "calls": self._calls, "notable": [_without_data(row) for row in notable]}
 

@@ -3,7 +3,7 @@
 import { Ladder, fill } from "./ladder.js";
 import { arrows, byId, clock, count, element, enterable, plural, put, shortUri, timeOfDay } from "./parts.js";
 
-// Width from which the call stands beside the list, as in the style sheet.
+// Width from which the call stands beside the list and not in its place, as in the style sheet.
 const BESIDE = 1000;
 
 /** `go(callId)` has the page show a call, and none for an empty one. */
@@ -118,8 +118,12 @@ export class Calls {
     this.showList();
     this.showTitle();
     byId("call-title").focus({ preventScroll: true });
-    // Below the list where there is no room beside it.
-    byId("call").scrollIntoView({ block: innerWidth < BESIDE ? "start" : "nearest" });
+    this.comesIntoSight();
+  }
+
+  comesIntoSight() {
+    const narrow = innerWidth < BESIDE;
+    byId(narrow ? "calls" : "call").scrollIntoView({ block: narrow ? "start" : "nearest" });
   }
 
   close() {
@@ -138,7 +142,7 @@ export class Calls {
     this.known = this.calls.find((call) => call.call_id === this.followed) ?? this.ladder.data?.call ?? this.known;
     const call = this.known;
     put(byId("call-title"), ...(call ? [element("span", { class: "method" }, call.method), ` ${title(call)}`] : ["Call"]));
-    const about = call ? [element("span", { class: `state ${call.state}` }, stateOf(call)), `, ${lasted(call)}, `] : [];
+    const about = call ? [element("span", { class: `state ${call.state}` }, stateOf(call)), `, ${lasted(call)}, ${plural(call.messages, "message")}, `] : [];
     put(byId("call-about"), ...about, `Call-ID ${this.followed}${this.note()}`);
   }
 
@@ -151,8 +155,11 @@ export class Calls {
 
   showCall(data) {
     if (data.call_id !== this.followed) return;
+    const isFirst = !this.ladder.data;
     this.ladder.show(data);
     this.showTitle();
+    // A link opens a call before there is anything above it.
+    if (isFirst) this.comesIntoSight();
   }
 
   openMessage(row) {

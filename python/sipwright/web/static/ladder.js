@@ -140,8 +140,9 @@ export class Ladder {
     const long = [...text].length * CHARACTER;
     // To the right of the server's line where it fits, otherwise as far left as needed.
     const start = Math.max(this.time + SIDE + 14, Math.min(at + 10, this.width - SIDE - long));
+    const covers = start < at + 10;
     return [
-      shape("circle", { cx: at, cy: y + ROW / 2, r: 4, class: "mark" }),
+      shape("circle", { cx: covers ? start - 9 : at, cy: y + ROW / 2, r: 4, class: "mark" }),
       shape("rect", { x: start - 3, y: y + 6, width: long + 6, height: ROW - 12, class: "back" }),
       shape("text", { x: start, y: y + 19, class: "label decision" }, text),
     ];

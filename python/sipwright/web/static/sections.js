@@ -7,7 +7,7 @@ const [WIDTH, HEIGHT, ABOVE] = [600, 120, 8];
 const LINES = [
   ["received", "received"],
   ["sent", "sent"],
-  ["failed", "refused or failed (4xx to 6xx)"],
+  ["failed", "4xx to 6xx sent"],
 ];
 const MODES = { 0: "inline: script workers do it", 1: "handshakes in TLS threads, records in script workers", 2: "all of it in TLS threads" };
 // Kinds of threads; those of the engine come last.
