@@ -18,7 +18,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
-from load import instructions, interpreter, limits, loads, prepared, tls_figures
+from load import instructions, interpreter, limits, loads, overload, prepared, tls_figures
 from load.figures import HEADINGS, Comparison, Figure, markdown, rows
 from oracle.profile import HERE, Profile
 from support.servers import ROOT, Kamailio, Listen, Server, Sipwright
@@ -83,6 +83,7 @@ CASES = [
 # Of these also instructions, limits and memory are measured.
 CALLS = [case for case in CASES if case.name in ("relay", "registrar")]
 HIGHEST, MEMORY, INSTRUCTIONS, TLS, MILLION = "highest", "memory", "instructions", "tls", "million"
+OVERLOAD, OVERLOAD_S, OVERLOAD_QUICK_S = "overload", 10.0, 3.0
 TLS_SECONDS, TLS_QUICK_SECONDS = 10, 3
 MEMORY_CALLS, MEMORY_RATE = 100_000, 1000
 
@@ -98,10 +99,14 @@ def main() -> int:
         rested = [weigh(case, plan) for case in CALLS] if MEMORY in options.case else []
         over_tls = measure_tls(rounds, options) if TLS in options.case else ""
         over_tls += tls_figures.million(options.storm) if MILLION in options.case else ""
+        at_three_times = (
+            overload.report(OVERLOAD_QUICK_S if options.quick else OVERLOAD_S) if OVERLOAD in options.case else ""
+        )
     except MissingTool as error:
         print(f"bench: {error}", file=sys.stderr)
         return 2
-    text = report(comparisons, plan, rounds) + instructions_report(counts) + limits_report(highest, rested) + over_tls
+    text = report(comparisons, plan, rounds) + instructions_report(counts) + limits_report(highest, rested)
+    text += at_three_times + over_tls
     print(text)
     if not options.no_write:
         RESULTS.mkdir(exist_ok=True)
@@ -112,7 +117,7 @@ def main() -> int:
 
 
 def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    names = [*(case.name for case in CASES), INSTRUCTIONS, HIGHEST, MEMORY, TLS, MILLION]
+    names = [*(case.name for case in CASES), INSTRUCTIONS, HIGHEST, MEMORY, OVERLOAD, TLS, MILLION]
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--client", type=Path, required=True, help="the built udp_closed_loop")
     parser.add_argument("--storm", type=Path, required=True, help="the built tls_storm")

@@ -7,7 +7,7 @@ import socket
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import cast
+from typing import Self, cast
 
 from support.messages import Sip, bracketed, request
 from support.ports import free_port
@@ -26,7 +26,7 @@ class UdpPeer(asyncio.DatagramProtocol):
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[UdpPeer]:
+    async def open(cls, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[Self]:
         loop = asyncio.get_running_loop()
         transport, peer = await loop.create_datagram_endpoint(cls, local_addr=(host, port or free_port(host)))
         try:
@@ -79,6 +79,45 @@ class UdpPeer(asyncio.DatagramProtocol):
             except TimeoutError:
                 if loop.time() + 0.01 >= deadline:
                     raise TimeoutError(f"no final response to {sent.first_line} within {timeout_s} s") from None
+
+
+class Crowd(UdpPeer):
+    """Many calls at once over one socket: a final response goes to whoever asked with its Call-ID, a request to
+    `on_request`; nothing waits in the queue.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.on_request: Callable[[Sip, tuple[str, int]], None] | None = None
+        self._asked: dict[str, asyncio.Future[Sip]] = {}
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        message = Sip.parse(data)
+        if message.status is None:
+            if self.on_request is not None:
+                self.on_request(message, addr)
+            return
+        future = self._asked.get(message["Call-ID"])
+        if message.status >= 200 and future is not None and not future.done():
+            future.set_result(message)
+
+    async def ask(self, sent: Sip, to: tuple[str, int], timeout_s: float = 5.0) -> Sip:
+        """The final response to the request, which is sent again as RFC 3261 section 17.1.2.2 wants it."""
+        future: asyncio.Future[Sip] = asyncio.get_running_loop().create_future()
+        call_id = sent["Call-ID"]
+        assert call_id not in self._asked, "one request at a time in each call"
+        self._asked[call_id] = future
+        try:
+            async with asyncio.timeout(timeout_s):
+                wait_s = T1_S
+                while True:
+                    self.send(sent, to)
+                    done, _ = await asyncio.wait([future], timeout=wait_s)
+                    if done:
+                        return future.result()
+                    wait_s *= 2
+        finally:
+            del self._asked[call_id]
 
 
 class StreamPeer:

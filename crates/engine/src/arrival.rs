@@ -44,6 +44,11 @@ impl Core {
             self.refuse(&msg, &flow, b"Service Unavailable");
             return;
         }
+        // What belongs to a dialog is let in, so that calls that were accepted go on and end.
+        if is_new && msg.to_tag().is_none() && self.is_overloaded() {
+            self.refuse_overload(&msg, &flow);
+            return;
+        }
         let key = self.pending.key(&msg);
         if !self.pending.insert(key, &msg, flow, now) {
             self.counters().retransmissions.inc();

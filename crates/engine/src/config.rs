@@ -223,6 +223,8 @@ pub struct Limits {
     pub write_buffer: usize,
     /// Jobs that may wait for the script workers.
     pub queue: usize,
+    /// Microseconds that jobs may wait there before requests that begin something are refused; 0 for no bound.
+    pub queue_wait_us: u64,
     /// Seconds in the Retry-After of a 503 for want of room in that queue.
     pub retry_after_s: u32,
 }
@@ -236,6 +238,7 @@ impl Default for Limits {
             handshakes: 4096,
             write_buffer: 1 << 20,
             queue: 8192,
+            queue_wait_us: 0,
             retry_after_s: 10,
         }
     }

@@ -545,6 +545,17 @@ impl Core {
         Ok(())
     }
 
+    /// Whether the workers lag: what they took up last had waited for longer than is allowed, and what they take up next has
+    /// too. Workers that are stuck take up nothing; what waits for them is bounded by number alone.
+    pub(crate) fn is_overloaded(&self) -> bool {
+        let limit = self.config.limits.queue_wait_us;
+        if limit == 0 || self.shift.last_wait_us() <= limit {
+            return false;
+        }
+        let since = self.queue.oldest(|queued| queued.at_us);
+        since.is_some_and(|at| self.now_us().saturating_sub(at) > limit)
+    }
+
     /// When the next timer of a transaction runs out, if any runs.
     #[must_use]
     pub fn next_timeout(&self) -> Option<Millis> {

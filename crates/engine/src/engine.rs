@@ -275,7 +275,7 @@ impl Worker {
             let now_us = self.core.now_us();
             let waited_us = now_us.saturating_sub(at_us);
             self.core.traffic.times.queue_wait.note(waited_us);
-            self.core.shift.taken(now_us);
+            self.core.shift.taken(now_us, waited_us);
             if !self.active.replace(true) {
                 self.core.shift.begin();
                 if let Some(port) = &mut self.port {

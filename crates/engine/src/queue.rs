@@ -62,6 +62,14 @@ impl<T> JobQueue<T> {
         job
     }
 
+    /// What `look` sees of the oldest job.
+    pub fn oldest<R>(&self, look: impl FnOnce(&T) -> R) -> Option<R> {
+        if self.is_empty() {
+            return None;
+        }
+        self.jobs.lock().front().map(look)
+    }
+
     /// Jobs waiting.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -194,5 +194,6 @@ def _limits(settings: Settings) -> dict[str, Any]:
         "handshakes": limits.handshakes,
         "write_buffer": limits.write_buffer_bytes,
         "queue": limits.queue_messages,
+        "queue_wait_us": limits.queue_wait_ms * 1000,
         "retry_after_s": limits.retry_after_s,
     }

@@ -126,7 +126,12 @@ class LimitSettings(Section):
         1_048_576, ge=4_096, description="Bytes that may wait to be written on one connection."
     )
     queue_messages: Positive = Field(8_192, description="Messages that may wait for a script worker; then 503.")
-    retry_after_s: Count = Field(10, description="Retry-After of that 503, in seconds.")
+    queue_wait_ms: Count = Field(
+        1_000,
+        description="Messages of the queue may wait so long; while they wait longer, although the workers take them up, requests "
+        "outside of dialogs get 503. 0 for no bound.",
+    )
+    retry_after_s: Count = Field(10, description="Retry-After of these 503, in seconds.")
     drain_ms: Count = Field(5_000, description="Longest time that a stop waits for work in progress.")
 
 
