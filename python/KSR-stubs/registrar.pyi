@@ -6,7 +6,7 @@ def add_sock_hdr(name: str, /) -> int:
     """Adds a header field `name` with the socket that the request came in on."""
 
 def lookup(table: str, /) -> int:
-    """Rewrites the request-URI to the best contact of its user and appends the others as branches. 1 found; -1 no contact; -2 none that allows the method (with `registrar.method_filtering`); -3 error."""
+    """Rewrites the request-URI to the best contact of its user and appends the others as branches: 1 found; -1 no contact; -2 none that allows the method (with `registrar.method_filtering`); -3 error."""
 
 def lookup_branches(table: str, /) -> int:
     """As `lookup`, and for each branch that is a bare URI, whose contacts take its place."""

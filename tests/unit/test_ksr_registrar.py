@@ -144,3 +144,35 @@ def test_hash_tables_are_variables_too(ksr: Any) -> None:
     assert ksr.pv.get("$shtinc(a=>n)") == 6
     _engine.end_fake()
     engine.stop()
+
+
+def test_the_engine_looks_up_by_itself_what_is_plain(ksr: Any) -> None:
+    """Python is asked the first time, and again once tables or rules are others."""
+    bind("sip:bob@127.0.0.1:1")
+    asked: list[str] = []
+
+    def general(table: str) -> int:
+        asked.append(table)
+        return registrar._lookup_in_general(table)
+
+    _engine.on_lookup(general)
+    for _ in range(3):
+        ksr.seturi(BOB)
+        assert ksr.registrar.lookup("location") == 1
+        assert ksr.pv.get("$ru") == "sip:bob@127.0.0.1:1"
+    assert asked == ["location"]
+    ksr.seturi("sip:nobody@example.com")
+    assert ksr.registrar.lookup("location") == -1
+    assert asked == ["location"]
+    _engine.forget_plain_tables()
+    assert ksr.registrar.lookup("location") == -1
+    assert asked == ["location"] * 2
+
+
+def test_errors_of_the_look_up_in_python_are_the_scripts(ksr: Any) -> None:
+    def general(table: str) -> int:
+        raise RuntimeError(table)
+
+    _engine.on_lookup(general)
+    with pytest.raises(RuntimeError, match="location"):
+        ksr.registrar.lookup("location")

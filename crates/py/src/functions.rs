@@ -12,6 +12,7 @@ use sipwright_sip::script::{Binding, BranchTarget, Value, XavpFields, XavpItem, 
 use sipwright_sip::tx::{SERVER, Watcher};
 
 use crate::ksr::{self, Param, Ret};
+use crate::location::{LocationTable, RegistrarRules};
 use crate::message::{Message, refuse_line_breaks};
 use crate::scope::{self, ThreadSlot};
 use crate::{env, errors};
@@ -159,6 +160,32 @@ pub fn on_loose_route(name: &str, function: Option<Py<PyAny>>) {
 #[pyo3(signature = (name, function, /))]
 pub fn on_transaction(name: &str, function: Option<Py<PyAny>>) {
     ksr::hooks::TRANSACTION.set(name, function);
+}
+
+/// Has `function(table)` do what `KSR.registrar.lookup` is asked for, wherever the engine does not look by itself.
+#[pyfunction]
+#[pyo3(signature = (function, /))]
+pub fn on_lookup(function: Py<PyAny>) {
+    ksr::registrar::set_general(function);
+}
+
+/// Has `KSR.registrar.lookup(name)` look into the table itself, by the rules, for the best contact alone or for all; what is
+/// not plain still goes to the function of `on_lookup`.
+#[pyfunction]
+#[pyo3(signature = (name, table, rules, only_first, /))]
+pub fn look_up_plainly(
+    name: String,
+    table: Py<LocationTable>,
+    rules: Py<RegistrarRules>,
+    only_first: bool,
+) {
+    ksr::registrar::add_plain(name, table, rules, only_first);
+}
+
+/// Takes back every `look_up_plainly`: tables or rules are others from now on.
+#[pyfunction]
+pub fn forget_plain_tables() {
+    ksr::registrar::forget_plain();
 }
 
 /// Replaces the names beside the configured ones that are this server's, for `is_myself` and

@@ -336,20 +336,6 @@ impl RegistrarRules {
         String::from_utf8_lossy(&line).into_owned()
     }
 
-    /// Makes the contacts of the request-URI's user the destinations of the request in work, or the best alone, if they
-    /// are plain: True; False when the user has none; None when it is for Python to look at. Nothing has changed then.
-    #[pyo3(signature = (table, only_first, /))]
-    fn lookup(&self, table: &LocationTable, only_first: bool) -> Option<bool> {
-        scope::with(|c| {
-            let now = seconds(c);
-            match location::lookup(&table.lock(), &mut c.ctx, &self.0, only_first, now) {
-                Found::Contacts => Some(true),
-                Found::Nothing => Some(false),
-                Found::NotPlain => None,
-            }
-        })
-    }
-
     /// Answers the REGISTER in work and prolongs its binding, if it repeats the one that made the binding in all but
     /// time. False when it is anything else; nothing has changed then.
     ///
@@ -368,6 +354,19 @@ impl RegistrarRules {
 }
 
 impl RegistrarRules {
+    /// Makes the contacts of the request-URI's user the destinations of the request in work, or the best alone, if they
+    /// are plain: true; false when the user has none; `None` when it is for Python to look at. Nothing has changed then.
+    pub fn lookup(&self, table: &LocationTable, only_first: bool) -> Option<bool> {
+        scope::with(|c| {
+            let now = seconds(c);
+            match location::lookup(&table.lock(), &mut c.ctx, &self.0, only_first, now) {
+                Found::Contacts => Some(true),
+                Found::Nothing => Some(false),
+                Found::NotPlain => None,
+            }
+        })
+    }
+
     fn refreshed(&self, table: &LocationTable, c: &mut Current, received: Option<&str>) -> bool {
         let Some(socket) = c
             .ctx

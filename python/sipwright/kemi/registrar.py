@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "add_sock_hdr",
-    "lookup",
     "lookup_branches",
     "lookup_to_dset",
     "lookup_uri",
@@ -105,6 +104,8 @@ def configure(host: "Host") -> None:
         or settings.xavp_rcd
         or host.settings.usrloc.xavp_contact
     )
+    _engine.forget_plain_tables()
+    _engine.on_lookup(_lookup_in_general)
     host.variable("ulc", ulc.variable)
     host.count(_count)
 
@@ -173,20 +174,6 @@ def add_sock_hdr(name: str) -> int:
 
 
 # ---- look-ups ------------------------------------------------------------------------------------------------------
-
-
-@ksr("registrar.lookup")
-def lookup(table: str) -> int:
-    """Rewrites the request-URI to the best contact of its user and appends the others as branches.
-
-    1 found; -1 no contact; -2 none that allows the method (with `registrar.method_filtering`); -3 error.
-    """
-    location = usrloc.tables().get(table)
-    if _state.finds_plainly and location is not None and location.is_in_memory and location.sharing is None:
-        found = _state.rules.lookup(location.table, not _state.registrar.append_branches)
-        if found is not None:
-            return 1 if found else NOT_FOUND
-    return _lookup(table, _uri())
 
 
 @ksr("registrar.lookup_uri")
@@ -396,6 +383,14 @@ def _apply(table: Location, message: "Message", aor: str, uri: str, save_flags: 
 def _add_headers(outcome: Outcome) -> None:
     for line in outcome.headers:
         _engine.append_reply_header(line + "\r\n")
+
+
+def _lookup_in_general(table: str) -> int:
+    """What the builtin `lookup` leaves to Python: the first time, and contacts that are not plain."""
+    location = usrloc.tables().get(table)
+    if _state.finds_plainly and location is not None and location.is_in_memory and location.sharing is None:
+        _engine.look_up_plainly(table, location.table, _state.rules, not _state.registrar.append_branches)
+    return _lookup(table, _uri())
 
 
 def _lookup(table: str, uri: str) -> int:

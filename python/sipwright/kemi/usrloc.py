@@ -3,6 +3,7 @@
 import time
 from typing import TYPE_CHECKING, Final
 
+from sipwright import _engine
 from sipwright.control import usrloc as control
 from sipwright.modules import location_db, location_events
 from sipwright.modules.usrloc import Location, Tables
@@ -34,6 +35,7 @@ _state = _State()
 def configure(host: "Host") -> None:
     """Uses the host's settings from now on; the tables that are preloaded are read once the server runs."""
     settings = _state.settings = host.settings.usrloc
+    _engine.forget_plain_tables()
     # What `sipwright check` and tests of a module alone look at needs no database.
     persistent = settings.db_mode != 0 and host.engine is not None
     sockets = location_events.Sockets(host.engine)

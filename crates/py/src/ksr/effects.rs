@@ -6,6 +6,7 @@ pub const fn has(module: &str, name: &str) -> bool {
     let name = name.as_bytes();
     match module.as_bytes() {
         b"sl" | b"path" | b"websocket" | b"hdr" => !looks(name),
+        b"registrar" => true,
         b"xhttp" => matches!(name, b"xhttp_reply"),
         b"tm" | b"tmx" | b"rr" | b"textops" | b"textopsx" | b"nathelper" | b"uac" => acts(name),
         b"core" => core(name),

@@ -33,6 +33,7 @@ mod nathelper;
 mod path;
 mod pv;
 mod pvx;
+pub mod registrar;
 mod rr;
 mod sanity;
 mod siputils;

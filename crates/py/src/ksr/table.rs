@@ -6,7 +6,7 @@ use super::{Function, builtin};
 
 /// Every function, module by module.
 pub fn all() -> impl Iterator<Item = &'static Function> {
-    let tables: [&'static [Function]; 22] = [
+    let tables: [&'static [Function]; 23] = [
         super::core::FUNCTIONS,
         super::corex::FUNCTIONS,
         super::hdr::FUNCTIONS,
@@ -16,6 +16,7 @@ pub fn all() -> impl Iterator<Item = &'static Function> {
         super::path::FUNCTIONS,
         super::pv::FUNCTIONS,
         super::pvx::FUNCTIONS,
+        super::registrar::FUNCTIONS,
         super::rr::FUNCTIONS,
         super::sanity::FUNCTIONS,
         super::siputils::FUNCTIONS,
