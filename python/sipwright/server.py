@@ -27,7 +27,9 @@ from sipwright.script.errors import ScriptError
 from sipwright.script.profiler import Profiler
 from sipwright.script.runtime import Runtime
 from sipwright.script.watchdog import Watchdog, stack_of
+from sipwright.service.notify import Notifier
 from sipwright.settings.engine import to_engine_json
+from sipwright.settings.listen import join_host_port
 from sipwright.settings.model import Settings
 from sipwright.syslog import Syslog
 
@@ -67,6 +69,7 @@ class Server:
         self.profiler = Profiler(self.runtime.workers)
         self.tls = TlsControl(self, reread)
         self._http = HttpServer(self)
+        self._notifier = Notifier()
         self._stop_requested = asyncio.Event()
         self._syslog: Syslog | None = None
         self._is_starting = True
@@ -98,7 +101,11 @@ class Server:
 
     def reload(self) -> tuple[int, int]:
         """Reloads the script; returns the old and the new version. Raises ScriptError and changes nothing if it fails."""
-        return self.runtime.reload()
+        self._notifier.reloading()
+        try:
+            return self.runtime.reload()
+        finally:
+            self._notifier.ready(self._summary())
 
     @property
     def is_draining(self) -> bool:
@@ -159,8 +166,10 @@ class Server:
             self._watch()
             self._http.watch(loop)
             announce(self)
+            self._notifier.ready(self._summary())
             await self._stop_requested.wait()
             log.notice("stopping: no new connections, waiting for work in progress")
+            self._notifier.stopping(self.settings.limits.drain_ms / 1000 + WORKER_STOP_S)
             for service in services:
                 service.cancel()
             self.engine.beat(0)
@@ -175,6 +184,11 @@ class Server:
         self.engine.beat(max(self.settings.script.stall_after_ms, SHORTEST_BEAT_MS))
         self.watchdog.tick()
         self.profiler.tick()
+        self._notifier.beat()
+
+    def _summary(self) -> str:
+        sockets = ", ".join(f"{proto}:{join_host_port(host, port)}" for proto, host, port in self.engine.sockets())
+        return f"version {self.runtime.generation} of {self.settings.script.path} serves {sockets}"
 
     def _in_background(self, action: Callable[[], object]) -> None:
         task = asyncio.get_running_loop().create_task(in_thread(action))

@@ -19,6 +19,7 @@ PACKAGES = {
     "setpriv": "util-linux",
     "sipp": "sip-tester",
     "stunnel4": "stunnel4",
+    "systemd-analyze": "systemd",
     "testssl": "testssl.sh",
     "valgrind": "valgrind",
 }

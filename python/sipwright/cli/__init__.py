@@ -26,6 +26,7 @@ COMMANDS: Final = {
     "profile": "profile",
     "top": "top",
     "user": "user",
+    "service": "service",
     "completion": "completion",
     "version": "version",
 }

@@ -89,7 +89,16 @@ def command(**options: Any) -> None:
         return
     from sipwright.cli.run import run_server
 
-    run_server(source.reader(options["config"], options["assignments"], overrides(options)), source.warn)
+    run_server(_reader(source, options), source.warn)
+
+
+def reader_of_options(options: dict[str, Any]) -> Callable[[], Settings]:
+    """What reads the settings that the command runs with when it is given these options. Raises UsageFailure."""
+    return _reader(source_of(options), options)
+
+
+def _reader(source: "Source", options: dict[str, Any]) -> Callable[[], Settings]:
+    return source.reader(options["config"], options["assignments"], overrides(options))
 
 
 @dataclass(frozen=True, slots=True)

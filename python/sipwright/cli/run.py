@@ -1,6 +1,6 @@
 """`sipwright run`: the server itself."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -41,29 +41,39 @@ class _Run(click.Command):
     help="A kamailio.cfg to run with. The options are those of `sipwright kamailio` then.",
 )
 @click.option("--data-dir", "-d", type=click.Path(path_type=Path), help="Where state lives.")
-def command(
-    script: Path | None,
-    config: Path | None,
-    assignments: tuple[str, ...],
-    listen: tuple[str, ...],
-    workers: str | None,
-    tls_mode: str | None,
-    data_dir: Path | None,
-) -> None:
+@click.option("--user", "-u", metavar="USER", help="User to become once the sockets are bound: process.user.")
+@click.option("--group", "-g", metavar="GROUP", help="Group to become: process.group.")
+def command(**options: Any) -> None:
     """Run the server with SCRIPT, a KEMI Python script; without it, with a registrar and proxy.
 
     With -f FILE it runs a kamailio.cfg and the script that this loads.
     """
-    read = settings_reader(
-        config,
-        assignments,
-        script__path=script,
-        listen=list(listen),
-        script__workers=workers,
+    run_server(_reader(options))
+
+
+def reader_of(arguments: Sequence[str]) -> Callable[[], Settings]:
+    """What reads the settings that `sipwright run` with these arguments runs with. Raises click.UsageError."""
+    context = command.make_context("sipwright run", list(arguments))
+    if context.command is command:
+        return _reader(context.params)
+    from sipwright.cli.kamailio import reader_of_options
+
+    return reader_of_options(context.params)
+
+
+def _reader(options: dict[str, Any]) -> Callable[[], Settings]:
+    tls_mode = options["tls_mode"]
+    return settings_reader(
+        options["config"],
+        options["assignments"],
+        script__path=options["script"],
+        listen=list(options["listen"]),
+        script__workers=options["workers"],
         tls__threads_mode=int(tls_mode) if tls_mode and tls_mode.isdigit() else tls_mode,
-        data_dir=data_dir,
+        data_dir=options["data_dir"],
+        process__user=options["user"],
+        process__group=options["group"],
     )
-    run_server(read)
 
 
 def run_server(read: Callable[[], Settings], warn: Callable[[], None] = lambda: None) -> NoReturn:
