@@ -18,7 +18,7 @@ from support.servers import ROOT
 PAGES = sorted(
     [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("bench/**/*.md"), *ROOT.glob("examples/**/*.md")]
 )
-# Where a command ends on a line of shell or prose.
+# Where a command ends on a line of shell or prose, beside `--`, after which another one stands.
 ENDS = ("#", "&&", "||", "|", ";", "&", ">", "[")
 
 
@@ -85,7 +85,7 @@ def command_lines(text: str) -> Iterator[list[str]]:
     for found in re.findall(r"(?:^[ \t$]*|`|=|&& )(?:\S*bin/)?sipwright ([a-z-][^`\n]*)", joined, re.MULTILINE):
         words: list[str] = []
         for word in shlex.split(found.replace("'", "\\'"), comments=False):
-            if word.startswith(ENDS):
+            if word == "--" or word.startswith(ENDS):
                 break
             words.append(word)
         yield words
