@@ -13,6 +13,7 @@ from selenium.webdriver.common.keys import Keys
 
 from conftest import Start
 from sipwright.control.client import call
+from sipwright.web.feed import MOST_CALLS
 from support.browser import Browser, chromium
 from support.control import data_of
 from support.http import Web
@@ -164,6 +165,27 @@ def test_nothing_of_a_message_becomes_markup(
     assert browser.driver.title == "Sipwright"
     for selector in ("main img", "main b", "main i", "main script", "svg[onload]"):
         assert browser.all(selector) == []
+    assert browser.complaints() == []
+
+
+def test_the_list_is_searched_and_held(served: tuple[Server, Web], browser: Browser) -> None:
+    server, web = served
+    first = send(server, "first")
+    latest = [send(server, "bob") for _ in range(MOST_CALLS)]
+    opened(browser, web, *latest)
+    # It is not among those that the page is told by itself.
+    browser.all("#filter")[0].send_keys("FIRST@h")
+    browser.until(lambda: listed(browser) == {first}, "the first call is found")
+    browser.all("#filter")[0].send_keys("x")
+    browser.until(lambda: browser.text("#calls-note") == "No call matches.", "nothing is found")
+    browser.all("#filter")[0].send_keys(*[Keys.BACKSPACE] * 8)
+    browser.until(lambda: listed(browser) == set(latest), "all of the latest are back")
+    browser.click("#hold")
+    new = send(server, "carol")
+    browser.until(lambda: f"{4 * (MOST_CALLS + 2)} of" in browser.text("#recording"), "the page knows of the new call")
+    assert listed(browser) == set(latest)
+    browser.click("#hold")
+    browser.until(lambda: new in listed(browser), "the list goes on")
     assert browser.complaints() == []
 
 

@@ -1,10 +1,11 @@
 // The list of calls, and the one that is open.
 
 import { Ladder, fill } from "./ladder.js";
-import { arrows, byId, clock, count, element, enterable, plural, put, shortUri, timeOfDay } from "./parts.js";
+import { arrows, ask, byId, clock, count, element, enterable, plural, put, shortUri, timeOfDay } from "./parts.js";
 
 // Width from which the call stands beside the list and not in its place, as in the style sheet.
 const BESIDE = 1000;
+const [MOST_SEARCHED, MOST_LISTED, SEARCH_MS] = [1000, 100, 300];
 
 /** `go(callId)` has the page show a call, and none for an empty one. */
 export class Calls {
@@ -12,6 +13,9 @@ export class Calls {
     this.go = go;
     this.followed = "";
     this.calls = [];
+    // What the list shows while it is held, and what was found of older calls.
+    this.held = null;
+    this.older = [];
     this.known = null;
     this.ladder = new Ladder(byId("ladder"), (row) => this.openMessage(row));
     this.listen();
@@ -26,7 +30,11 @@ export class Calls {
         if (button) this.go(button.dataset.call);
       });
     }
-    on("filter", "input", () => this.showList());
+    on("filter", "input", () => this.search());
+    on("hold", "change", (event) => {
+      this.held = event.target.checked ? this.calls : null;
+      this.showList();
+    });
     on("call-close", "click", () => this.go(""));
     on("message-close", "click", () => this.closeMessage());
     for (const [id, by] of [["message-back", -1], ["message-on", 1]]) {
@@ -63,19 +71,33 @@ export class Calls {
     byId("record").textContent = enabled ? "Stop recording" : "Start recording";
   }
 
+  /** Looks for calls in the whole recording; what the server tells by itself are the latest. */
+  search() {
+    clearTimeout(this.searching);
+    this.older = [];
+    this.showList();
+    if (!wanted()) return;
+    this.searching = setTimeout(async () => {
+      this.older = (await ask("record.calls", [MOST_SEARCHED])) ?? [];
+      this.showList();
+    }, SEARCH_MS);
+  }
+
   showList() {
-    const wanted = byId("filter").value.trim().toLowerCase();
-    const texts = (call) => [call.from_uri, call.to_uri, call.call_id, call.method];
-    const found = this.calls.filter((call) => texts(call).some((text) => text.toLowerCase().includes(wanted)));
-    byId("calls-note").textContent = found.length ? "" : this.nothing(wanted);
+    const text = wanted();
+    const latest = this.held ?? this.calls;
+    const ids = new Set(latest.map((call) => call.call_id));
+    const older = text ? this.older.filter((call) => !ids.has(call.call_id)) : [];
+    const found = [...latest, ...older].filter((call) => matches(call, text)).slice(0, MOST_LISTED);
+    byId("calls-note").textContent = found.length ? "" : this.nothing(text);
     const list = byId("call-list");
     const entered = list.querySelector("button[tabindex='0']")?.dataset.call;
     put(list, ...found.map((call) => this.item(call)));
     enterable(this.buttons(), this.button(entered) ?? this.button(this.followed));
   }
 
-  nothing(wanted) {
-    if (wanted && this.calls.length) return "No call matches.";
+  nothing(text) {
+    if (text && this.calls.length) return "No call matches.";
     if (this.recording?.enabled) return "No call yet: what comes from now on is shown here.";
     return "The server records no calls now. Recording keeps the last messages and what the script decided in memory.";
   }
@@ -174,17 +196,23 @@ export class Calls {
   }
 
   async record() {
-    const params = [this.recording.enabled ? 0 : 1];
-    const body = JSON.stringify({ jsonrpc: "2.0", method: "record.enable", params, id: 1 });
-    try {
-      const answer = await fetch("/RPC", { method: "POST", headers: { "Content-Type": "application/json" }, body });
-      this.recording = (await answer.json()).result;
+    const recording = await ask("record.enable", [this.recording.enabled ? 0 : 1]);
+    if (recording) {
+      this.recording = recording;
       this.showRecording();
       this.showList();
-    } catch {
+    } else {
       byId("recording").textContent = "the server did not take it";
     }
   }
+}
+
+function wanted() {
+  return byId("filter").value.trim().toLowerCase();
+}
+
+function matches(call, text) {
+  return [call.from_uri, call.to_uri, call.call_id, call.method].some((one) => one.toLowerCase().includes(text));
 }
 
 function title(call) {

@@ -8,7 +8,8 @@ const SIDE = 8;
 const TIME = 58;
 // Below that the times take more room than they are worth.
 const NARROW = 480;
-const WIDEST = 460;
+// Columns farther apart tell no more; nearer ones have no room for labels, so that the ladder scrolls.
+const [NEAREST, WIDEST] = [100, 460];
 // Width of a character of the labels, generously.
 const CHARACTER = 7.3;
 const DECISIONS = new Set(["route", "function"]);
@@ -20,7 +21,7 @@ export class Ladder {
     this.open = open;
     this.showsDecisions = true;
     this.clear();
-    new ResizeObserver(() => this.width !== this.room() && this.draw()).observe(place);
+    new ResizeObserver(() => this.drawnFor !== this.room() && this.draw()).observe(place);
     arrows(place, ".row");
     place.addEventListener("click", (event) => this.onChoice(event));
     place.addEventListener("keydown", (event) => {
@@ -89,9 +90,11 @@ export class Ladder {
 
   draw() {
     if (!this.data) return;
-    const width = (this.width = this.room());
-    this.time = width < NARROW ? 0 : TIME;
-    const gap = Math.min((width - this.time - 2 * SIDE) / this.data.columns.length, WIDEST);
+    const room = (this.drawnFor = this.room());
+    this.time = room < NARROW ? 0 : TIME;
+    const many = this.data.columns.length;
+    const gap = Math.min(Math.max((room - this.time - 2 * SIDE) / many, NEAREST), WIDEST);
+    const width = (this.width = Math.max(room, this.time + 2 * SIDE + gap * many));
     const x = (column) => SIDE + this.time + gap * (column + 0.5);
     const rows = this.rows();
     const height = HEAD + rows.length * ROW + 10;

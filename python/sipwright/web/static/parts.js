@@ -91,6 +91,17 @@ export function pairs(rows) {
   return rows.flatMap(([name, value]) => [element("dt", {}, name), element("dd", {}, value)]);
 }
 
+/** The result of a control method; null when there is none. */
+export async function ask(method, params) {
+  const body = JSON.stringify({ jsonrpc: "2.0", method, params, id: 1 });
+  try {
+    const answer = await fetch("/RPC", { method: "POST", headers: { "Content-Type": "application/json" }, body });
+    return (await answer.json()).result ?? null;
+  } catch {
+    return null;
+  }
+}
+
 /** A number for people. */
 export function count(value) {
   return value.toLocaleString("en", { maximumFractionDigits: value < 10 ? 1 : 0 });
