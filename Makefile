@@ -9,6 +9,11 @@ DEPENDENCIES := $(VENV)/.dependencies
 ENGINE := $(VENV)/.engine
 LOAD_CLIENT := $(TARGET_DIR)/bench/udp_closed_loop
 STORM_CLIENT := $(TARGET_DIR)/quick/examples/tls_storm
+FUZZERS := $(TARGET_DIR)/.fuzzers
+# What LLVM's fuzzer needs to see of a program; none of it wants a nightly toolchain.
+SANCOV := -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
+	-Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
+	-Cllvm-args=-sanitizer-coverage-trace-compares
 RUST_SOURCES := Cargo.toml Cargo.lock $(shell find crates -name '*.rs' -o -name Cargo.toml 2>/dev/null)
 
 # The interpreter that PyO3 builds for, in every cargo command, so that nothing is built twice.
@@ -24,9 +29,14 @@ ARGS ?=
 PYTEST ?=
 SOAK_SECONDS ?= 1800
 SOAK_STARTS ?= 200
+# For each target of make fuzz; together about an hour. FUZZ names some of them. In make test all together have this long:
+FUZZ_SECONDS ?= 180
+FUZZ ?=
+export FUZZ_SHORT_SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help build run demo test test-fast test-rust lint format interop bench soak interference docs lock clean check-cargo check-python
+.PHONY: help build run demo test test-fast test-rust lint format interop bench soak interference fuzz fuzzers docs lock clean \
+	check-cargo check-python
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r name text; do \
@@ -40,7 +50,7 @@ run: $(ENGINE) ## Run the server: the default script, or SCRIPT=my.py ARGS="--li
 demo: $(ENGINE) ## Show a call over TLS between two phones as a ladder diagram
 	@$(BIN)/sipwright demo $(ARGS)
 
-test: $(ENGINE) test-rust ## Run every test (PYTEST="-k name" narrows the Python ones)
+test: $(ENGINE) $(FUZZERS) test-rust ## Run every test (PYTEST="-k name" narrows the Python ones)
 	$(BIN)/python -m pytest $(PYTEST)
 
 test-fast: $(ENGINE) test-rust ## Run the tests that take no more than a few seconds each
@@ -78,6 +88,11 @@ soak: $(ENGINE) ## Load, stop and start for SOAK_SECONDS (1800: ten minutes in e
 interference: $(ENGINE) ## Measure what a script that blocks does to TLS and other calls, and the other way round
 	PYTHONPATH=bench:tests $(BIN)/python -m load.interference $(ARGS)
 
+fuzz: $(ENGINE) $(FUZZERS) ## Fuzz every target for FUZZ_SECONDS (180); FUZZ="sdp stream" narrows; inputs are kept in target/fuzz
+	PYTHONPATH=tests $(BIN)/python -m fuzz --seconds $(FUZZ_SECONDS) --work $(TARGET_DIR)/fuzz $(FUZZ)
+
+fuzzers: $(FUZZERS)
+
 docs: check-cargo $(DEPENDENCIES) ## Build the crates' API pages and check the guides in docs/
 	cargo doc --locked --workspace --no-deps
 	$(BIN)/python -m pytest tests/docs
@@ -110,6 +125,11 @@ $(LOAD_CLIENT): bench/load/udp_closed_loop.rs | check-cargo
 
 $(STORM_CLIENT): crates/engine/examples/tls_storm.rs | check-cargo $(DEPENDENCIES)
 	cargo build --locked --profile quick --package sipwright-engine --example tls_storm
+
+$(FUZZERS): $(RUST_SOURCES) $(shell find fuzz -name '*.rs' -o -name Cargo.toml 2>/dev/null) | check-cargo $(DEPENDENCIES)
+	RUSTFLAGS="$(SANCOV)" cargo build --locked --profile fuzz --package sipwright-fuzz --features libfuzzer \
+		--target $$(rustc --print host-tuple)
+	@touch $@
 
 check-cargo:
 	@command -v cargo >/dev/null || { \

@@ -66,6 +66,9 @@ def test_what_is_refused(start: Start) -> None:
     assert web.rpc(body, Host="evil.example").status == 421
     assert web.rpc(body, Origin="http://evil.example").status == 403
     assert web.rpc(body, Origin="null").status == 403
+    # No address at all.
+    assert web.rpc(body, Origin="http://[").status == 403
+    assert web.rpc(body, Host="[").status == 421
     own = web.rpc(body, Origin=f"http://127.0.0.1:{web.port}")
     assert own.status == 200
     assert not [name for name in own.headers if name.startswith("access-control")]

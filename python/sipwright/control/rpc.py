@@ -4,6 +4,7 @@ import inspect
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from math import isfinite
 from typing import Any, Final
 
 from sipwright import log
@@ -16,6 +17,8 @@ METHOD_NOT_FOUND: Final = -32601
 INVALID_PARAMS: Final = -32602
 INTERNAL_ERROR: Final = -32603
 FAILED: Final = -32000
+
+_NO_REQUEST: Final = 'the request must be an object with "jsonrpc", "method" and "id", a text or a number'
 
 Method = Callable[..., Any]
 
@@ -58,9 +61,9 @@ class Rpc:
             return json.dumps(_error(None, PARSE_ERROR, "the request is not JSON"))
         if isinstance(request, list) and request:
             answers = [answer for item in request if (answer := await self._one(item)) is not None]
-            return json.dumps(answers) if answers else None
+            return f"[{', '.join(map(_written, answers))}]" if answers else None
         answer = await self._one(request)
-        return None if answer is None else json.dumps(answer)
+        return None if answer is None else _written(answer)
 
     async def call(self, name: str, params: Any = ()) -> Any:
         """The result of one method. Raises RpcError."""
@@ -70,8 +73,8 @@ class Rpc:
         """Carries out one request in the thread that calls, and answers it even without an `id`. What is no request is
         answered with an error.
         """
-        if not isinstance(request, dict) or not isinstance(request.get("method"), str):
-            return _error(None, INVALID_REQUEST, 'the request must be an object with "jsonrpc", "method" and "id"')
+        if not _is_request(request):
+            return _error(None, INVALID_REQUEST, _NO_REQUEST)
         identity = {"id": request["id"]} if "id" in request else {}
         try:
             found, arguments, named = self._found(request["method"], request.get("params", []))
@@ -83,8 +86,8 @@ class Rpc:
             return {**answer, **identity}
 
     async def _one(self, request: Any) -> dict[str, Any] | None:
-        if not isinstance(request, dict) or not isinstance(request.get("method"), str):
-            return _error(None, INVALID_REQUEST, 'the request must be an object with "jsonrpc", "method" and "id"')
+        if not _is_request(request):
+            return _error(None, INVALID_REQUEST, _NO_REQUEST)
         identity = request.get("id")
         try:
             result = await self._call(request["method"], request.get("params", []))
@@ -111,6 +114,22 @@ class Rpc:
             raise RpcError(INVALID_PARAMS, "params must be an array or an object")
         arguments, named = (params, {}) if isinstance(params, list) else ([], params)
         return found, *fitted(found[0], arguments, named)
+
+
+def _is_request(request: Any) -> bool:
+    """Whether it is an object with a method, and an id that an answer can repeat: a text, a number or null."""
+    if not isinstance(request, dict) or not isinstance(request.get("method"), str):
+        return False
+    identity = request.get("id")
+    return identity is None or isinstance(identity, str | int) or (isinstance(identity, float) and isfinite(identity))
+
+
+def _written(answer: dict[str, Any]) -> str:
+    """An answer as JSON; where a result cannot be written (infinity, an object), an error that says so."""
+    try:
+        return json.dumps(answer, allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        return json.dumps(_error(answer.get("id"), INTERNAL_ERROR, f"the result is no JSON: {error}"))
 
 
 def fitted(method: Method, arguments: list[Any], named: dict[str, Any]) -> tuple[list[Any], dict[str, Any]]:

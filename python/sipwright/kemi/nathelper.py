@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Final
 
 from sipwright import _engine, log
 from sipwright.control.rpc import FAILED, RpcError
+from sipwright.decimal import decimal
 from sipwright.kemi import usrloc
 from sipwright.kemi.calls import ksr
 from sipwright.modules.location_events import Sockets
@@ -48,7 +49,7 @@ def set_alias_to_pv(target: str) -> int:
     params = contacts[0].uri.partition("?")[0].split(";")[1:] if contacts else []
     value = next((param.partition("=")[2] for param in params if param.startswith(f"{_alias_name}=")), "")
     fields = value.split("~")
-    if len(fields) != 3 or not fields[0] or not fields[1].isdigit() or fields[2] not in _TRANSPORTS:
+    if len(fields) != 3 or not fields[0] or decimal(fields[1], 65_535) is None or fields[2] not in _TRANSPORTS:
         return -1
     uri = f"sip:{fields[0]}:{fields[1]};transport={_TRANSPORTS[fields[2]]}"
     return 1 if sys.modules["KSR"].pv.sets(target, uri) else -1

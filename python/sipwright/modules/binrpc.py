@@ -31,6 +31,7 @@ _NAME: Final = 5
 _BYTES: Final = 6
 _END: Final = 0x80
 _MAX_DEPTH: Final = 16
+_MAX_NUMBER_BYTES: Final = 8
 # kamcmd and others read numbers of 32 bits; what is larger is sent as a text.
 _LARGEST: Final = 2**31 - 1
 _NULL: Final = "<null string>"
@@ -197,6 +198,8 @@ class _Reader:
 
     def _read(self, kind: int, data: bytes, depth: int) -> Any:
         if kind in (_INT, _DOUBLE):
+            if len(data) > _MAX_NUMBER_BYTES:
+                raise BinrpcError(f"a number of {len(data)} bytes")
             number = int.from_bytes(data, "big", signed=len(data) == 4)
             return number if kind == _INT else number / 1000
         if kind in (_TEXT, _NAME, _BYTES):

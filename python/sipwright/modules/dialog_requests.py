@@ -6,7 +6,9 @@ from typing import Final
 from sipwright import _engine, log
 from sipwright.modules.dialog import Dialog, Leg
 
-_VALUES: Final = re.compile(r'(?:[^,<"]|"(?:[^"\\]|\\.)*"|<[^>]*>)+')
+# A quote or bracket that stays open reaches to the end, and nothing is tried twice: else a header field of 64 kB full of
+# them would take a minute.
+_VALUES: Final = re.compile(r'(?:[^,<"]|"(?:[^"\\]|\\.)*+(?:"|\\?\Z)|<[^>]*+(?:>|\Z))++', re.DOTALL)
 _URI: Final = re.compile(r"<([^>]*)>")
 
 

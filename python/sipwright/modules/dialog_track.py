@@ -12,6 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from sipwright import _engine, log
+from sipwright.decimal import decimal
 from sipwright.modules.dialog import (
     ACKNOWLEDGED,
     CLOSED,
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
 SETUP: Final = "dialog:setup"
 WITHIN: Final = "dialog:within"
 BYE_DONE: Final = "dialog:bye"
+_LONGEST_S: Final = 2**31 - 1
 # A target refresh may change a Contact (RFC 3261 section 12.2, RFC 3311).
 _REFRESHING: Final = ("INVITE", "UPDATE")
 
@@ -205,7 +207,7 @@ class Tracker:
 
     def _timeout_of_variable(self) -> int:
         value = _pv(self.settings.timeout_avp) if self.settings.timeout_avp else None
-        return int(value) if value is not None and str(value).isdigit() else 0
+        return 0 if value is None else decimal(str(value), _LONGEST_S) or 0
 
     def after_loose_route(self) -> None:
         """A request with our Route: takes it to its dialog if there is one."""

@@ -24,6 +24,7 @@ URI: Final = re.compile(
     r"(?::(?P<port>[0-9]{1,5}))?(?P<rest>[;?]\S*)?",
     re.IGNORECASE,
 )
+_SET: Final = re.compile("-?[0-9]{1,10}")
 TRANSPORT: Final = re.compile(r";transport=([A-Za-z]+)", re.IGNORECASE)
 
 
@@ -58,7 +59,7 @@ class Attributes:
 
         def number(name: str, most: int) -> int:
             text = values.get(name, "0")
-            if not text.isdigit():
+            if not (text.isascii() and text.isdigit()):
                 raise ValueError(f"attribute {name}={text} is no number")
             return int(text) if int(text) <= most else 0
 
@@ -172,7 +173,7 @@ def make_groups(
     groups: Groups = {}
     for where, words in rows:
         words = [word.strip('"') for word in words]
-        if len(words) < 2 or not words[0].lstrip("-").isdigit():
+        if len(words) < 2 or not _SET.fullmatch(words[0]):
             raise ListError(f"{where}: a destination is `SET URI [FLAGS [PRIORITY [ATTRIBUTES]]]`")
         try:
             flags = int(words[2]) if len(words) > 2 else 0

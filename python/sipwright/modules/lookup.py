@@ -7,6 +7,7 @@ from typing import Final
 
 from sipwright import _engine
 from sipwright._engine import Binding
+from sipwright.decimal import decimal
 from sipwright.modules.usrloc import NO_Q, is_live
 from sipwright.settings.registrar import RegistrarSettings
 
@@ -97,9 +98,10 @@ def where(uri: str) -> tuple[str, str, int]:
     found = {name.lower(): value.lower() for name, _, value in (p.partition("=") for p in params.split(";"))}
     proto = found.get("transport", "udp")
     host, colon, port = address.rpartition(":") if not address.endswith("]") else (address, "", "")
-    if not colon or not port.isdigit():
+    number = decimal(port, 65_535) if colon else None
+    if number is None:
         return proto, host or address, 5061 if proto == "tls" else 5060
-    return proto, host, int(port)
+    return proto, host, number
 
 
 def is_same_host(one: str, other: str) -> bool:

@@ -230,7 +230,19 @@ def mos(answer: dict[str, Any], label: str | None = None) -> dict[str, str]:
 
 
 def _has_mos(record: Any) -> bool:
-    return isinstance(record, dict) and isinstance(record.get("MOS"), int) and record["MOS"] > 0
+    return isinstance(record, dict) and _number(record, "MOS") > 0
+
+
+def _number(record: dict[str, Any], key: str, default: int = 0) -> int:
+    """A number of a record; the default where it is missing or none."""
+    value = record.get(key)
+    return value if isinstance(value, int) else default
+
+
+def _listed(record: Any, key: str) -> list[dict[str, Any]]:
+    """The dictionaries of a list in a record."""
+    items = record.get(key)
+    return [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
 
 
 def _streams(answer: dict[str, Any], label: str | None) -> Iterator[dict[str, Any]]:
@@ -245,16 +257,15 @@ def _sources(answer: dict[str, Any], label: str) -> Iterator[str]:
     tags = answer.get("tags")
     for tag in tags.values() if isinstance(tags, dict) else ():
         if isinstance(tag, dict) and tag.get("label") == label:
-            for media in tag.get("medias", ()):
-                for stream in media.get("streams", ()):
+            for media in _listed(tag, "medias"):
+                for stream in _listed(media, "streams"):
                     yield str(stream.get("SSRC", ""))
-                    for source in stream.get("ingress SSRCs", ()):
+                    for source in _listed(stream, "ingress SSRCs"):
                         yield str(source.get("SSRC", ""))
 
 
 def _extreme(kind: str, record: dict[str, Any], answer: dict[str, Any]) -> dict[str, str]:
-    created = answer.get("created")
-    at = record.get("reported at", 0) - (created if isinstance(created, int) else 0)
+    at = _number(record, "reported at") - _number(answer, "created")
     return {
         kind: _tenths(record["MOS"]),
         f"{kind}_at": f"{at // 60}:{at % 60:02}",
@@ -264,10 +275,10 @@ def _extreme(kind: str, record: dict[str, Any], answer: dict[str, Any]) -> dict[
 
 def _average(records: list[dict[str, Any]]) -> dict[str, str]:
     """Weighted by the number of samples."""
-    samples = sum(max(1, record.get("samples", 1)) for record in records)
+    samples = sum(max(1, _number(record, "samples", 1)) for record in records)
 
     def mean(key: str) -> int:
-        return int(sum(record.get(key, 0) * max(1, record.get("samples", 1)) for record in records) // samples)
+        return sum(_number(record, key) * max(1, _number(record, "samples", 1)) for record in records) // samples
 
     return {
         "average": _tenths(mean("MOS")),

@@ -3,6 +3,7 @@
 Nothing here knows sockets or scripts: what a call is comes as a `Call`, commands leave through a function.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
@@ -14,6 +15,7 @@ from sipwright.modules.media_sdp import Description, Line, Media
 BASE_VERSION: Final = "20040107"
 PAYLOAD_TYPES: Final = "20081102"
 FEATURES: Final = ("20050322", "20071116", PAYLOAD_TYPES)
+_PORT: Final = re.compile("[0-9]{1,5}")
 # As long a number as a command may have.
 _MAX_DIGITS: Final = 4
 _PLAIN_OPTIONS: Final = {"i": "I", "e": "E", "w": "S"}
@@ -188,6 +190,8 @@ class Exchange:
             raise Refused("the description has been through a proxy already", -2)
         if not description.media:
             raise Refused("a description without media")
+        if any(not media.port for media in description.media):
+            raise Refused("media without a port")
         edits: dict[int, tuple[int, int, str]] = {}
         for index, media in enumerate(description.media, 1):
             answer = Answer.read(ask(self.command(description, media, index)), self.address or own_address)
@@ -277,6 +281,6 @@ class Answer:
     def read(cls, text: str, own_address: str) -> "Answer":
         """Reads `port [address [6]]`. Raises Refused for anything else."""
         words = text.split()
-        if not words or not words[0].isdigit() or not 0 < int(words[0]) < 65_536:
+        if not words or not _PORT.fullmatch(words[0]) or not 0 < int(words[0]) < 65_536:
             raise Refused(f"the proxy answers {text.strip()!r}")
         return cls(words[0], words[1] if len(words) > 1 else own_address)

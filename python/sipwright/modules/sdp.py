@@ -5,9 +5,14 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
+from sipwright.decimal import decimal
+
+_MAX_PORT: Final = 65_535
 _LINE: Final = re.compile(r"[^\r\n]*(?:\r\n|\n|\r)?")
 _CODEC_LINE: Final = re.compile(r"a=(?:rtpmap|fmtp|rtcp-fb):(\S+)")
 _RTPMAP: Final = re.compile(r"a=rtpmap:(\d+)\s+([^/\s]+)")
+# Of a session version, a time in 64 bits (RFC 8866 section 5.2).
+_MAX_VERSION: Final = 2**64 - 1
 # Static payload types (RFC 3551) that need no rtpmap.
 _STATIC: Final = {
     "0": "PCMU",
@@ -54,9 +59,8 @@ class Media:
 
     @property
     def port(self) -> int:
-        """Its port; 0 when it is refused."""
-        text = self.words[1].partition("/")[0] if len(self.words) > 1 else ""
-        return int(text) if text.isdigit() else 0
+        """Its port; 0 when it is refused, or is no port."""
+        return (decimal(self.words[1].partition("/")[0], _MAX_PORT) or 0) if len(self.words) > 1 else 0
 
     @property
     def transport(self) -> str:
@@ -162,23 +166,25 @@ def attribute(sdp: Sdp, key: str) -> str | int | None:
             return str(sdp)
         case ["sess_version"]:
             version = _origin(sdp)
-            return int(version[2]) if len(version) > 2 and version[2].isdigit() else None
+            return decimal(version[2], _MAX_VERSION) if len(version) > 2 else None
         case ["o", "ip"]:
             origin = _origin(sdp)
             return origin[5] if len(origin) > 5 else None
         case ["c", part]:
             return _connection(sdp, part)
-        case [media, *rest] if media[:1] == "m" and media[1:].isdigit() and int(media[1:]) < len(sdp.media):
-            return _of_media(sdp.media[int(media[1:])], rest)
+        case [media, *rest] if media[:1] == "m":
+            index = decimal(media[1:], len(sdp.media) - 1)
+            return None if index is None else _of_media(sdp.media[index], rest)
     return None
 
 
 def with_version(sdp: Sdp, version: int) -> bool:
     """Sets the version of the session in the `o=` line, or with -1 adds one to it; False without such a line."""
     words = _origin(sdp)
-    if len(words) < 3 or not words[2].isdigit() or version < -1:
+    old = decimal(words[2], _MAX_VERSION) if len(words) > 2 else None
+    if old is None or version < -1:
         return False
-    words[2] = str(int(words[2]) + 1 if version == -1 else version)
+    words[2] = str(old + 1 if version == -1 else version)
     for number, line in enumerate(sdp.session):
         if line.startswith("o="):
             end = line[len(line.rstrip("\r\n")) :]
@@ -206,8 +212,8 @@ def _of_media(media: Media, key: list[str]) -> str | int | None:
         case ["rtp", "port"]:
             return media.port
         case ["rtcp", "port"]:
-            port = (media.value("a=rtcp:") or "").split(" ")[0]
-            return int(port) if port.isdigit() else media.port + 1
+            port = decimal((media.value("a=rtcp:") or "").split(" ")[0], _MAX_PORT)
+            return media.port + 1 if port is None else port
         case ["b", kind]:
             return media.value(f"b={kind}:")
     return None

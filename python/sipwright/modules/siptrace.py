@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from sipwright import log
+from sipwright.decimal import decimal
 from sipwright.modules.hep import Captured, encapsulate
 from sipwright.settings.listen import join_host_port
 from sipwright.settings.siptrace import SiptraceSettings
@@ -220,9 +221,8 @@ def _address(uri: str) -> tuple[str, int]:
     """Host and port of `sip:host:port`, `proto:ip:port` or `ip:port`."""
     place = re.sub(r"^(?:sip|udp|tcp|tls|ws|wss):", "", uri).partition(";")[0]
     host, colon, port = place.rpartition(":")
-    if not colon or not port.isdigit():
-        return place.strip("[]"), _DEFAULT_PORT
-    return host.strip("[]"), int(port)
+    number = decimal(port, 65_535) if colon else None
+    return (place.strip("[]"), _DEFAULT_PORT) if number is None else (host.strip("[]"), number)
 
 
 def columns(data: bytes) -> dict[str, str]:
@@ -279,14 +279,15 @@ def with_path_of_headers(trace: Trace) -> Trace | None:
         return None
     rest = _READ.sub(b"", head + b"\r\n")
     seconds, _, micros = found["time"].partition(" ")
-    if not (seconds.isdigit() and micros.isdigit()):
+    at = decimal(seconds, 2**32), decimal(micros, 999_999)
+    if at[0] is None or at[1] is None:
         return None
     captured = Captured(
         rest + (b"\r\n" + body if blank else b""),
         found["fromip"].partition(":")[0],
         _address(found["fromip"]),
         _address(found["toip"]),
-        int(seconds) * 1_000_000 + int(micros),
+        at[0] * 1_000_000 + at[1],
     )
     return Trace(captured, found["dir"])
 

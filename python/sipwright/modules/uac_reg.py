@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, fields
 from typing import Any, Final
 
+from sipwright.decimal import decimal
+
 DISABLED: Final = 1
 ONGOING: Final = 2
 ONLINE: Final = 4
@@ -13,6 +15,8 @@ AUTH_SENT: Final = 8
 INITIALIZED: Final = 16
 # By what registrations are looked for.
 ATTRIBUTES: Final = ("l_uuid", "l_username", "r_username", "auth_username")
+# RFC 3261 section 20.19.
+MAX_EXPIRES_S: Final = 2**32 - 1
 _EMPTY: Final = "."
 _FIRST_CSEQ: Final = 9
 
@@ -186,6 +190,7 @@ class Registrations:
 def granted(contacts: Iterable[tuple[str, str | None]], own: str, header: str | None, asked: int) -> int:
     """Seconds that a 200 grants our contact: of its `expires`, else of Expires, else what was asked for."""
     for uri, expires in contacts:
-        if own in uri and expires is not None and expires.isdigit():
-            return int(expires)
-    return int(header) if header is not None and header.isdigit() else asked
+        if own in uri and (seconds := decimal(expires or "", MAX_EXPIRES_S)) is not None:
+            return seconds
+    seconds = decimal(header or "", MAX_EXPIRES_S)
+    return asked if seconds is None else seconds

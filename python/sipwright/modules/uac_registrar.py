@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sipwright import log
 from sipwright.control.rpc import FAILED, INVALID_PARAMS, RpcError
+from sipwright.decimal import decimal
 from sipwright.modules.digest_client import Account, choose
 from sipwright.modules.requests import OutgoingRequest
 from sipwright.modules.uac_reg import (
@@ -12,6 +13,7 @@ from sipwright.modules.uac_reg import (
     COLUMNS,
     DISABLED,
     INITIALIZED,
+    MAX_EXPIRES_S,
     Registration,
     Registrations,
     from_row,
@@ -132,10 +134,10 @@ class UacRegistrar:
 
     def _lengthen(self, message: "Message", one: Registration) -> bool:
         """RFC 3261 section 10.2.8: again, for as long as the other server wants it at least."""
-        least = message.header("Min-Expires") or ""
-        if not least.isdigit() or int(least) <= one.expires:
+        least = decimal(message.header("Min-Expires") or "", MAX_EXPIRES_S)
+        if least is None or least <= one.expires:
             return False
-        one.expires = int(least)
+        one.expires = least
         one.cseq += 1
         one.flags &= ~AUTH_SENT
         self._register(one)

@@ -203,7 +203,7 @@ def _ip(packet: bytes) -> tuple[str, Endpoint, Endpoint, bytes, bool] | None:
     return name, (source, ports[0]), (target, ports[1]), data, is_whole
 
 
-_LENGTH: Final = re.compile(rb"^(?:Content-Length|l)[ \t]*:[ \t]*(\d{1,9})", re.MULTILINE | re.IGNORECASE)
+_LENGTH: Final = re.compile(rb"^(?:Content-Length|l)[ \t]*:[ \t]*(\d{1,9})\b", re.MULTILINE | re.IGNORECASE)
 
 
 def split(segment: bytes) -> Iterator[bytes]:

@@ -240,7 +240,7 @@ def _cut(stream: _Stream) -> Iterator[bytes]:
     while True:
         stream.rest = stream.rest.lstrip(b"\r\n")
         head, blank, body = stream.rest.partition(b"\r\n\r\n")
-        found = re.search(rb"^(?:content-length|l)[ \t]*:[ \t]*(\d+)", head, re.IGNORECASE | re.MULTILINE)
+        found = re.search(rb"^(?:content-length|l)[ \t]*:[ \t]*(\d{1,9})\b", head, re.IGNORECASE | re.MULTILINE)
         length = int(found[1]) if found else 0
         if not blank or len(body) < length:
             if len(stream.rest) > _LONGEST:

@@ -10,6 +10,7 @@
 
 import ipaddress
 import json
+import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from http.cookies import CookieError, SimpleCookie
 from typing import Any, Final
@@ -25,6 +26,7 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
+_LENGTH: Final = re.compile("[0-9]{1,12}")
 COOKIE: Final = "sipwright_token"
 # The style sheet is that of the form too.
 OPEN_PATHS: Final = frozenset({"/health", "/ready", "/login", "/page/style.css"})
@@ -59,7 +61,7 @@ class Guard:
         if not self._is_known(host):
             return 421, "the Host is not one of http.hosts"
         origin = headers.get("origin")
-        if origin is not None and urlsplit(origin).netloc.lower() != host.lower():
+        if origin is not None and _place(origin).lower() != host.lower():
             return 403, "requests of other sites are refused"
         if self._tokens.needed and scope["path"] not in OPEN_PATHS and not self._tokens.accepts(token_of(headers)):
             return 401, "a token is needed: Authorization: Bearer TOKEN"
@@ -80,7 +82,7 @@ class Guard:
 
     async def _bounded(self, scope: Scope, headers: dict[str, str], receive: Receive, send: Send) -> None:
         length = headers.get("content-length", "0")
-        if not length.isdigit() or int(length) > self._max_body_bytes:
+        if not _LENGTH.fullmatch(length) or int(length) > self._max_body_bytes:
             await _refuse(scope, send, 413, "the body is too long")
             return
         taken = 0
@@ -94,6 +96,14 @@ class Guard:
             return message
 
         await self._app(scope, counted, send)
+
+
+def _place(origin: str) -> str:
+    """Host and port of an Origin; empty when it is none."""
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return ""
 
 
 def token_of(headers: dict[str, str]) -> str:
