@@ -5,7 +5,8 @@
 
 It is an ordinary KEMI script, for Sipwright and for Kamailio's app_python3: copy it and change the copy.
 
-- REGISTER for one of our domains is stored; phones behind NAT are reached through the address they came from.
+- REGISTER for one of our domains is stored. There are no passwords, so calls go to where a registration came from, whatever its
+  Contact says, and registrations that name a Path are refused: nobody can have calls sent to a third party.
 - Calls and messages to a registered user go to all of its contacts.
 - It is no open relay: requests that start a dialog are relayed to registered users only, and requests within a
   dialog only if they carry the mark that this server put into the dialog's Record-Route.
@@ -81,8 +82,11 @@ class Router:
         if not KSR.is_myself_turi():
             KSR.sl.send_reply(403, "Not a domain of this server")
             return 1
+        if KSR.hdr.is_present("Path") > 0:
+            KSR.sl.send_reply(403, "Path is not accepted here")
+            return 1
+        KSR.nathelper.fix_nated_register()
         if is_natted:
-            KSR.nathelper.fix_nated_register()
             KSR.setbflag(FLB_NAT)
         KSR.registrar.save(LOCATION, 0)
         return 1

@@ -369,6 +369,14 @@ DIFFERENCES: tuple[Difference, ...] = (
         ),
     ),
     Difference(
+        "Responses to no request",
+        "forwards any response whose top Via names the server to whom the second Via names",
+        "drops those whose branch it has not made, after their route has run, unless `forward.stray_responses` is `any`",
+        "Strangers choose the bytes and the receiver; RFC 6026 section 7.3 wants no stray responses forwarded.",
+        ("response_made_up",),
+        (Drop(KAMAILIO, "alice", "SIP/2.0 202"),),
+    ),
+    Difference(
         "Content-Type of a body that is removed",
         "stays after `remove_body`",
         "goes with the body",

@@ -15,6 +15,7 @@ use sipwright_sip::tx::{
 use sipwright_sip::types::{Flow, Millis, Proto, SocketId};
 use sipwright_sip::{Edits, build};
 
+use crate::config::StrayResponses;
 use crate::core::{Core, Outputs, SHARDS};
 use crate::dns::{Located, Target};
 use crate::job::Job;
@@ -194,6 +195,12 @@ impl Core {
         let ours = ctx
             .env
             .is_self(msg.get(via.host), via.port_or_default(), via.proto);
+        let taken = self.config.forward.stray_responses == StrayResponses::Any;
+        if ours && !taken && !self.is_branch_ours(msg) {
+            self.counters().foreign_responses.inc();
+            log::log(level::DBG, "dropped a response to no request of ours");
+            return None;
+        }
         let target = ours.then(|| build::response_target(msg)).flatten();
         let Some(target) = target else {
             log::log(

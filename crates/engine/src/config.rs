@@ -404,6 +404,18 @@ pub struct ForwardConfig {
     pub udp_mtu_try_proto: Proto,
     /// Type of service of packets that leave (Kamailio `tos`); 0 leaves it to the system.
     pub tos: u8,
+    /// Which responses without a transaction are forwarded.
+    pub stray_responses: StrayResponses,
+}
+
+/// Which responses without a transaction are forwarded by their Via.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StrayResponses {
+    /// Those whose top Via has a branch that we made.
+    Ours,
+    /// All whose top Via names us, as in Kamailio.
+    Any,
 }
 
 impl Default for ForwardConfig {
@@ -413,6 +425,7 @@ impl Default for ForwardConfig {
             udp_mtu: 1300,
             udp_mtu_try_proto: Proto::Tcp,
             tos: 0,
+            stray_responses: StrayResponses::Ours,
         }
     }
 }

@@ -139,6 +139,8 @@ counters! {
     relief_cancel,
     /// Responses that matched no transaction.
     stray_responses,
+    /// Responses dropped because no request of ours can have caused them.
+    foreign_responses,
     /// Messages that the transport refused.
     send_errors,
     /// Scripts that ended with an uncaught exception or a missing route.

@@ -17,6 +17,7 @@ use sipwright_sip::message::Message;
 use sipwright_sip::method::Method;
 use sipwright_sip::tx::TxId;
 use sipwright_sip::types::{Flow, Millis};
+use sipwright_sip::via::Via;
 
 use crate::sync::{OrderedGuard, OrderedMutex, rank};
 
@@ -75,6 +76,18 @@ impl PendingTable {
     pub fn family(&self, msg: &Message) -> PendingKey {
         let mut h = self.hasher.build_hasher();
         Self::hash_request(msg, &mut h);
+        h.finish()
+    }
+
+    /// Ties the branch that a family gets, when it is forwarded without state, to the Via
+    /// that its responses go back by.
+    #[must_use]
+    pub fn seal(&self, family: &[u8], msg: &Message, via: &Via) -> PendingKey {
+        let mut h = self.hasher.build_hasher();
+        family.hash(&mut h);
+        msg.get(via.host).hash(&mut h);
+        via.port.hash(&mut h);
+        via.branch.map(|s| msg.get(s)).hash(&mut h);
         h.finish()
     }
 

@@ -207,7 +207,8 @@ fn is_wild(socket: &SocketInfo) -> bool {
 }
 
 /// Where the responses to a request go (RFC 3261 section 18.2.2, RFC 3581):
-/// back on the connection, or over UDP to the source.
+/// back on the connection, or over UDP to the source. A `maddr` changes nothing, as in
+/// Kamailio: a sender must not choose who else is answered.
 #[must_use]
 pub fn reply_flow(msg: &Message, flow: &Flow, force_rport: bool) -> Flow {
     let via = msg.via();
@@ -215,15 +216,6 @@ pub fn reply_flow(msg: &Message, flow: &Flow, force_rport: bool) -> Flow {
         // The connection if it is still there, else one to the port of sent-by.
         let remote = SocketAddr::new(flow.remote.ip(), via.port_or_default());
         return Flow { remote, ..*flow };
-    }
-    if let Some(maddr) = via
-        .maddr
-        .and_then(|s| sipwright_sip::uri::host_ip(msg.get(s)))
-    {
-        return Flow {
-            remote: SocketAddr::new(maddr, via.port_or_default()),
-            ..*flow
-        };
     }
     let port = match via.rport {
         Rport::Absent if !force_rport => via.port_or_default(),
@@ -473,12 +465,8 @@ mod tests {
                 (ip.clone(), Some(99), true),
             ),
             (
-                "SIP/2.0/UDP a.example:5070;maddr=192.0.2.1",
+                "SIP/2.0/UDP 192.0.2.1:5070;maddr=192.0.2.9",
                 (ip, Some(5070), true),
-            ),
-            (
-                "SIP/2.0/UDP a.example;maddr=b.example",
-                ("b.example".to_owned(), None, false),
             ),
         ];
         for (via, expected) in cases {

@@ -483,15 +483,15 @@ fn target_addresses() {
             Ok("[2001:db8::8]:5060"),
         ),
         (
-            "SIP/2.0/UDP 192.0.2.7:99;received=192.0.2.8;maddr=224.2.0.1",
-            Ok("224.2.0.1:99"),
+            "SIP/2.0/UDP 192.0.2.7:99;received=192.0.2.8;maddr=192.0.2.9",
+            Ok("192.0.2.8:99"),
         ),
         (
             "SIP/2.0/TCP 192.0.2.7:99;received=192.0.2.8;maddr=224.2.0.1",
             Ok("192.0.2.8:99"),
         ),
         ("SIP/2.0/UDP h:99;received=bad", Err(("h", 99))),
-        ("SIP/2.0/UDP h;maddr=m", Err(("m", 5060))),
+        ("SIP/2.0/UDP h;maddr=192.0.2.9", Err(("h", 5060))),
     ] {
         let msg = parse(options("").replace("SIP/2.0/UDP 192.0.2.1;branch=z9hG4bKa", via));
         let target = ViaTarget::of(&msg, msg.via());

@@ -103,8 +103,8 @@ def serve(read: Callable[[], Settings], warn: Callable[[], None] = lambda: None)
 
 def announce(server: "Server") -> None:
     """Says where the server can be reached, where its data is, and what to try next."""
-    from sipwright import _engine
-    from sipwright.settings.listen import join_host_port
+    from sipwright import _engine, log
+    from sipwright.settings.listen import is_loopback, join_host_port
 
     settings = server.settings
     lines = [f"Sipwright {_engine.VERSION} is ready."]
@@ -123,5 +123,7 @@ def announce(server: "Server") -> None:
             "the other, and look at `sipwright ctl ul.dump`. Then copy the script and make it yours:",
             f"  cp {settings.script.path} my.py && sipwright run my.py",
         ]
+        if not all(is_loopback(host) for _, host, _ in server.engine.sockets()):
+            log.warning("the built-in script asks for no passwords: whoever reaches it can register under any name")
     lines.append("Stop with Ctrl-C; reload the script with `sipwright ctl app_python.reload` or SIGHUP.")
     click.echo("\n".join(lines))

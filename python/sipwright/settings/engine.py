@@ -47,6 +47,7 @@ def to_engine_json(settings: Settings, resolver: Resolver = resolve, reverse: Re
                 "udp_mtu": settings.forward.udp_mtu_bytes,
                 "udp_mtu_try_proto": settings.forward.udp_mtu_try_proto,
                 "tos": settings.forward.tos,
+                "stray_responses": settings.forward.stray_responses,
             },
             "rr": settings.rr.model_dump(),
             "nathelper": {

@@ -88,6 +88,11 @@ def _split_host_port(word: str) -> tuple[str, int | None]:
     return host, int(port)
 
 
+def is_loopback(host: str) -> bool:
+    """Whether a numeric address is reached from this machine alone."""
+    return ipaddress.ip_address(host.strip("[]")).is_loopback
+
+
 def is_ipv6(text: str) -> bool:
     """Whether it is an IPv6 address without brackets."""
     try:

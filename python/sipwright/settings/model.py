@@ -291,6 +291,12 @@ class ForwardSettings(Section):
     local_rport: bool = Field(
         False, description="Whether our own Via asks for rport (Kamailio's local_rport; RFC 3581)."
     )
+    stray_responses: Literal["ours", "any"] = Field(
+        "ours",
+        description="Which responses without a transaction are forwarded by their Via: those to requests that this server "
+        "forwarded, or any whose top Via names it, as Kamailio does. With `any`, whoever sends a response has the server send "
+        "it wherever its second Via says; several servers behind one address may need that.",
+    )
     tos: int = Field(
         0,
         ge=0,

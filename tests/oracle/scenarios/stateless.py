@@ -1,6 +1,7 @@
 """Forwarding without a transaction."""
 
 from oracle.scenario import Peer, scenario
+from support.messages import Sip
 
 FORWARD = """
 def ksr_request_route(self, msg):
@@ -70,6 +71,19 @@ async def response_of_nobody(alice: Peer, bob: Peer) -> None:
     await alice.expect(200)
     bob.answer(got, 202)
     await alice.expect(202)
+
+
+@scenario(FORWARD)
+async def response_made_up(alice: Peer, bob: Peer) -> None:
+    """Its top Via names the server, but with a branch that no request of it had."""
+    alice.request("OPTIONS", bob)
+    got = await bob.expect("OPTIONS")
+    ours, *others = (header for header in got.headers if header[0] == "Via")
+    made = ("Via", f"{ours[1].partition(';')[0]};branch=z9hG4bKmade-up")
+    bob.answer(Sip(got.first_line, (made, *others, *(h for h in got.headers if h[0] != "Via"))), 202)
+    await alice.maybe(202, 0.3)
+    bob.answer(got, 200)
+    await alice.expect(200)
 
 
 @scenario(

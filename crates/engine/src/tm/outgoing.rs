@@ -4,12 +4,13 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use sipwright_sip::message::Message;
 use sipwright_sip::script::{BranchTarget, RouteType, forward};
-use sipwright_sip::tx::{Alternate, Alternates, BranchSpec};
+use sipwright_sip::tx::{Alternate, Alternates, BranchSpec, shard_of_response};
 use sipwright_sip::types::{Flow, Proto, SendOptions, SocketInfo};
 
 use super::Slot;
-use crate::core::Core;
+use crate::core::{Core, SHARDS};
 use crate::dns::Target;
 use crate::log::{self, level};
 use crate::net::How;
@@ -219,8 +220,27 @@ impl Core {
     /// Branch of a request forwarded without state: the same for its retransmissions, its
     /// CANCEL and the ACK of its failure (RFC 3261 section 16.11).
     fn stateless_branch(&self, cur: &Current) -> String {
-        let key = hex16(self.pending.family(&cur.ctx.msg));
-        format!("{STATELESS}{}", String::from_utf8_lossy(&key))
+        let msg = &cur.ctx.msg;
+        let key = hex16(self.pending.family(msg));
+        let seal = hex16(self.pending.seal(&key, msg, msg.via()));
+        let text = String::from_utf8_lossy;
+        format!("{STATELESS}{}{}", text(&key), text(&seal))
+    }
+
+    /// Whether the branch of a response is one that we gave to a request, with a transaction
+    /// or without. Anybody can send a response with any Vias; whoever forwards them all
+    /// sends any bytes anywhere for anybody (RFC 6026 section 7.3).
+    pub(crate) fn is_branch_ours(&self, msg: &Message) -> bool {
+        let Some(branch) = msg.branch() else {
+            return false;
+        };
+        let sealed = branch.strip_prefix(STATELESS.as_bytes());
+        let Some((key, seal)) = sealed.and_then(|rest| rest.split_at_checked(16)) else {
+            let shard = shard_of_response(msg).filter(|s| *s < SHARDS);
+            return shard.is_some_and(|s| self.shards[usize::from(s)].lock().made(branch));
+        };
+        let next = msg.vias().nth(1).and_then(Result::ok);
+        next.is_some_and(|via| seal == hex16(self.pending.seal(key, msg, &via)))
     }
 }
 

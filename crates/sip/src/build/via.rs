@@ -97,8 +97,6 @@ pub struct ViaTarget<'a> {
     pub received: Option<IpAddr>,
     /// `rport`, if it is filled in.
     pub rport: Option<u16>,
-    /// `maddr`.
-    pub maddr: Option<&'a [u8]>,
 }
 
 impl<'a> ViaTarget<'a> {
@@ -114,18 +112,17 @@ impl<'a> ViaTarget<'a> {
                 Rport::Port(port) => Some(port),
                 _ => None,
             },
-            maddr: via.maddr.map(|span| msg.get(span)),
         }
     }
 
-    /// The address when no DNS is needed. On UDP `maddr` comes first; then
-    /// `received`, then sent-by.
+    /// The address when no DNS is needed: `received`, else sent-by. A `maddr` does not
+    /// count, as in Kamailio: with it a sender could have a third party be answered.
     #[must_use]
     pub fn addr(&self) -> Option<SocketAddr> {
         let (host, port) = self.host_port();
         let ip = match self.received {
-            Some(ip) if self.multicast().is_none() => ip,
-            _ => host_ip(host)?,
+            Some(ip) => ip,
+            None => host_ip(host)?,
         };
         Some(SocketAddr::new(ip, port))
     }
@@ -134,20 +131,9 @@ impl<'a> ViaTarget<'a> {
     /// `rport` if it is filled in, else that of sent-by or the default.
     #[must_use]
     pub fn host_port(&self) -> (&'a [u8], u16) {
-        let written = || {
-            let proto = self.proto.unwrap_or(Proto::Udp);
-            self.port.unwrap_or(proto.default_port())
-        };
-        match self.multicast() {
-            Some(maddr) => (maddr, written()),
-            None => (self.host, self.rport.unwrap_or_else(written)),
-        }
-    }
-
-    /// `maddr`, which counts on unreliable transports only.
-    fn multicast(&self) -> Option<&'a [u8]> {
-        self.maddr
-            .filter(|_| !self.proto.is_some_and(Proto::is_reliable))
+        let proto = self.proto.unwrap_or(Proto::Udp);
+        let port = self.rport.or(self.port).unwrap_or(proto.default_port());
+        (self.host, port)
     }
 }
 

@@ -48,6 +48,12 @@ impl<D> TxLayer<D> {
             .unwrap_or(Err(BranchError::Gone))
     }
 
+    /// Whether a branch parameter is one of ours, whatever has become of its transaction.
+    #[must_use]
+    pub fn made(&self, branch: &[u8]) -> bool {
+        self.tokens.decode(branch).is_some()
+    }
+
     /// Matches a response as it arrives, before any queue: stops retransmissions,
     /// acknowledges failures hop by hop, sends a CANCEL that had to wait.
     pub fn respond(&mut self, now: Millis, msg: &Message, out: &mut Vec<Output<D>>) -> ClientMatch {
