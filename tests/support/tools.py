@@ -8,6 +8,7 @@ PACKAGES = {
     "baresip": "baresip",
     "chromedriver": "chromium-driver",
     "chromium": "chromium",
+    "cargo": "rustup",
     "initdb": "postgresql",
     "kamailio": "kamailio kamailio-python3-modules kamailio-sqlite-modules kamailio-tls-modules",
     "mariadb": "mariadb-client",
