@@ -6,9 +6,9 @@ import shutil
 
 PACKAGES = {
     "baresip": "baresip",
+    "cargo": "rustup",
     "chromedriver": "chromium-driver",
     "chromium": "chromium",
-    "cargo": "rustup",
     "initdb": "postgresql",
     "kamailio": "kamailio kamailio-python3-modules kamailio-sqlite-modules kamailio-tls-modules",
     "mariadb": "mariadb-client",
