@@ -52,6 +52,10 @@ class Watchdog:
         """Whether a worker is in a call that takes longer than `script.stall_after_ms`."""
         return bool(self._stalled)
 
+    def set_limits(self, slow_call_ms: int, stall_after_ms: int) -> None:
+        """Has calls be slow and stalled after other times from now on."""
+        self._slow_call_ms, self._stall_after_ms = slow_call_ms, stall_after_ms
+
     def tick(self) -> None:
         """Looks at the calls in progress."""
         calls = {call[0]: call for call in self._busy()}
