@@ -77,8 +77,11 @@ def stats(server: "Server") -> dict[str, int]:
     counters |= server.host.counters()
     counters["script_slow_calls"] = server.watchdog.slow_calls
     counters["script_stalls"] = server.watchdog.stalls
-    counters |= server.reloader.counters
-    counters["script_reload_failures"] += server.runtime.failed_adoptions
+    reloads = server.reloader.counters
+    counters["script_reloads"] = reloads["script_reloads"]
+    counters["script_reload_failures"] = reloads["script_reload_failures"] + server.runtime.failed_adoptions
+    counters["settings_reloads"] = reloads["settings_reloads"]
+    counters["settings_reload_failures"] = reloads["settings_reload_failures"]
     return counters
 
 

@@ -19,6 +19,8 @@ from sipwright.control import methods
 from sipwright.host import Host
 from sipwright.kemi import calls, namespace
 from sipwright.modules.background import Alarm, Crew
+from sipwright.reloading import Reloader
+from sipwright.script.profiler import Profiler
 from sipwright.script.runtime import Runtime
 from sipwright.script.watchdog import Watchdog
 from sipwright.script.worker import ScriptWorker
@@ -138,6 +140,8 @@ class VirtualServer:
         self.runtime.routes, self.runtime.before = self.host.routes, self.host.before
         self.runtime.wrap = self.routes_seen.wrap
         self.watchdog = Watchdog(self.engine.busy, [], settings.script.slow_call_ms, settings.script.stall_after_ms)
+        self.profiler = Profiler([])
+        self.reloader = Reloader(cast("Server", self), None)
         methods.register(self.host.rpc, cast("Server", self))
         self.runtime.load()
         self._worker = ScriptWorker(self.runtime, 1)
