@@ -6,7 +6,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -58,8 +58,9 @@ def stored_inputs(target: str) -> Iterator[Path]:
         yield from sorted((INPUTS / kind / target).glob("*"))
 
 
-def run(target: str, seconds: int, work: Path) -> Outcome:
+def run(target: str, seconds: int, work: Path, options: Sequence[str] = ()) -> Outcome:
     """Fuzzes a target for about `seconds`; `work` keeps the inputs that reached something new, and those that failed.
+    `options` are further ones of libFuzzer.
 
     Raises FuzzError when the program or a package is missing.
     """
@@ -78,10 +79,11 @@ def run(target: str, seconds: int, work: Path) -> Outcome:
         f"-max_len={MAX_INPUT}",
         f"-artifact_prefix={failed}/",
         "-print_final_stats=1",
+        *options,
     ]
     if name := _DICTIONARIES.get(target):
         command.append(f"-dict={INPUTS / 'dictionaries' / name}.dict")
-    environment = {**os.environ, "PYTHONPATH": str(ROOT / "tests")}
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "tests"), "PYTHONHASHSEED": "0"}
     done = subprocess.run(
         command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
     )
