@@ -70,7 +70,22 @@ TRACES_SETTINGS = {
     "siptrace.duplicate_uri": f"sip:127.0.0.1:{CAPTURE.port}",
 }
 
+
+def traces_with(**more: object) -> Profile:
+    """The profile of tracing with further parameters, whose names are the same in both."""
+    lines = "".join(
+        f'modparam("siptrace", "{name}", {value if isinstance(value, int) else chr(34) + str(value) + chr(34)})\n'
+        for name, value in more.items()
+    )
+    # The flag has no meaning in either, for scripts.
+    settings = {f"siptrace.{name}": value for name, value in more.items() if name != "trace_flag"}
+    return Profile(f'loadmodule "siptrace.so"\n{TRACES}{lines}', {**TRACES_SETTINGS, **settings}, around=capture)
+
+
 PROFILES = {
+    "siptrace_flag": traces_with(trace_flag=5, trace_sl_acks=0),
+    "siptrace_all_plain": traces_with(trace_mode=4),
+    "siptrace_all_both": traces_with(trace_mode=5, hep_version=3),
     "rtpproxy": Profile(
         f"""
 loadmodule "rtpproxy.so"

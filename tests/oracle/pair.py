@@ -117,10 +117,13 @@ def server(kind: str, profile: str, script: Path, directory: Path) -> Server:
     if extra.prepare is not None:
         extra.prepare(directory)
     if kind == "kamailio":
-        return Kamailio(script, directory, listen, workers=1, extra_config=config)
+        return Kamailio(script, directory, listen, workers=1, extra_config=config, first_modules=extra.loads_first)
     if kind == BY_CFG:
         beyond = {"tm.max_breadth": COMMON.sipwright["tm.max_breadth"]}
-        return SipwrightByCfg(script, directory, listen, workers=1, extra_config=config, settings=beyond)
+        first = extra.loads_first
+        return SipwrightByCfg(
+            script, directory, listen, workers=1, extra_config=config, settings=beyond, first_modules=first
+        )
     settings = {**COMMON.sipwright, **extra.sipwright}
     settings = {name: str(value).replace(HERE, str(directory)) for name, value in settings.items()}
     return Sipwright(script, directory, listen, workers=1, settings=settings)

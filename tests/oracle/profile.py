@@ -21,5 +21,7 @@ class Profile:
     files: Mapping[str, str] = field(default_factory=dict)
     # Called with that directory, before the server starts.
     prepare: Callable[[Path], None] | None = None
+    # Modules that Kamailio has to load before all others.
+    loads_first: tuple[str, ...] = ()
     # What runs beside each server.
     around: Callable[[], AbstractContextManager[None]] = nullcontext

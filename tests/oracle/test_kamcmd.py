@@ -72,6 +72,15 @@ SAME = [
     "dispatcher.set_state ip 1 sip:127.0.0.1:6004",
     "dispatcher.set_state zz 1 all",
     "dispatcher.list",
+    "dispatcher.set_state d 1 sip:127.0.0.1:6004",
+    "dispatcher.set_state ap 1 sip:127.0.0.1:6005",
+    "dispatcher.list",
+    "dispatcher.set_state dp 1 sip:127.0.0.1:6004",
+    "dispatcher.set_state tp 1 sip:127.0.0.1:6005",
+    "dispatcher.list",
+    "dispatcher.set_state dix 1 sip:127.0.0.1:6004",
+    "dispatcher.set_state px 1 sip:127.0.0.1:6005",
+    "dispatcher.list",
     "dispatcher.reload",
     "dlg.list",
     "dlg.stats_active",
@@ -211,7 +220,8 @@ def test_the_same(pair: Pair) -> None:
         theirs, ours = pair.ask(command)
         if theirs != ours:
             different[command] = (theirs, ours)
-    assert different == {}
+    shown = "\n".join(f"{command}\n{theirs}\n{ours}" for command, (theirs, ours) in different.items())
+    assert different == {}, shown
 
 
 @pytest.mark.parametrize("command", ALIKE)

@@ -101,6 +101,8 @@ class Local:
         # The number of the connection that a Via of Kamailio's names.
         text = re.sub(r"(branch=[^;,>\s]+);i=[0-9a-f]+", r"\1", text)
         text = re.sub(r"\buloc-[0-9a-f]+-[0-9a-f]+-[0-9a-f]+(?:-[0-9a-f]+)?", self._record, text)
+        # Tokens of flows, the user part of our own addresses (RFC 5626 section 5.2).
+        text = re.sub(r"\bsip:([\w+/=-]{31,44})@(?=<server)", self._token, text)
         text = re.sub(r"\bexpires=(\d+)", self._expiry, text)
         text = re.sub(r"\b(branch|tag|did)=([^;,>\s]+)", lambda found: self._invented(found), text)
         # What a server makes up for its challenges, and what is computed from that.
@@ -111,6 +113,9 @@ class Local:
     def _record(self, found: re.Match[str]) -> str:
         """Record ids of bindings, also as the user of a temporary GRUU."""
         return f"<{self._name('record', '-'.join(found.group().split('-')[:4]))}>"
+
+    def _token(self, found: re.Match[str]) -> str:
+        return f"sip:<{self._name('flow', found[1])}>@"
 
     @staticmethod
     def _expiry(found: re.Match[str]) -> str:

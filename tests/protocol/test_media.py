@@ -18,6 +18,7 @@ from support.control import data_of
 from support.media import SDP, SDP_TYPE, ControlPeer, rtpengine, rtpengine_peer, rtpproxy_peer
 from support.messages import Sip, request
 from support.peers import UdpPeer
+from support.ports import free_port
 from support.process import wait_until
 from support.servers import Server
 
@@ -267,6 +268,44 @@ def test_sets_and_recording(start: Start) -> None:
         assert asked(server, "rtpengine.start_recording").startswith("1 ")
         assert any(b"15:start recording" in command for command in two.commands)
         assert not any(b"15:start recording" in command for command in one.commands)
+
+
+def test_an_instance_is_taken_for_granted(start: Start) -> None:
+    """With ping_mode 0 the first thing that it hears is a call."""
+    peer = rtpengine_peer(ok)
+    with peer.running():
+        server = start("media.py", settings={"rtpengine.rtpengine_sock": peer.url, "rtpengine.ping_mode": 0})
+        assert asked(server, "rtpengine.rtpengine_offer|").startswith("1 ")
+        assert len(peer.commands) == 1
+        assert b"5:offer" in peer.commands[0]
+
+
+# Keys
+
+
+def dtmf_settings(port: int) -> dict[str, object]:
+    return {
+        "rtpengine.dtmf_events_sock": f"127.0.0.1:{port}",
+        "rtpengine.event_callback": "dtmf",
+        "rtpengine.dtmf_event": "$avp(key)",
+    }
+
+
+def test_keys_reach_the_script(start: Start) -> None:
+    port = free_port("127.0.0.1")
+    server = start("media.py", settings=dtmf_settings(port))
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        for data in (b"no event", b'{"callid":"c1","source_tag":"a","type":"DTMF","event":5,"duration":80}'):
+            sock.sendto(data, ("127.0.0.1", port))
+    wait_until(lambda: "rtpengine:dtmf-event c1 a 5 80" in server.log(), 5, "the route for the key")
+    assert "sent no event of DTMF: b'no event'" in server.log()
+
+
+def test_an_address_that_is_taken(start: Start) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind(("127.0.0.1", 0))
+        with pytest.raises(RuntimeError, match=r"rtpengine.dtmf_events_sock: 127.0.0.1:.*in use"):
+            start("media.py", settings=dtmf_settings(sock.getsockname()[1]))
 
 
 # RTPProxy

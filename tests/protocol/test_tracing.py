@@ -67,6 +67,20 @@ def test_everything_in_hep(start: Start, tmp_path: Path) -> None:
     assert [b"\x00\x00\x00\x08\x00\x08" + port in copy for copy in copies] == [True, False, True, False]
 
 
+def test_everything_in_the_table(start: Start, tmp_path: Path) -> None:
+    path = tmp_path / "traces.db"
+    make_table(path)
+    server = traced(start, tmp_path, db_url=f"sqlite:///{path}", trace_mode=2)
+    assert relayed(server, "", 0)[1].status == 200
+
+    def count() -> int:
+        with sqlite3.connect(path) as connection:
+            return int(connection.execute("select count(*) from sip_trace").fetchone()[0])
+
+    wait_until(lambda: count() == 4, 5, "the rows are written")
+    assert call(data_of(server), "core.stats")["siptrace_sent"] == 0
+
+
 def test_tracing_is_turned_off_and_on(start: Start, tmp_path: Path) -> None:
     server = traced(start, tmp_path, trace_mode=1)
     data = data_of(server)
@@ -101,6 +115,27 @@ def test_the_table(start: Start, tmp_path: Path) -> None:
     user = "siptrace.sip_trace_mode|t"
     expected = [("", "in"), ("", "out"), ("200", "in"), ("200", "out")]
     assert rows() == [("MESSAGE", code, way, who) for code, way in expected for who in ("", user)]
+
+
+def test_columns_of_other_names(start: Start, tmp_path: Path) -> None:
+    path = tmp_path / "traces.db"
+    with sqlite3.connect(path) as connection:
+        connection.execute(
+            "create table sip_trace (id integer primary key, day text, time_us int, call text, traced_user text, msg text,"
+            " method text, status text, fromip text, toip text, fromtag text, totag text, direction text)"
+        )
+    named = {"date_column": "day", "callid_column": "call"}
+    server = traced(start, tmp_path, db_url=f"sqlite:///{path}", trace_mode=2, **named)
+    _, final = relayed(server, "", 0)
+
+    def rows() -> list[tuple[str, str]]:
+        with sqlite3.connect(path) as connection:
+            return connection.execute("select day, call from sip_trace").fetchall()
+
+    wait_until(lambda: len(rows()) == 4, 5, "the rows are written")
+    assert {call_id for _, call_id in rows()} == {final["Call-ID"]}
+    # As a Julian day, which is Kamailio's way with SQLite.
+    assert all(2_460_000 < float(day) < 2_500_000 for day, _ in rows())
 
 
 def make_table(path: Path) -> None:

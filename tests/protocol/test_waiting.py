@@ -93,6 +93,7 @@ def test_queries_that_wait_for_the_answer(start: Start, web: str) -> None:
         assert await stage.result("get", f"http://127.0.0.1:{free_port('127.0.0.1')}/") == "7|0"
         assert await stage.result("get", "http://nobody.invalid/") == "6|0"
         assert await stage.result("get", "nonsense") == "3|0"
+        assert await stage.result("header", f"{web}/a") == "test|None"
         assert await stage.result("get", f"{web}/slow") == "28|0"
 
     play(start, story, **{"http_client.connection_timeout_s": "1", "http_client.maxdatasize_bytes": 1000})
@@ -118,6 +119,7 @@ def test_the_transaction_waits_not_the_worker(start: Start, web: str) -> None:
         answer = await stage.caller.final(slow["Call-ID"])
         assert answer["X-Result"] == "1|200|Answered|test|GET /slow None  second line|27|kept"
         assert answer["X-Error"] == "<null>"
+        assert answer["X-Same-Id"] == "True"
 
     server = play(start, story, **{"http_async_client.connection_timeout_ms": 5000})
     assert server.route_calls("MESSAGE") == 2
@@ -143,6 +145,7 @@ def test_what_needs_no_transaction(start: Start, web: str) -> None:
         await stage.caller.final(stage.sent("apart", f"{web}/x")["Call-ID"])
         await eventually(lambda: "apart 200" in stage.server.log())
         await eventually(lambda: "task data of the task of others" in stage.server.log())
+        await eventually(lambda: "task variables data of the task others None" in stage.server.log())
 
     play(start, story, **{"http_async_client.connection_timeout_ms": 5000})
 

@@ -240,6 +240,8 @@ class Kamailio(Server):
 
     debug: int = 0
     extra_config: str = ""
+    # Modules that others bind to when they are loaded.
+    first_modules: tuple[str, ...] = ()
 
     name = "kamailio"
 
@@ -250,7 +252,7 @@ class Kamailio(Server):
             workers=self.workers,
             tcp="" if has_tcp else "disable_tcp=yes",
             listen="\n".join(f"listen={address}" for address in self.listen),
-            modules="\n".join(f'loadmodule "{name}.so"' for name in KAMAILIO_MODULES.split()),
+            modules="\n".join(f'loadmodule "{name}.so"' for name in [*self.first_modules, *KAMAILIO_MODULES.split()]),
             script=self.script,
         )
         path = self.directory / "kamailio.cfg"

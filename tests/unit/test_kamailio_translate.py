@@ -248,10 +248,36 @@ def test_tables_name_settings_that_exist() -> None:
         assert annotation_of(Settings, tuple(setting.split("."))) is not None, setting
 
 
+@pytest.mark.parametrize(
+    ("url", "modules", "driver"),
+    [
+        ("redis://127.0.0.1/0", "tm", "db_redis"),
+        ("mysql://u:p@host/db", "tm", "db_mysql"),
+        ("mysql://u:p@host/db", "tm db_mysql.so", ""),
+        ("sqlite:///var/lib/sip.db", "tm db_mysql", "db_sqlite"),
+        ("postgres://u@host/db", "tm", "db_postgres"),
+        ("redis://127.0.0.1/0", "tm db_redis", ""),
+        ("http://127.0.0.1", "tm", ""),
+        ("nonsense", "tm", ""),
+    ],
+)
+def test_a_database_without_its_module(tmp_path: Path, url: str, modules: str, driver: str) -> None:
+    """Kamailio would not start; here the driver is built in, and the report says so."""
+    text = f'modparam("usrloc", "db_url", "{url}")'
+    loads = "\n".join(f'loadmodule "{name}"' for name in [*modules.split(), "usrloc"])
+    report = translated(tmp_path, f"{loads}\n{text}", "sl").report
+    translation = translated(tmp_path, 'modparam("usrloc", "share_url", "redis://127.0.0.1/0")')
+    assert not [entry for entry in translation.report if "needs loadmodule" in entry.note]
+    found = [entry for entry in report if entry.name == "usrloc.db_url" and "needs loadmodule" in entry.note]
+    assert [entry.note.split('"')[1] for entry in found] == ([f"{driver}.so"] if driver else [])
+    assert all(entry.is_warning and "u:p@" not in entry.value for entry in found)
+
+
 def test_passwords_are_not_shown(tmp_path: Path) -> None:
     text = 'modparam("tm", "x_secret", "abc")\nmodparam("tm", "db_url", "mysql://u:abc@host/db")\n'
     text += 'modparam("tm", "password_column", "abc_")\n'
-    values = [entry.value for entry in translated(tmp_path, text).report if entry.name.startswith("tm.")]
+    entries = translated(tmp_path, text, f"{MODULES} db_mysql").report
+    values = [entry.value for entry in entries if entry.name.startswith("tm.")]
     assert values == ["***", "mysql://u:***@host/db", "abc_"]
 
 

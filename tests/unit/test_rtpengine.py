@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from sipwright.control.rpc import RpcError
+from sipwright.host import Host
 from sipwright.modules.media_nodes import Nodes, by_weight
 from sipwright.modules.rtpengine import Call, Calls, Refused, command, encoded, mos, read_answer, read_flags, totals
+from sipwright.modules.rtpengine_dtmf import read_event
 from sipwright.modules.rtpengine_pool import Pool
+from sipwright.settings import Settings
 from sipwright.settings.rtpengine import RtpengineSettings
+from support.databases import kamailio_sqlite
 
 CALL = Call("call1@x", "ft", "", "127.0.0.1", True, ["z9hG4bK1"])
 HEAD = "d8:supportsl10:load limite3:sdp3:v=0"
@@ -198,3 +204,95 @@ def test_administrators_see_and_switch_instances() -> None:
     for wrong in (lambda: pool.show("nope"), lambda: pool.enable("all", 7), pool.reload):
         with pytest.raises(RpcError):
             wrong()
+
+
+VIAS = ["z9hG4bKtop", "z9hG4bKsecond"]
+
+
+@pytest.mark.parametrize(
+    ("wish", "in_request", "in_response"),
+    [
+        ("1", VIAS[0], VIAS[0]),
+        ("2", VIAS[1], VIAS[1]),
+        ("auto", VIAS[0], VIAS[1]),
+        ("extra", "more", "more"),
+        ("auto-extra", "more", VIAS[0]),
+        ("next", "z9hG4bKnext", "z9hG4bKnext"),
+        ("auto-next", "z9hG4bKnext", VIAS[0]),
+    ],
+)
+def test_branches_of_a_call(wish: str, in_request: str, in_response: str) -> None:
+    for is_request, expected in ((True, in_request), (False, in_response)):
+        call = Call("c", "ft", "tt", "127.0.0.1", is_request, VIAS, "more", lambda: "z9hG4bKnext")
+        assert command("offer", call, read_flags(f"via-branch={wish}"), b"v=0")["via-branch"] == expected
+
+
+@pytest.mark.parametrize(
+    ("data", "event"),
+    [
+        (
+            b'{"callid":"c@h","source_tag":"ft","tags":["ft","tt"],"type":"DTMF","timestamp":1590,'
+            b'"source_ip":"192.0.2.1","event":11,"duration":80,"volume":10}',
+            {
+                "dtmf_event_callid": "c@h",
+                "dtmf_event_source_tag": "ft",
+                "dtmf_event_tags": "ft,tt",
+                "dtmf_event_type": "DTMF",
+                "dtmf_event_timestamp": 1590,
+                "dtmf_event_source_ip": "192.0.2.1",
+                "dtmf_event": 11,
+                "dtmf_event_duration": 80,
+                "dtmf_event_volume": 10,
+            },
+        ),
+        (b'{"callid":"c","event":"#"}', {"dtmf_event_callid": "c", "dtmf_event": "#"}),
+        (b'{"callid":"c","type":"other"}', None),
+        (b'{"event":1}', None),
+        (b"[1]", None),
+        (b"no json", None),
+        (b"[" * 100_000, None),
+        (b"\xff\xfe", None),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_events_of_dtmf(data: bytes, event: dict[str, Any] | None) -> None:
+    assert read_event(data) == event
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "127.0.0.1:0", ":2223", "h:x"])
+def test_addresses_for_events(address: str) -> None:
+    with pytest.raises(ValueError, match="is not ip:port"):
+        RtpengineSettings(dtmf_events_sock=address)
+    assert RtpengineSettings(dtmf_events_sock="udp:[::1]:2223").dtmf_address() == ("::1", 2223)
+
+
+def test_rows_of_the_table(tmp_path: Path) -> None:
+    """What is no instance is left out; one that stays keeps what is known of it."""
+    url = kamailio_sqlite(tmp_path / "sip.db")
+    host = Host(Settings(data_dir=tmp_path))
+    database = host.database(url)
+    try:
+        insert = "insert into rtpengine (setid, url, weight, disabled) values (:s, :u, :w, :d)"
+
+        def add(*row: object) -> None:
+            with database.transaction() as connection:
+                connection.execute(text(insert), dict(zip("suwd", row, strict=True)))
+
+        add(0, "udp:127.0.0.1:9", 2, 0)
+        add(0, "carrier:pigeon", 1, 0)
+        add(3, "udp:127.0.0.1:8", 1, 1)
+        pool = Pool(RtpengineSettings(db_url=url), database)
+        assert [(node.set_id, node.url, node.weight, node.is_off) for node in pool.nodes] == [
+            (0, "udp:127.0.0.1:9", 2, False),
+            (3, "udp:127.0.0.1:8", 1, True),
+        ]
+        next(iter(pool.nodes)).is_tested = True
+        add(3, "udp:127.0.0.1:7", 1, 0)
+        pool.reload()
+        assert [(node.url, node.is_tested) for node in pool.nodes] == [
+            ("udp:127.0.0.1:9", True),
+            ("udp:127.0.0.1:8", False),
+            ("udp:127.0.0.1:7", False),
+        ]
+    finally:
+        host.close()

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from sipwright import _engine
 from sipwright.control.rpc import RpcError
@@ -219,9 +220,33 @@ def test_timers_call_routes() -> None:
     timer = host.timers[-1]
     assert timer.seconds == 0.25
     assert isinstance(timer.action, partial)
-    assert timer.action.args == ("tick", "rtimer")
+    assert timer.action.args == (host, "tick", 0)
     with pytest.raises(SettingsError, match="there is no timer 'x'"):
         rtimer.configure(Host(Settings(rtimer=RtimerSettings(exec=["timer=x;route=tick"]))))
+
+
+def test_a_timer_of_several_runs_its_routes_as_often() -> None:
+    """As Kamailio's processes of a timer do; `$rtimer_worker` tells which one it is."""
+    settings = RtimerSettings(
+        timer=["name=a;mode=3", "name=b;mode=2;interval=500000u"],
+        exec=["timer=a;route=one", "timer=b;route=two"],
+        default_interval_s=7,
+    )
+    host, ran = Host(Settings(rtimer=settings)), []
+    rtimer.configure(host)
+
+    def run_route(callback: str, event: str) -> bool:
+        ran.append((callback, event, rtimer._worker.number))
+        return True
+
+    host.call = lambda function: function() is None  # type: ignore[method-assign]
+    host.run_route = run_route  # type: ignore[method-assign]
+    for timer in host.timers:
+        timer.action()
+    assert [timer.seconds for timer in host.timers] == [7, 7, 7, 0.5]
+    assert ran == [("one", "rtimer", 0), ("one", "rtimer", 1), ("one", "rtimer", 2), ("two", "rtimer", 0)]
+    with pytest.raises(ValidationError, match="mode is no number"):
+        RtimerSettings(timer=["name=a;mode=x"])
 
 
 def test_a_crew_has_bounds_and_ends() -> None:

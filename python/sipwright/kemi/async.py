@@ -45,6 +45,7 @@ def configure(host: "Host") -> None:
     host.at_stop(_alarm.stop)
     host.route(_GO_ON, _go_on)
     host.count(lambda: {"async_waiting": len(_alarm)})
+    host.variable("async", lambda inner, _: _of_worker(inner))
 
 
 @ksr("async.route")
@@ -86,15 +87,22 @@ def task_group_data(name: str, group: str, data: str) -> int:
 @ksr("async.get_data")
 def get_data() -> str | None:
     """The text of `task_data`, in the route that it has called."""
-    data: str | None = getattr(_worker, "data", None)
-    return data
+    return _of_worker("data")
 
 
 @ksr("async.get_gname")
 def get_gname() -> str | None:
     """The group that `task_group_route` named for the route that runs, or an empty text."""
-    name: str = getattr(_worker, "group", "")
-    return name
+    return _of_worker("gname")
+
+
+def _of_worker(what: str) -> str | None:
+    """`$async(data)` and `$async(gname)` of the route that this worker runs."""
+    if what == "gname":
+        name: str = getattr(_worker, "group", "")
+        return name
+    data: str | None = getattr(_worker, "data", None) if what == "data" else None
+    return data
 
 
 def _later(name: str, seconds: float) -> int:

@@ -1,5 +1,7 @@
 """KSR.http_async_client: HTTP queries for which the transaction waits while the worker goes on, as in Kamailio."""
 
+import itertools
+import secrets
 import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
@@ -8,7 +10,7 @@ from sipwright import _engine, log
 from sipwright.kemi.calls import ksr
 from sipwright.kemi.suspending import Suspended, call_route, suspend
 from sipwright.modules.background import Crew
-from sipwright.modules.http import NO_CONNECTION, Answer, Options, Query, ask, header_lines
+from sipwright.modules.http import METHODS, NO_CONNECTION, Answer, Options, Query, ask, header_lines
 from sipwright.settings.http_clients import HttpAsyncClientSettings
 
 if TYPE_CHECKING:
@@ -37,6 +39,7 @@ class _Waiting:
 
     route: str
     answer: Answer
+    id: str
 
 
 _host: "Host | None" = None
@@ -44,6 +47,9 @@ _settings = HttpAsyncClientSettings()
 _crew = Crew("http-async", 1, 1)
 _answers: dict[Suspended, _Waiting] = {}
 _worker = threading.local()
+# Numbers of queries; the beginning makes them differ from those before a restart and of other servers.
+_ids = itertools.count(1)
+_ID_PREFIX: Final = secrets.token_hex(4)
 _counts = {"http_async_ok": 0, "http_async_failed": 0, "http_async_refused": 0}
 
 
@@ -58,6 +64,7 @@ def configure(host: "Host") -> None:
     host.at_stop(_crew.stop)
     host.route(_ANSWERED, _answered)
     host.variable("http_req", lambda inner, _: None, _set_request)
+    host.variable("http_req_id", lambda _, __: getattr(_worker, "id", None))
     for name, get in _VARIABLES.items():
         host.variable(name, lambda inner, _, get=get: get(inner))  # type: ignore[misc]
     host.count(lambda: {**_counts, "http_async_waiting": len(_crew)})
@@ -68,7 +75,8 @@ def query(url: str, route: str) -> int:
     """Asks a URL and calls a method of the script with the answer: 1, or -1 when the request cannot be suspended.
 
     The transaction is suspended until then, and the route that asks ends; with `$http_req(suspend)` 0 it goes on, and
-    the method gets a made-up message. The answer is in `$http_ok`, `$http_rs`, `$http_rb`, `$http_err` and their kin.
+    the method gets a made-up message. The answer is in `$http_ok`, `$http_rs`, `$http_rb`, `$http_err` and their kin;
+    `$http_req_id` is the same in both routes.
     """
     request = _request()
     _worker.request = _Request()
@@ -79,22 +87,23 @@ def query(url: str, route: str) -> int:
         if place is None:
             log.error("KSR.http_async_client.query: the request cannot be suspended")
             return -1
-    if not _crew.do(lambda: _ask(asked, options, place, route)):
+    number = _worker.id = f"{_ID_PREFIX}-{next(_ids)}"
+    if not _crew.do(lambda: _ask(asked, options, place, route, number)):
         _counts["http_async_refused"] += 1
         log.error(f"KSR.http_async_client.query: {_settings.max_waiting} queries wait; this one is not asked")
-        _deliver(place, _Waiting(route, Answer(error=NO_CONNECTION, error_text="too many queries wait")))
+        _deliver(place, _Waiting(route, Answer(error=NO_CONNECTION, error_text="too many queries wait"), number))
     return 1
 
 
 # ---- asking and answering ------------------------------------------------------------------------------------------
 
 
-def _ask(asked: Query, options: Options, place: Suspended | None, route: str) -> None:
+def _ask(asked: Query, options: Options, place: Suspended | None, route: str, number: str) -> None:
     answer = ask(asked, options)
     _counts["http_async_failed" if answer.error else "http_async_ok"] += 1
     if answer.error:
         log.warning(f"http_async_client: {asked.method} {asked.url.partition('?')[0]}: {answer.error_text}")
-    _deliver(place, _Waiting(route, answer))
+    _deliver(place, _Waiting(route, answer, number))
 
 
 def _deliver(place: Suspended | None, waiting: _Waiting) -> None:
@@ -109,12 +118,12 @@ def _deliver(place: Suspended | None, waiting: _Waiting) -> None:
 
 
 def _run_apart(waiting: _Waiting) -> None:
-    _worker.answer = waiting.answer
+    _worker.answer, _worker.id = waiting.answer, waiting.id
     try:
         if _host is not None:
             _host.run_route(waiting.route, "")
     finally:
-        _worker.answer = None
+        _worker.answer = _worker.id = None
 
 
 def _answered(message: "Message", event: str) -> None:
@@ -122,11 +131,11 @@ def _answered(message: "Message", event: str) -> None:
     waiting = _answers.pop(place, None)
     if waiting is None:
         return
-    _worker.answer = waiting.answer
+    _worker.answer, _worker.id = waiting.answer, waiting.id
     try:
         call_route(waiting.route, message)
     finally:
-        _worker.answer = None
+        _worker.answer = _worker.id = None
 
 
 # ---- what is asked -------------------------------------------------------------------------------------------------
@@ -149,6 +158,9 @@ def _set_request(inner: str, value: str | int | None) -> bool:
         request.headers.append(value)
     elif inner in _TEXTS and value is not None:
         request.texts[inner] = str(value)
+    elif inner == "authmethod" and isinstance(value, int) and not value & METHODS:
+        log.error(f"$http_req(authmethod): {value} has neither 1 (Basic) nor 2 (Digest)")
+        return False
     elif inner in _NUMBERS and isinstance(value, int):
         request.numbers[inner] = value
     elif value is None:
@@ -177,6 +189,7 @@ def _query_of(url: str, request: _Request) -> tuple[Query, Options]:
         tls_version=settings.tls_version,
         user=texts.get("username", ""),
         password=texts.get("password", ""),
+        auth=numbers.get("authmethod", settings.authmethod),
         keeps=bool(numbers.get("tcp_keepalive", settings.tcp_keepalive)),
     )
     return Query(url, method, data, header_lines("\n".join(request.headers))), options

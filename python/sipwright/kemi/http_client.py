@@ -4,6 +4,7 @@ The worker waits, others go on. For a query that may take long, `KSR.http_async_
 """
 
 import configparser
+import threading
 from typing import TYPE_CHECKING, Any, Final
 
 from sipwright import _engine, log
@@ -41,6 +42,8 @@ _MOST_FAILOVERS: Final = 2
 _settings = HttpClientSettings()
 _options = Options()
 _connections: dict[str, Connection] = {}
+# The answer to the last query of each worker, for `$httprhdr`.
+_last = threading.local()
 _counts = {"http_client_ok": 0, "http_client_failed": 0}
 
 
@@ -60,6 +63,7 @@ def configure(host: "Host") -> None:
         raise SettingsError(f"http_client: {error}") from error
     _counts.update(dict.fromkeys(_counts, 0))
     host.variable("curlerror", lambda inner, _: ERRORS.get(int(inner), "Unknown error") if inner.isdigit() else None)
+    host.variable("httprhdr", lambda inner, _: getattr(_last, "answer", Answer()).header(inner))
     host.rpc.add("httpclient.listcon", list_connections)
     host.count(lambda: dict(_counts))
 
@@ -164,7 +168,7 @@ def _connect(name: str, path: str, body: bytes | None, media: str, result: str) 
 
 
 def _counted(asked: Query, options: Options) -> Answer:
-    answer = ask(asked, options)
+    answer = _last.answer = ask(asked, options)
     _counts["http_client_failed" if answer.error else "http_client_ok"] += 1
     if answer.error:
         log.warning(f"KSR.http_client: {asked.method} {asked.url.partition('?')[0]}: {answer.error_text}")
@@ -199,6 +203,7 @@ def _options_of(settings: HttpClientSettings) -> Options:
         verify_peer=settings.verify_peer,
         verify_host=settings.verify_host != 0,
         tls_version=settings.tlsversion,
+        auth=settings.authmethod,
         keeps=settings.keep_connections,
     )
 

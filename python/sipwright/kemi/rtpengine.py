@@ -1,12 +1,15 @@
 """KSR.rtpengine: media through rtpengine, with Kamailio's return codes."""
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from sipwright import _engine, log
 from sipwright.kemi import bodies
 from sipwright.kemi.calls import ksr
 from sipwright.modules.rtpengine import Call, Refused, as_text, command, mos, read_flags, totals
+from sipwright.modules.rtpengine_dtmf import bound, listen
 from sipwright.modules.rtpengine_pool import Pool
+from sipwright.settings.errors import SettingsError
 from sipwright.settings.rtpengine import RtpengineSettings
 
 if TYPE_CHECKING:
@@ -78,6 +81,7 @@ _ANSWERING: Final = ("ACK", "PRACK")
 # Where the script's choice of sets stays for the transaction.
 _SET_AVPS: Final = ("rtpengine:set", "rtpengine:set2")
 _SWEEP_S: Final = 60.0
+_DTMF_EVENT: Final = "rtpengine:dtmf-event"
 
 _settings = RtpengineSettings()
 _pool = Pool(_settings)
@@ -85,18 +89,47 @@ _offers = bodies.Offers()
 
 
 def configure(host: "Host") -> None:
-    """Takes the instances of the settings or the table, and registers their control methods."""
+    """Takes the instances of the settings or the table, registers their control methods, and listens for events of DTMF.
+
+    Raises SettingsError where the address for them cannot be had.
+    """
     global _settings, _pool, _offers
     _settings = host.settings.rtpengine
     _pool = Pool(_settings, host.database(_settings.db_url) if _settings.db_url else None)
     _offers = bodies.Offers()
-    host.variable("rtpstat", lambda _, __: _statistics())
+    for name in ("rtpstat", "rtpestat"):
+        host.variable(name, lambda _, __: _statistics())
     for name in ("show", "ping", "enable", "reload", "get_hash_total"):
         host.rpc.add(f"rtpengine.{name}", getattr(_pool, name), blocking=True)
     host.every(_SWEEP_S, _pool.sweep)
     host.count(_pool.counters)
     if host.engine is not None:
         _pool.begin()
+        if _settings.dtmf_events_sock:
+            _listen_for_events(host)
+
+
+def _listen_for_events(host: "Host") -> None:
+    address = _settings.dtmf_address()
+    try:
+        sock = bound(address)
+    except OSError as error:
+        raise SettingsError(f"rtpengine.dtmf_events_sock: {_settings.dtmf_events_sock}: {error.strerror}") from error
+    host.at_stop(sock.close)
+    if not _settings.event_callback:
+        log.warning("rtpengine: events of DTMF are received, but rtpengine.event_callback names no method for them")
+    host.serve(lambda: listen(sock, lambda event: host.call(partial(_tell, host, event))))
+
+
+def _tell(host: "Host", event: dict[str, str | int]) -> None:
+    """Runs the route for an event of DTMF, with what it says in the variables of the settings."""
+    for name, value in event.items():
+        variable = getattr(_settings, name)
+        if variable and not (
+            _engine.pv_seti(variable, value) if isinstance(value, int) else _engine.pv_sets(variable, value)
+        ):
+            log.error(f"rtpengine.{name}: {variable} cannot be set")
+    host.run_route(_settings.event_callback, _DTMF_EVENT)
 
 
 @ksr("rtpengine.rtpengine_offer")

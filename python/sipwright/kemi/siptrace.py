@@ -1,5 +1,6 @@
 """KSR.siptrace: copies of messages for a capture server or a table, with Kamailio's return codes."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from sipwright import _engine, log
@@ -113,6 +114,8 @@ def _trace(wish: Wish, mode: str) -> int:
     _tracer.copy(_arrived(message), wish)
     kind = mode[:1].lower()
     if kind in ("t", "d"):
+        if not _settings.trace_sl_acks:
+            wish = replace(wish, passed_tag=str(_engine.pv_get("$ltt(s)") or ""))
         watched = _tracer.watch(message.call_id, message.cseq if kind == "t" else None, wish)
         return 1 if watched else -1
     return 1

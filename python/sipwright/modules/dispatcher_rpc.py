@@ -3,7 +3,7 @@
 from typing import Any
 
 from sipwright.control.rpc import FAILED, RpcError
-from sipwright.modules.dispatcher import Destination, Group, ListError, parse_state
+from sipwright.modules.dispatcher import DISABLED, PROBING, Destination, Group, ListError, parse_state
 from sipwright.modules.dispatcher_pool import Pool
 from sipwright.modules.dispatcher_select import hash_of
 
@@ -110,7 +110,8 @@ class DispatcherRpc:
 
 
 def _flags(state: str) -> int:
-    flags = parse_state(state)
-    if flags is None or not state:
+    """As Kamailio reads a state: its first letter counts, and a `p` behind it but for `d`; what follows does not matter."""
+    flags = parse_state(state[:1]) if state[:1].lower() in ("a", "i", "t", "d") else None
+    if flags is None:
         raise RpcError(FAILED, "Unknown State Value")
-    return flags
+    return flags | PROBING if state[1:2].lower() == "p" and not flags & DISABLED else flags

@@ -9,7 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any, Final
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote, urljoin, urlsplit
+
+from sipwright.modules.digest_client import Account, choose
 
 BAD_URL: Final = 3
 UNKNOWN_HOST: Final = 6
@@ -29,6 +31,12 @@ ERRORS: Final = {
     CERTIFICATE_FAILED: "SSL peer certificate or SSH remote key was not OK",
     BROKEN: "Failure when receiving data from the peer",
 }
+# How to log in, as libcurl's CURLAUTH_*: bits of `authmethod`.
+BASIC: Final = 1
+DIGEST: Final = 2
+DIGEST_IE: Final = 16
+METHODS: Final = BASIC | DIGEST | DIGEST_IE
+_UNAUTHORIZED: Final = 401
 _VERSIONS: Final = {7: ssl.TLSVersion.TLSv1_3}
 _CHUNK: Final = 65_536
 
@@ -51,6 +59,7 @@ class Options:
     tls_version: int = 0
     user: str = ""
     password: str = ""
+    auth: int = BASIC | DIGEST
     keeps: bool = False
 
 
@@ -65,6 +74,8 @@ class Answer:
     error: int = 0
     error_text: str = ""
     seconds: float = 0.0
+    # Where it came from, after redirections.
+    url: str = ""
 
     @property
     def code(self) -> int:
@@ -112,11 +123,21 @@ def ask(query: Query, options: Options) -> Answer:
     if parts.scheme not in ("http", "https") or not parts.hostname:
         return _failed(BAD_URL)
     user, password = parts.username or options.user, parts.password or options.password
+    account = None
     if user and "Authorization" not in headers:
-        headers.update(urllib3.make_headers(basic_auth=f"{unquote(user)}:{unquote(password or '')}"))
+        account = Account(unquote(user), unquote(password or ""))
+    if account is not None and options.auth == BASIC:
+        headers["Authorization"] = _basic(account)
     url = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
     try:
-        return _send(query, url, headers, options)
+        answer = _send(query, url, headers, options)
+        if account is None or answer.status != _UNAUTHORIZED or "Authorization" in headers:
+            return answer
+        credentials = _credentials(answer, account, query, options.auth)
+        if not credentials or _origin(answer.url) != _origin(url):
+            return answer
+        headers["Authorization"] = credentials
+        return _send(query, answer.url, headers, _later(options, answer.seconds))
     except (LocationParseError, LocationValueError, UnicodeError, ValueError) as error:
         return _failed(BAD_URL, error)
     except OSError as error:
@@ -126,12 +147,40 @@ def ask(query: Query, options: Options) -> Answer:
         return _failed(_number(cause), cause)
 
 
+def _basic(account: Account) -> str:
+    import urllib3
+
+    return str(urllib3.make_headers(basic_auth=f"{account.username}:{account.secret}")["authorization"])
+
+
+def _credentials(answer: Answer, account: Account, query: Query, methods: int) -> str:
+    """Authorization by the best of the methods that the challenges offer (RFC 7616, RFC 7617); empty for none."""
+    challenges = [value for name, value in answer.headers if name.lower() == "www-authenticate"]
+    if methods & (DIGEST | DIGEST_IE) and (found := choose(challenges)):
+        parts = urlsplit(answer.url)
+        # Internet Explorer left the query out of what it hashed, and such servers expect it.
+        tail = f"?{parts.query}" if parts.query and methods & DIGEST else ""
+        return found[0].answer(account, query.method, f"{parts.path or '/'}{tail}", query.body or b"")
+    has_basic = any(value.partition(" ")[0].lower() == "basic" for value in challenges)
+    return _basic(account) if methods & BASIC and has_basic else ""
+
+
+def _origin(url: str) -> tuple[str, str | None, int | None]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port
+
+
+def _later(options: Options, spent_s: float) -> Options:
+    """The options with what is left of the time; one of 0 stands for no limit."""
+    return replace(options, timeout_s=max(0.001, options.timeout_s - spent_s)) if options.timeout_s else options
+
+
 def _send(query: Query, url: str, headers: Mapping[str, str], options: Options) -> Answer:
     import urllib3
 
     limit, begin = options.timeout_s or None, time.monotonic()
     timeout = urllib3.Timeout(total=limit)
-    with _pool(options).request(
+    with _pool(replace(options, timeout_s=0.0, auth=0)).request(
         query.method,
         url,
         body=query.body,
@@ -152,7 +201,10 @@ def _send(query: Query, url: str, headers: Mapping[str, str], options: Options) 
         if not options.keeps:
             response.close()
         found = tuple(response.headers.items())
-        return Answer(response.status, response.reason or "", found, bytes(body), seconds=time.monotonic() - begin)
+        for step in response.retries.history if response.retries else ():
+            url = urljoin(url, step.redirect_location or "")
+        spent_s = time.monotonic() - begin
+        return Answer(response.status, response.reason or "", found, bytes(body), seconds=spent_s, url=url)
 
 
 @lru_cache(maxsize=64)
@@ -237,10 +289,12 @@ def make_connection(url: str, values: Mapping[str, str], options: Options) -> Co
             changes[_TEXTS[name]] = value
         elif name in _SWITCHES:
             changes[_SWITCHES[name]] = value.lower() not in ("0", "no", "off", "false")
-        elif name in ("timeout", "maxdatasize"):
-            changes["timeout_s" if name == "timeout" else "most_bytes"] = int(value)
+        elif name in _NUMBERS:
+            changes[_NUMBERS[name]] = int(value)
         elif name not in _WITHOUT_MEANING:
             raise ValueError(f"connection {url}: {name} is not known")
+    if not changes.get("auth", BASIC) & METHODS:
+        raise ValueError(f"connection {url}: authmethod {changes['auth']} has neither Basic (1) nor Digest (2, 16)")
     return Connection(url, replace(options, **changes), failover)
 
 
@@ -254,6 +308,7 @@ _TEXTS: Final = {
     "password": "password",
     "httpproxy": "proxy",
 }
+_NUMBERS: Final = {"timeout": "timeout_s", "maxdatasize": "most_bytes", "authmethod": "auth"}
 _SWITCHES: Final = {
     "verify_peer": "verify_peer",
     "verify_host": "verify_host",
@@ -261,4 +316,4 @@ _SWITCHES: Final = {
     "http_follow_redirect": "redirect",
     "keep_connections": "keeps",
 }
-_WITHOUT_MEANING: Final = ("authmethod", "tlsversion", "httpproxyport")
+_WITHOUT_MEANING: Final = ("tlsversion", "httpproxyport")

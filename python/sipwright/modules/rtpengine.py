@@ -1,6 +1,6 @@
 """The control protocol of rtpengine (NG): commands from Kamailio's flags, and what answers say (module rtpengine)."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -14,6 +14,8 @@ _NUMBERS: Final = {"TOS": "TOS", "repacketize": "repacketize", "delete-delay": "
 _LISTS: Final = ("replace", "rtcp-mux", "SDES", "T.38", "OSRTP")
 _CODECS: Final = ("transcode", "mask", "strip", "offer", "except", "set", "accept", "consume", "ignore")
 _TAGS: Final = ("call-id", "from-tag", "to-tag", "via-branch")
+# What these values of via-branch stand for in requests.
+_IN_REQUESTS: Final = {"auto": "1", "auto-extra": "extra", "auto-next": "next"}
 # Commands that name both sides, and those that name neither unless told.
 _WITH_TO_TAG: Final = ("offer", "answer", "query", "start recording", "stop recording", "play media", "stop media")
 _WITHOUT_TAGS: Final = (
@@ -43,6 +45,8 @@ class Call:
     is_request: bool
     branches: list[str] = field(default_factory=list)
     extra_id: str = ""
+    # The branch that the request will leave with, empty where that is not known.
+    next_branch: Callable[[], str] = str
 
 
 @dataclass(slots=True)
@@ -143,15 +147,19 @@ def command(verb: str, call: Call, flags: Flags, sdp: bytes | None = None) -> di
 def _branch(call: Call, wish: str) -> str:
     if not wish:
         return ""
-    if wish == "extra":
+    kind = wish
+    if wish in _IN_REQUESTS:
+        # Our own Via is the first one of a response.
+        kind = _IN_REQUESTS[wish] if call.is_request else ("2" if wish == "auto" else "1")
+    if kind == "extra":
         found = call.extra_id
-    elif wish in ("auto", "1", "2"):
-        index = (0 if call.is_request else 1) if wish == "auto" else int(wish) - 1
+    elif kind == "next":
+        found = call.next_branch()
+    elif kind in ("1", "2"):
+        index = int(kind) - 1
         found = call.branches[index] if index < len(call.branches) else ""
-    elif wish in ("next", "auto-next"):
-        raise Refused(f"via-branch={wish}: the branch that the request will leave with is not known yet")
     else:
-        raise Refused(f"via-branch={wish} is none of auto, extra, 1 and 2")
+        raise Refused(f"via-branch={wish} is none of 1, 2, auto, extra, next, auto-extra and auto-next")
     if not found:
         raise Refused(f"via-branch={wish}: there is none")
     return found

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sipwright import log
 from sipwright.control.rpc import FAILED, INVALID_PARAMS, RpcError
-from sipwright.modules.media_nodes import Node, Nodes, Unreachable, by_weight
+from sipwright.modules.media_nodes import Node, Nodes, Unreachable, by_weight, parse_nodes
 from sipwright.modules.rtpengine import Calls, Refused, encoded, read_answer
 from sipwright.settings.rtpengine import RtpengineSettings
 
@@ -31,7 +31,7 @@ class Pool:
 
     def begin(self) -> None:
         """Asks every instance in the background whether it is there."""
-        if any(self.nodes):
+        if self._settings.ping_mode and any(self.nodes):
             threading.Thread(target=self._test_all, name="rtpengine", daemon=True).start()
 
     def run(self, made: dict[str, Any], sets: list[int]) -> tuple[str, dict[str, Any]]:
@@ -84,7 +84,7 @@ class Pool:
     def _serves(self, node: Node, now: float) -> bool:
         if node.is_off:
             return False
-        if node.is_tested and node.recheck_at is None:
+        if (node.is_tested or not self._settings.ping_mode) and node.recheck_at is None:
             return True
         return (node.recheck_at is None or node.recheck_at <= now) and self._test(node)
 
@@ -137,7 +137,8 @@ class Pool:
         found = database.query(text(f"SELECT {columns} FROM {s.table_name}"))
         rows: list[Any] = list(found)
         before = {(node.set_id, node.url): node for node in self.nodes}
-        fresh = Nodes(f"{row[0]} == {row[1]}={row[2]}" for row in rows)
+        texts = (f"{row[0]} == {row[1]}={row[2]}" for row in rows)
+        fresh = Nodes(one for one in texts if self._is_good(one))
         off = {(row[0], row[1]) for row in rows if row[3]}
         for node in fresh:
             old = before.get((node.set_id, node.url))
@@ -145,6 +146,15 @@ class Pool:
             if old is not None:
                 node.is_tested, node.recheck_at = old.is_tested, old.recheck_at
         self.nodes = fresh
+
+    def _is_good(self, text: str) -> bool:
+        """Whether a row is an instance; one that is none does not keep the others from being used."""
+        try:
+            parse_nodes(text)
+        except ValueError as error:
+            log.error(f"rtpengine: {self._settings.table_name}: {error}; the row is left out")
+            return False
+        return True
 
     # ---- control ---------------------------------------------------------------------------------------------------
 

@@ -40,6 +40,11 @@ _FIELDS: Final = {
     "totag": re.compile(rb"^(?:To|t)[ \t]*:[^\r\n]*;[ \t]*tag=([^;\r\n ]*)", re.MULTILINE | re.IGNORECASE),
     "method": re.compile(rb"^CSeq[ \t]*:[ \t]*\d+[ \t]+(\S+)", re.MULTILINE | re.IGNORECASE),
 }
+# Settings with the names that the table has for these columns.
+_COLUMNS: Final = {"time_stamp": "date_column"} | {
+    name: f"{name}_column"
+    for name in ("callid", "traced_user", "msg", "method", "status", "fromip", "toip", "fromtag", "totag", "direction")
+}
 _WIDTHS: Final = {"callid": 255, "fromtag": 128, "totag": 128, "method": 50}
 
 
@@ -52,6 +57,8 @@ class Wish:
     user: str = ""
     table: str = ""
     is_dialog: bool = False
+    # To tag of stateless replies to the request; their ACKs are not traced then.
+    passed_tag: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +69,20 @@ class Trace:
     direction: str
 
 
+# Bits of `trace_mode`.
+_AS_HEP: Final = 1
+_TO_TABLE: Final = 2
+_AS_IT_IS: Final = 4
+
+
 class Tracer:
     """Makes the copies. `is_on` is whether any are made."""
 
     def __init__(
-        self, settings: SiptraceSettings, engine: "Engine | None", database: "Callable[[], Database] | None"
+        self,
+        settings: SiptraceSettings,
+        engine: "Engine | None",
+        database: "Callable[[], Database] | None",
     ) -> None:
         self._settings = settings
         self._engine = engine
@@ -88,7 +104,7 @@ class Tracer:
         self.is_on = on
         if self._engine is None:
             return
-        everything = on and self._settings.trace_mode == 1
+        everything = on and self._settings.trace_mode > 0
         if everything:
             self._begin()
         self._engine.trace_all(everything)
@@ -117,8 +133,7 @@ class Tracer:
     def copy(self, trace: Trace, wish: Wish) -> None:
         """Makes the copies of one message."""
         settings = self._settings
-        if settings.trace_local_ip and trace.direction == "out":
-            trace = replace(trace, captured=replace(trace.captured, source=_address(settings.trace_local_ip)))
+        trace = self._from_here(trace)
         if settings.xheaders_read:
             read = with_path_of_headers(trace)
             if read is None:
@@ -127,8 +142,10 @@ class Tracer:
         if self._database is not None:
             self._store(self._database(), trace, wish)
         destination = wish.destination or settings.duplicate_uri
-        if destination:
-            self._send(destination, trace, wish.correlation)
+        if destination and settings.hep_mode_on:
+            self._send_hep(destination, trace, wish.correlation)
+        elif destination:
+            self._send_plain(destination, trace)
 
     def log(self, captured: Captured) -> None:
         """Sends a log event to the capture server; ValueError when it is too long."""
@@ -163,18 +180,40 @@ class Tracer:
             for key, sent, micros, proto, ours, theirs, data in self._engine.traced(_WAIT_MS):
                 source, target = (ours, theirs) if sent else (theirs, ours)
                 trace = Trace(Captured(data, proto, source, target, micros), "out" if sent else "in")
+                if key == 0:
+                    self._everything(trace)
+                    continue
                 wish = self._wishes.get(key, Wish())
+                if wish.passed_tag and data.startswith(b"ACK ") and columns(data)["totag"] == wish.passed_tag:
+                    continue
                 self.copy(trace, wish)
                 if wish.is_dialog and ends_dialog(data):
                     self._engine.trace_call(columns(data)["callid"], None, key, AFTERMATH_S)
 
     # ---- copies ----------------------------------------------------------------------------------------------------
 
-    def _send(self, destination: str, trace: Trace, correlation: str) -> None:
+    def _everything(self, trace: Trace) -> None:
+        """Makes the copies that `trace_mode` wants."""
+        trace, mode, destination = self._from_here(trace), self._settings.trace_mode, self._settings.duplicate_uri
+        if mode & _TO_TABLE and self._database is not None:
+            self._store(self._database(), trace, Wish())
+        if mode & _AS_HEP and destination:
+            self._send_hep(destination, trace)
+        if mode & _AS_IT_IS and destination:
+            self._send_plain(destination, trace)
+
+    def _from_here(self, trace: Trace) -> Trace:
+        """The trace with the address that the settings have for what we send."""
+        ours = self._settings.trace_local_ip
+        if not ours or trace.direction != "out":
+            return trace
+        return replace(trace, captured=replace(trace.captured, source=_address(ours)))
+
+    def _send_plain(self, destination: str, trace: Trace) -> None:
+        self._put(destination, with_headers(trace) if self._settings.xheaders_write else trace.captured.payload)
+
+    def _send_hep(self, destination: str, trace: Trace, correlation: str = "") -> None:
         settings, captured = self._settings, trace.captured
-        if not settings.hep_mode_on:
-            self._put(destination, with_headers(trace) if settings.xheaders_write else captured.payload)
-            return
         if correlation:
             captured = replace(captured, correlation=correlation)
         try:
@@ -202,9 +241,11 @@ class Tracer:
     def _store(self, database: "Database", trace: Trace, wish: Wish) -> None:
         table = wish.table or self._settings.table
         row = row_of(trace)
+        names = {name: getattr(self._settings, setting) for name, setting in _COLUMNS.items()}
         users = ["", wish.user] if wish.user else [""]
         for user in users:
-            database.write("insert", table, {**row, "traced_user": user}, layout=_LAYOUT)
+            values = {names.get(name, name): value for name, value in {**row, "traced_user": user}.items()}
+            database.write("insert", table, values, layout=_LAYOUT, times=(names["time_stamp"],))
 
 
 def _socket_from(uri: str) -> socket.socket:

@@ -258,8 +258,12 @@ def _shown(one: Registration, contact_addr: str) -> dict[str, Any]:
     for secret in ("auth_password", "auth_ha1"):
         shown[secret] = "***" if shown[secret] else ""
     shown["contact_addr"] = contact_addr
-    return shown | {
+    # Before these Kamailio shows how the registration is doing.
+    last = {name: shown.pop(name) for name in ("reg_delay", "contact_addr", "socket")}
+    return {
+        **shown,
         "diff_expires": round(one.until - now) if one.until else 0,
         "timer_expires": round(wall + one.due - now),
         "reg_init": int(bool(one.flags & INITIALIZED)),
+        **last,
     }

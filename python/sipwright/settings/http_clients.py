@@ -20,6 +20,21 @@ HTTP_ASYNC_CLIENT_IGNORED_MODPARAMS: Final = {
 TlsVersion = Literal[0, 1, 2, 3, 4, 5, 6, 7]
 
 
+_AUTH: Final = (
+    "How to log in, the sum of 1 Basic, 2 Digest and 16 Digest without the query; with more than one the server is asked "
+    "first what it wants. 4 and 8 (Negotiate, NTLM) are never used."
+)
+
+
+def _auth_method(value: int) -> int:
+    if not 0 < value < 32 or not value & 19:
+        raise ValueError(f"{value} has neither Basic (1) nor Digest (2, 16)")
+    return value
+
+
+AuthMethod = Annotated[int, AfterValidator(_auth_method)]
+
+
 def _lines(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
@@ -52,12 +67,12 @@ class HttpClientSettings(Section):
     verify_peer: bool = Field(True, description="Whether the server's certificate must be valid.")
     verify_host: Literal[0, 1, 2] = Field(2, description="Whether its name must be that of the URL: 0 no.")
     tlsversion: TlsVersion = Field(0, description="Lowest version of TLS: 6 for 1.2, 7 for 1.3, 0 for the default.")
-    authmethod: int = Field(3, ge=0, le=31, description="How to log in; 1, Basic, is what is done.")
+    authmethod: AuthMethod = Field(3, description=_AUTH)
     keep_connections: bool = Field(False, description="Whether connections stay open for the next query.")
     httpcon: Annotated[list[str], BeforeValidator(_lines), AfterValidator(_connections)] = Field(
         default_factory=list,
         description="Servers for `curl_connect`: `NAME=>URL[;PARAMETER=VALUE...]` with user and password in the URL, "
-        "and timeout, maxdatasize, verify_peer, verify_host, client_cert, client_key, useragent, httpredirect, failover.",
+        "and timeout, maxdatasize, verify_peer, verify_host, client_cert, client_key, useragent, httpredirect, authmethod, failover.",
     )
     config_file: str = Field("", description="File with such servers: sections with url and parameters.")
 
@@ -76,5 +91,5 @@ class HttpAsyncClientSettings(Section):
     tls_client_key: str = Field("", description="File with its key, PEM.")
     tls_ca_path: str = Field("", description="File with the authorities that are trusted; empty for the system's.")
     curl_follow_redirect: bool = Field(False, description="Whether redirections are followed.")
-    authmethod: int = Field(3, ge=0, le=31, description="How to log in; 1, Basic, is what is done.")
+    authmethod: AuthMethod = Field(3, description=_AUTH)
     tcp_keepalive: bool = Field(False, description="Whether TCP connections are kept alive.")

@@ -1,8 +1,8 @@
 """Settings of module rtpengine; names as in Kamailio."""
 
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from sipwright.settings.media import VARIABLE, DatabaseUrl, Sockets, pv
 from sipwright.settings.section import Count, Positive, Section
@@ -15,6 +15,13 @@ IGNORED_MODPARAMS: Final = {
     "wsapi": "rtpengine is reached by UDP",
     "enable_dmq": "states of instances are not shared between servers",
 }
+
+
+def _event(meaning: str, name: str) -> Any:
+    default = f"$avp(dtmf_event_{name})" if name else "$avp(dtmf_event)"
+    return Field(
+        default, pattern=VARIABLE, description=f"Variable that gets {meaning}, in the route for an event of DTMF."
+    )
 
 
 class RtpengineSettings(Section):
@@ -34,6 +41,9 @@ class RtpengineSettings(Section):
     rtpengine_retr: Positive = Field(5, description="Tries of a command before an instance counts as not answering.")
     rtpengine_allow_op: bool = Field(
         False, description="Whether calls that an instance has stay with it after it was switched off."
+    )
+    ping_mode: Literal[0, 1] = Field(
+        1, description="1 asks an instance whether it is there before it gets its first call; 0 takes it for granted."
     )
     queried_nodes_limit: int = Field(
         30, ge=1, le=30, description="Instances that one command is tried with, where one refuses or does not answer."
@@ -106,3 +116,31 @@ class RtpengineSettings(Section):
     mos_average_jitter_B_pv: str = pv("the average jitter of the callee's side")
     mos_average_roundtrip_B_pv: str = pv("the average round trip of the callee's side")
     mos_average_samples_B_pv: str = pv("how many samples the average of the callee's side has")
+    dtmf_events_sock: str = Field(
+        "",
+        description="Address `ip:port` on which events of DTMF come from rtpengine (`dtmf-log-dest`); empty for none.",
+    )
+    event_callback: str = Field("", description="Method of the script for `rtpengine:dtmf-event`; empty for none.")
+    dtmf_event_callid: str = _event("the Call-ID", "callid")
+    dtmf_event_source_tag: str = _event("the tag of the side that pressed the key", "source_tag")
+    dtmf_event_source_label: str = _event("the label of that side", "source_label")
+    dtmf_event_tags: str = _event("the tags of all sides, with commas between them", "tags")
+    dtmf_event_type: str = _event("`DTMF`", "type")
+    dtmf_event_timestamp: str = _event("the time, in seconds since 1970", "timestamp")
+    dtmf_event_source_ip: str = _event("the address that it came from", "source_ip")
+    dtmf_event: str = _event("the key: 0 to 9, 10 for the asterisk, 11 for the number sign", "")
+    dtmf_event_duration: str = _event("how long it was pressed, in milliseconds", "duration")
+    dtmf_event_volume: str = _event("its volume, in dB below the reference", "volume")
+
+    @field_validator("dtmf_events_sock")
+    @classmethod
+    def _address(cls, text: str) -> str:
+        host, _, port = text.removeprefix("udp:").rpartition(":")
+        if text and not (host and port.isdigit() and 0 < int(port) < 65_536):
+            raise ValueError(f"{text!r} is not ip:port")
+        return text
+
+    def dtmf_address(self) -> tuple[str, int]:
+        """Host and port of `dtmf_events_sock`."""
+        host, _, port = self.dtmf_events_sock.removeprefix("udp:").rpartition(":")
+        return host.strip("[]"), int(port)

@@ -1,6 +1,6 @@
 """Settings of tracing; names as in Kamailio's module siptrace."""
 
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from pydantic import Field, field_validator
 
@@ -9,24 +9,31 @@ from sipwright.settings.section import Count, Section
 
 # Parameters of Kamailio that mean nothing here.
 IGNORED_MODPARAMS: Final = {
+    "evcb_msg": "there is no event route before a message is traced",
+    "trace_db_mode": "rows are always written later, by the queue of the database",
     "trace_delayed": "rows are always written later, by the queue of the database",
     "send_sock_addr": "copies leave by a socket of their own; `force_send_sock` names its address",
     "send_sock_name": "copies leave by a socket of their own; `force_send_sock` names its address",
     "trace_init_mode": "tracing begins when the server does",
-    "evcb_msg": "there is no event route before a message is traced",
+    "trace_flag": "`sip_trace` of scripts copies one message whatever its flags, as Kamailio's does; `sip_trace_mode` says more",
     "data_mode": "copies are only sent or stored, as the other parameters say",
 }
+
+
+def _column(name: str, meaning: str) -> Any:
+    return Field(name, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", description=f"Column of the table for {meaning}.")
 
 
 class SiptraceSettings(Section):
     """Copies of messages for a capture server or a table."""
 
     trace_on: bool = Field(False, description="Whether traces are made; `siptrace.status` changes it.")
-    trace_mode: Literal[0, 1] = Field(
-        0, description="1 traces every message that is received or sent, whatever the script does."
-    )
-    trace_flag: Count = Field(
-        0, description="Kamailio's flag of messages to trace; `sip_trace_mode` says it by itself."
+    trace_mode: int = Field(
+        0,
+        ge=0,
+        le=7,
+        description="Where every message that is received or sent is copied to, whatever the script does, as a sum: 1 to "
+        "`duplicate_uri` in HEP, 2 to the table, 4 to `duplicate_uri` as it is.",
     )
     duplicate_uri: str = Field("", description="Where copies are sent, as `sip:host:port`; empty for nowhere.")
     force_send_sock: str = Field("", description="Our address for these copies, as `sip:host[:port]`.")
@@ -42,6 +49,17 @@ class SiptraceSettings(Section):
     )
     db_url: DatabaseUrl = Field("", description="Database of the table; empty for that of `database.url`.")
     table: str = Field("sip_trace", description="That table.")
+    date_column: str = _column("time_stamp", "the time")
+    callid_column: str = _column("callid", "the Call-ID")
+    traced_user_column: str = _column("traced_user", "the user of `traced_user_avp`")
+    msg_column: str = _column("msg", "the message")
+    method_column: str = _column("method", "the method")
+    status_column: str = _column("status", "the status code of a response")
+    fromip_column: str = _column("fromip", "where it came from")
+    toip_column: str = _column("toip", "where it went")
+    fromtag_column: str = _column("fromtag", "the tag of From")
+    totag_column: str = _column("totag", "the tag of To")
+    direction_column: str = _column("direction", "`in` or `out`")
     traced_user_avp: str = Field("", pattern=VARIABLE, description="Variable with the user for the column traced_user.")
     trace_table_avp: str = Field("", pattern=VARIABLE, description="Variable with a table instead of `siptrace.table`.")
     trace_local_ip: str = Field("", description="Our address in traces of what we send, as `proto:ip:port`.")

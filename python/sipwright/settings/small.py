@@ -42,6 +42,8 @@ def _timers(lines: list[str]) -> list[str]:
         values = named_values(line)
         if not values.get("name") or not re.fullmatch(r"[1-9]\d*u?", values.get("interval", "120")):
             raise ValueError(f"{line!r} is no timer `name=NAME;interval=SECONDS`, or microseconds with a `u`")
+        if not re.fullmatch(r"\d{1,2}", values.get("mode", "0")):
+            raise ValueError(f"{line!r}: mode is no number from 0 to 99")
     return lines
 
 
@@ -88,9 +90,10 @@ class RtimerSettings(Section):
 
     timer: Annotated[Lines, AfterValidator(_timers)] = Field(
         default_factory=list,
-        description="Timers, `name=NAME;interval=SECONDS`, or microseconds with a `u` behind the number; `mode` has no "
-        "meaning here.",
+        description="Timers, `name=NAME;interval=SECONDS;mode=NUMBER`, or microseconds with a `u` behind the number; with a "
+        "`mode` above 1 so many runs of each route begin every interval.",
     )
+    default_interval_s: Positive = Field(120, description="Interval of timers that have none.")
     exec: Annotated[Lines, AfterValidator(_tasks)] = Field(
         default_factory=list, description="Methods of the script that they call, `timer=NAME;route=METHOD`."
     )

@@ -34,8 +34,7 @@ def make_engine(url: URL, settings: DatabaseSettings, *, reading: bool = False) 
         "max_overflow": settings.pool_size,
         "pool_timeout": settings.statement_ms / 1000,
     }
-    if not url.database:
-        # SQLite in memory, for tests: it is gone with its connection.
+    if _is_in_memory(url):
         pool = {"poolclass": StaticPool}
     try:
         engine = create_engine(
@@ -61,11 +60,16 @@ def make_engine(url: URL, settings: DatabaseSettings, *, reading: bool = False) 
 
 def make_reading_engine(engine: Engine, settings: DatabaseSettings) -> Engine:
     """An engine for queries alone, beside the one for transactions."""
-    if kind_of(engine.url) == SQLITE and engine.url.database in (None, "", ":memory:"):
+    if _is_in_memory(engine.url):
         # There is nothing else but this connection that leads to a database in memory.
         options = {"isolation_level": _READING["isolation_level"], **_READING["execution_options"]}
         return engine.execution_options(**options)
     return make_engine(engine.url, settings, reading=True)
+
+
+def _is_in_memory(url: URL) -> bool:
+    """Whether it is SQLite in memory, for tests, which is gone with its connection."""
+    return kind_of(url) == SQLITE and url.database in (None, "", ":memory:")
 
 
 def set_deadline(info: dict[Any, Any], settings: DatabaseSettings) -> None:

@@ -80,3 +80,65 @@ async def trace_in_hep(alice: Peer, bob: Peer) -> None:
 async def trace_of_a_log_line(alice: Peer, bob: Peer) -> None:
     await answered(alice, bob)
     await copies(alice.net, 1)
+
+
+FLAG = """
+def ksr_request_route(self, msg):
+    KSR.setflag(5)
+    {trace}
+    KSR.pv.sets("$du", "sip:" + at("bob"))
+    KSR.tm.t_relay()
+"""
+
+
+@scenario(FLAG.replace("{trace}", 'note("trace", KSR.siptrace.sip_trace())'), profile="siptrace_flag")
+async def trace_with_the_flag(alice: Peer, bob: Peer) -> None:
+    await answered(alice, bob)
+    await copies(alice.net, 4)
+
+
+@scenario(FLAG.replace("{trace}", ""), profile="siptrace_flag")
+async def trace_by_the_flag_alone(alice: Peer, bob: Peer) -> None:
+    await answered(alice, bob)
+    await copies(alice.net, 0)
+
+
+@scenario(tracing("KSR.siptrace.sip_trace()"), profile="siptrace_flag")
+async def trace_without_the_flag(alice: Peer, bob: Peer) -> None:
+    await answered(alice, bob)
+    await copies(alice.net, 1)
+
+
+STATELESS = """
+def ksr_request_route(self, msg):
+    if KSR.is_INVITE():
+        note("trace", KSR.siptrace.sip_trace_mode("t"))
+        KSR.sl.send_reply(486, "Busy")
+"""
+
+
+for profile in ("siptrace", "siptrace_flag"):
+
+    async def refused(alice: Peer) -> None:
+        alice.invite("sip:bob@oracle.test")
+        await alice.expect(486)
+        await copies(alice.net, 2)
+
+    scenario(STATELESS, name=f"trace_of_a_stateless_reply_{profile}", profile=profile)(refused)
+
+
+for profile in ("siptrace_all_plain", "siptrace_all_both"):
+
+    async def all_of_it(alice: Peer, bob: Peer) -> None:
+        await answered(alice, bob)
+        await copies(alice.net, 4)
+
+    scenario(
+        """
+def ksr_request_route(self, msg):
+    KSR.pv.sets("$du", "sip:" + at("bob"))
+    KSR.tm.t_relay()
+""",
+        name=profile.replace("siptrace", "trace_of"),
+        profile=profile,
+    )(all_of_it)

@@ -20,6 +20,9 @@ class Later:
         do, url = KSR.hdr.get("X-Do"), KSR.hdr.gete("X-Url")
         if do == "get":
             self.answer(KSR.http_client.query(url, "$var(result)"), KSR.pv.get("$var(result)"))
+        elif do == "header":
+            KSR.http_client.query(url, "$var(result)")
+            self.answer(KSR.pv.get("$httprhdr(x-server)"), KSR.pv.get("$httprhdr(X-None)"))
         elif do == "post":
             result = KSR.http_client.query_post_hdrs(url, "a=1", "X-Mine: yes", "$var(result)")
             self.answer(result, KSR.pv.get("$var(result)"))
@@ -33,6 +36,7 @@ class Later:
                 KSR.pv.sets("$http_req(hdr)", "X-Mine: yes")
             KSR.pv.sets("$avp(kept)", "kept")
             KSR.http_async_client.query(url, "asked")
+            KSR.pv.sets("$avp(id)", KSR.pv.get("$http_req_id"))
         elif do == "apart":
             KSR.pv.seti("$http_req(suspend)", 0)
             KSR.http_async_client.query(url, "asked_apart")
@@ -56,6 +60,7 @@ class Later:
             "X-Result: " + "|".join(str(KSR.pv.get(name)) for name in names).replace("\n", " ") + "\r\n"
         )
         KSR.hdr.append_to_reply(f"X-Error: {KSR.pv.getw('$http_err')}\r\n")
+        KSR.hdr.append_to_reply(f"X-Same-Id: {KSR.pv.get('$avp(id)') == KSR.pv.get('$http_req_id') is not None}\r\n")
         KSR.tm.t_reply(200, "OK")
 
     def asked_apart(self, msg, event=""):
@@ -63,6 +68,7 @@ class Later:
 
     def task(self, msg, event=""):
         KSR.info(f"task {later.get_data()} of {later.get_gname()}")
+        KSR.info("task variables " + " ".join(str(KSR.pv.get(f"$async({x})")) for x in ("data", "gname", "other")))
 
     def woken(self, msg):
         KSR.hdr.append_to_reply(f"X-Result: {KSR.pv.get('$rm')} {later.get_gname()}\r\n")

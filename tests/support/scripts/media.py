@@ -25,7 +25,10 @@ class Media:
             KSR.tm.t_relay()
         else:
             KSR.rr.record_route()
-            self.manage()
+            if KSR.hdr.is_present("X-Branched") > 0:
+                KSR.tm.t_on_branch("branched")
+            else:
+                self.manage()
             KSR.tm.t_on_reply("answered")
             KSR.tm.t_relay()
         return 1
@@ -45,6 +48,14 @@ class Media:
         flags = KSR.hdr.get("X-Flags") or ""
         result = getattr(part(name), f"{name}_manage")(flags)
         KSR.info(f"manage {KSR.pv.get('$rm')} {result}\n")
+
+    def dtmf(self, msg, event):
+        names = ("$avp(dtmf_event_callid)", "$avp(dtmf_event_source_tag)", "$avp(key)", "$avp(dtmf_event_duration)")
+        KSR.info(f"{event} " + " ".join(str(KSR.pv.get(name)) for name in names) + "\n")
+
+    def branched(self, msg):
+        self.manage()
+        return 1
 
     def answered(self, msg):
         self.manage()

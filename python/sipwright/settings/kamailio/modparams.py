@@ -143,7 +143,6 @@ MISSING: Final[dict[str, str]] = {
     "rr.custom_user_avp": "`rr.add_username` writes the user of the request-URI",
     "rr.ignore_sips": "a sips request-URI is record-routed as sips (RFC 5630)",
     "rr.sockname_mode": "a Route names our socket by its address",
-    "rtimer.default_interval": "give each timer its interval",
     **dict.fromkeys(
         (
             f"rtpengine.mos_{which}_roundtrip_leg{party}_pv"
@@ -152,15 +151,6 @@ MISSING: Final[dict[str, str]] = {
         ),
         "the round trips of both ways are in `mos_min_roundtrip_pv` and so on",
     ),
-    **dict.fromkeys(
-        (
-            *("siptrace.callid_column", "siptrace.date_column", "siptrace.direction_column", "siptrace.fromip_column"),
-            *("siptrace.fromtag_column", "siptrace.method_column", "siptrace.msg_column", "siptrace.status_column"),
-            *("siptrace.toip_column", "siptrace.totag_column", "siptrace.traced_user_column"),
-        ),
-        "the table has the columns of Kamailio's layout",
-    ),
-    "siptrace.trace_db_mode": "rows are always written behind",
     "sl.bind_tm": "`send_reply` answers through the transaction if there is one; `sl_send_reply` never does",
     "sl.event_callback_fl_ack": "the ACK of a stateless reply ends in the engine",
     "sl.event_callback_lres_sent": "use the onsend route",

@@ -4,6 +4,7 @@ A module is offered when there are KSR functions of it, when the settings have a
 WITHOUT_EFFECT: then nothing needs to be done for it.
 """
 
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -62,6 +63,17 @@ def known() -> frozenset[str]:
     return frozenset(
         {*functions.modules(), *parameters(), *WITHOUT_EFFECT, *_OTHERS} - {"hdr", "kx", "pvx", "x"} | {"kemix"}
     )
+
+
+def missing_driver(parameter: str, value: object, loaded: Iterable[str]) -> str:
+    """The module that Kamailio finds the database of a URL by, `db_mysql` for `mysql://`, where it is not loaded; empty for
+    anything else. `sqlcon` of sqlops has a name before its URL.
+    """
+    if not isinstance(value, str) or not parameter.endswith(("db_url", "sqlcon")):
+        return ""
+    scheme, separator, _ = value.rpartition("=>")[2].partition("://")
+    driver = f"db_{scheme}"
+    return driver if separator and driver in known() and driver not in loaded else ""
 
 
 def does_something(module: str) -> bool:

@@ -11,7 +11,7 @@ from sipwright.settings.kamailio import globals as core
 from sipwright.settings.kamailio import modparams, modules, routes
 from sipwright.settings.kamailio.htables import table
 from sipwright.settings.kamailio.listening import Transports, listening
-from sipwright.settings.kamailio.report import Entry, Kind, Status, shown
+from sipwright.settings.kamailio.report import Entry, Kind, Status, ignored, shown
 from sipwright.settings.kamailio.sockets import SocketLine
 from sipwright.settings.kamailio.statements import Global, KamailioCfg, ModParam, Value, Word, parse
 from sipwright.settings.kamailio.tls import TlsParameters
@@ -208,6 +208,10 @@ class _Translator:
 
     def _parameter(self, parameter: ModParam, module: str, tls: TlsParameters) -> None:
         name, value, place = f"{module}.{parameter.name}", parameter.value, parameter.place
+        loaded = [module.name for module in self.cfg.modules]
+        if driver := modules.missing_driver(parameter.name, value, loaded):
+            reason = f'Kamailio needs loadmodule "{driver}.so" for this URL; here its driver is built in'
+            self.report.append(ignored("modparam", name, place, reason, value=shown(name, value), warn=True))
         if module == "tls" and (note := tls.take(parameter)):
             self._note(note[0], "modparam", name, value, place, note[1])
         elif target := modparams.setting_of(module, parameter.name):
