@@ -127,7 +127,7 @@ class LimitSettings(Section):
     )
     queue_messages: Positive = Field(8_192, description="Messages that may wait for a script worker; then 503.")
     queue_wait_ms: Count = Field(
-        1_000,
+        4_000,
         description="Messages of the queue may wait so long; while they wait longer, although the workers take them up, requests "
         "outside of dialogs get 503. 0 for no bound.",
     )
