@@ -15,6 +15,7 @@ from support.ports import free_port
 PING = b"\r\n\r\n"
 PONG = b"\r\n"
 T1_S = 0.5
+CROWD_BUFFER = 4 << 20
 
 
 class UdpPeer(asyncio.DatagramProtocol):
@@ -90,6 +91,11 @@ class Crowd(UdpPeer):
         super().__init__()
         self.on_request: Callable[[Sip, tuple[str, int]], None] | None = None
         self._asked: dict[str, asyncio.Future[Sip]] = {}
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        # What many callers get at once must not be lost here.
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, CROWD_BUFFER)
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         message = Sip.parse(data)
