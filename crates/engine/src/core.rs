@@ -49,6 +49,8 @@ pub(crate) type Outputs = Vec<Output<TxState>>;
 
 /// Independent transaction tables; a call's messages all fall into one, by Call-ID.
 pub(crate) const SHARDS: u8 = 8;
+/// What the threads free while they tidy up is given back to the system a while later, when they look again.
+const TIDY_AGAIN_MS: Millis = 3_000;
 
 /// An INVITE or CANCEL that no worker has finished after this time is served by
 /// the engine itself (RFC 3261 section 17.2.1: 100 Trying within 200 ms, of which the
@@ -74,6 +76,8 @@ pub struct Core {
     env: OnceLock<Arc<Env>>,
     pub(crate) shards: Vec<OrderedMutex<TxLayer<TxState>>>,
     messages: AtomicU64,
+    /// When the heaps are to be tidied once more; 0 for never.
+    tidy_at: AtomicU64,
     reply_route: AtomicBool,
     onsend_route: AtomicBool,
     /// Whether any transaction was watched so far.
@@ -195,6 +199,7 @@ impl Core {
             env: OnceLock::new(),
             shards,
             messages: AtomicU64::new(0),
+            tidy_at: AtomicU64::new(0),
             reply_route: AtomicBool::new(false),
             onsend_route: AtomicBool::new(false),
             watching: AtomicBool::new(false),
@@ -473,10 +478,9 @@ impl Core {
             }
         }
         if peak_is_over {
-            heap::peak_is_over();
-            if let Some(net) = self.net.get() {
-                net.wake_all();
-            }
+            self.tidy_heaps();
+            let again = self.now() + TIDY_AGAIN_MS;
+            self.tidy_at.store(again, Ordering::Relaxed);
         }
         if !local.is_empty() {
             self.local_responses(local, &gone);
@@ -578,10 +582,24 @@ impl Core {
             next = next.min(layer.next_timeout().unwrap_or(u64::MAX));
         }
         self.flush(&mut out);
+        let tidy_at = self.tidy_at.load(Ordering::Relaxed);
+        if tidy_at != 0 && tidy_at <= now {
+            self.tidy_at.store(0, Ordering::Relaxed);
+            self.tidy_heaps();
+        }
+        heap::tidy();
         for overdue in self.pending.overdue(now, RELIEF_MS) {
             self.relieve(&overdue.msg, &overdue.flow);
         }
         next
+    }
+
+    /// Has every thread give back the memory that a peak has left.
+    fn tidy_heaps(&self) {
+        heap::peak_is_over();
+        if let Some(net) = self.net.get() {
+            net.wake_all();
+        }
     }
 
     /// Waits until no request is in work and nothing waits to be sent.
