@@ -433,6 +433,17 @@ DIFFERENCES: tuple[Difference, ...] = (
         ),
     ),
     Difference(
+        "A flow that is gone",
+        "`t_relay` fails, and answers 477",
+        "`t_relay` returns 1, and the branch fails with 430 a moment later",
+        "RFC 5626 section 5.3.1 has 430 Flow Failed for it, after which the registrar tries the next flow of the client.",
+        ("a_flow_that_is_gone",),
+        (
+            *both(Replace, "bob", r"SIP/2.0 (477|430) .*\n", "SIP/2.0 430\n"),
+            *both(Replace, "script", r"t_relay -?1$", "t_relay"),
+        ),
+    ),
+    Difference(
         "Lines that are no header field",
         "`KSR.hdr.append` takes any text, and the message that leaves is malformed",
         "refuses text without a colon: -1",

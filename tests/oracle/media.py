@@ -84,6 +84,7 @@ def traces_with(**more: object) -> Profile:
 
 PROFILES = {
     "siptrace_flag": traces_with(trace_flag=5, trace_sl_acks=0),
+    "siptrace_all": traces_with(trace_mode=1, hep_version=3, evcb_msg="traced"),
     "siptrace_all_plain": traces_with(trace_mode=4),
     "siptrace_all_both": traces_with(trace_mode=5, hep_version=3),
     "rtpproxy": Profile(

@@ -57,7 +57,23 @@ DISPATCHER_SETTINGS = {
     "dispatcher.xavp_dst_mode": 6,
 }
 
+OUTBOUND = Profile(
+    """
+modparam("outbound", "flow_token_secret", "a secret of twenty b")
+modparam("outbound", "force_outbound_flag", 5)
+modparam("outbound", "force_no_outbound_flag", 6)
+""",
+    {
+        "outbound.enabled": "true",
+        "outbound.flow_token_secret": "a secret of twenty b",
+        "outbound.force_outbound_flag": 5,
+        "outbound.force_no_outbound_flag": 6,
+    },
+    loads_first=("outbound",),
+)
+
 PROFILES = {
+    "outbound": OUTBOUND,
     "dispatcher": Profile(
         DISPATCHER
         + """

@@ -270,6 +270,41 @@ def test_sets_and_recording(start: Start) -> None:
         assert not any(b"15:start recording" in command for command in one.commands)
 
 
+def branch_of(command: bytes) -> str:
+    found = re.search(rb"10:via-branch(\d+):", command)
+    assert found, command
+    return command[found.end() : found.end() + int(found[1])].decode()
+
+
+@pytest.mark.parametrize("in_branch_route", [False, True])
+def test_the_branch_that_the_request_leaves_with(start: Start, in_branch_route: bool) -> None:
+    """rtpengine hears of the branch before the callee does; the answer names the same one."""
+    peer = rtpengine_peer(ok)
+
+    async def story(server: Server) -> Sip:
+        async with UdpPeer.open() as alice, UdpPeer.open() as bob:
+            host, port = bob.address
+            extra = (
+                ("X-Flags", "via-branch=auto-next"),
+                SDP_TYPE,
+                *((("X-Branched", "yes"),) if in_branch_route else ()),
+            )
+            invite = request("INVITE", f"sip:bob@{host}:{port}", alice.address, extra=extra, body=SDP % 4_000)
+            alice.send(invite, server.address("udp"))
+            offer, _ = await bob.receive()
+            answer = offer.reply(200, "OK", "bob", (("X-Flags", "via-branch=auto-next"), SDP_TYPE))
+            bob.send(Sip(answer.first_line, answer.headers, SDP % 5_000), server.address("udp"))
+            await alice.final(invite["Call-ID"])
+            return offer
+
+    with peer.running():
+        server = start("media.py", settings={"rtpengine.rtpengine_sock": peer.url})
+        offer = asyncio.run(story(server))
+        commands = [command for command in peer.commands if b"10:via-branch" in command]
+        assert [b"5:offer" in command for command in commands] == [True, False]
+        assert {branch_of(command) for command in commands} == {offer["Via"].partition("branch=")[2].partition(";")[0]}
+
+
 def test_an_instance_is_taken_for_granted(start: Start) -> None:
     """With ping_mode 0 the first thing that it hears is a call."""
     peer = rtpengine_peer(ok)

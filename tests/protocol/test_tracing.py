@@ -67,6 +67,21 @@ def test_everything_in_hep(start: Start, tmp_path: Path) -> None:
     assert [b"\x00\x00\x00\x08\x00\x08" + port in copy for copy in copies] == [True, False, True, False]
 
 
+def test_the_script_sees_what_is_traced(start: Start, tmp_path: Path) -> None:
+    """Each message with its path, before it is copied; what it drops is not."""
+    server = traced(start, tmp_path, trace_mode=4, evcb_msg="traced")
+    copies, _ = relayed(server, "", 2)
+    assert all(copy.startswith(b"MESSAGE ") for copy in copies)
+    port = server.port("udp")
+    wait_until(lambda: server.log().count("siptrace:msg") == 4, 5, "four events")
+    seen = [line.partition("siptrace:msg ")[2].split() for line in server.log().splitlines() if "siptrace:msg" in line]
+    assert sorted(one[-2] for one in seen) == ["in", "in", "out", "out"]
+    for method, source, target, target_port, proto, direction, other in seen:
+        assert (method, proto, target, other) == ("MESSAGE", "udp", "127.0.0.1", "None")
+        assert (source == f"udp:127.0.0.1:{port}") == (direction == "out")
+        assert (target_port == str(port)) == (direction == "in")
+
+
 def test_everything_in_the_table(start: Start, tmp_path: Path) -> None:
     path = tmp_path / "traces.db"
     make_table(path)

@@ -13,7 +13,7 @@ mod web;
 use serde::Deserialize;
 use sipwright_sip::types::Proto;
 
-pub use self::edge::{NathelperSettings, PathSettings};
+pub use self::edge::{NathelperSettings, OutboundSettings, PathSettings};
 pub use self::script::{LogPrefixSettings, SanitySettings, SiputilsSettings, VarValue};
 pub use self::tls::{
     ClientProfile, NameMode, ServerProfile, TlsConfig, TlsMode, TlsVersion, VerifyClient,
@@ -52,6 +52,8 @@ pub struct EngineConfig {
     pub nathelper: NathelperSettings,
     /// Path of registrations.
     pub path: PathSettings,
+    /// Flows of clients (RFC 5626).
+    pub outbound: OutboundSettings,
     /// HTTP requests on the TCP and TLS sockets (Kamailio's module xhttp).
     pub xhttp: XhttpConfig,
     /// WebSocket (Kamailio's module websocket).
@@ -117,6 +119,7 @@ impl Default for EngineConfig {
             rr: RrSettings::default(),
             nathelper: NathelperSettings::default(),
             path: PathSettings::default(),
+            outbound: OutboundSettings::default(),
             xhttp: XhttpConfig::default(),
             websocket: WebSocketConfig::default(),
             accept_missing_length: false,

@@ -42,6 +42,7 @@ impl<'a> Reply<'a> {
             options: SendOptions {
                 close: false,
                 no_connect: false,
+                exact: false,
             },
         }
     }

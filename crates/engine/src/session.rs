@@ -216,6 +216,20 @@ impl Current {
         ctx.route = RouteType::Fake;
         Self::new(ctx, Kind::Fake, Callback::RequestRoute)
     }
+
+    /// A message for a route to look at, as if it had come from there.
+    #[must_use]
+    pub fn shown(core: &Core, msg: Message, proto: Proto, remote: std::net::SocketAddr) -> Self {
+        let flow = Flow {
+            proto,
+            socket: 0,
+            remote,
+            conn: 0,
+        };
+        let mut ctx = core.context(Arc::new(msg), flow);
+        ctx.route = RouteType::Event;
+        Self::new(ctx, Kind::Fake, Callback::RequestRoute)
+    }
 }
 
 /// What a worker does next.

@@ -67,6 +67,7 @@ pub fn from_config(config: &EngineConfig) -> Env {
         uac: config.uac.to_uac(),
         nat: config.nathelper.to_nat(),
         path: config.path.to_path(),
+        outbound: config.outbound.to_outbound(),
         received_avp: Some(config.nathelper.received_avp.clone()).filter(|name| !name.is_empty()),
         mhomed: config.forward.mhomed,
         shared: Arc::clone(&SHARED),

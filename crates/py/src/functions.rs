@@ -1,15 +1,18 @@
 //! What modules written in Python ask of the engine besides KSR functions.
 
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
+use bytes::Bytes;
 use pyo3::prelude::*;
 use sipwright_engine::log as sink;
-use sipwright_engine::session::{Callback, Kind};
+use sipwright_engine::session::{Callback, Current, Kind};
 use sipwright_engine::tls::dev_cert::{self, DevKey};
 use sipwright_engine::tm::LocalSpec;
 use sipwright_sip::script::pv::Index;
 use sipwright_sip::script::{Binding, BranchTarget, Value, XavpFields, XavpItem, XavpKind};
 use sipwright_sip::tx::{SERVER, Watcher};
+use sipwright_sip::types::Proto;
 
 use crate::ksr::{self, Param, Ret};
 use crate::location::{LocationTable, RegistrarRules};
@@ -36,7 +39,33 @@ pub fn begin_fake() {
     scope::suspend();
 }
 
-/// Ends what `begin_fake` started.
+/// As `begin_fake`, with these bytes for the message in work, as if they had come from there, for
+/// routes that look at what was received or sent. False, and nothing has begun, where the bytes
+/// are no SIP message.
+#[pyfunction]
+#[pyo3(signature = (data, proto, ip, port, /))]
+pub fn begin_shown(data: &[u8], proto: &str, ip: &str, port: u16) -> bool {
+    let (Some(proto), Ok(ip)) = (Proto::parse(proto.as_bytes()), ip.parse::<IpAddr>()) else {
+        return false;
+    };
+    let Ok(message) = sipwright_sip::Message::parse(Bytes::copy_from_slice(data)) else {
+        return false;
+    };
+    scope::suspend();
+    let remote = SocketAddr::new(ip, port);
+    scope::enter(Current::shown(&scope::core(), message, proto, remote));
+    true
+}
+
+/// The branch parameter of the Via that the request in work leaves with next; None while it has
+/// no transaction.
+#[pyfunction]
+pub fn next_branch() -> Option<String> {
+    let core = scope::core();
+    scope::with(|c| core.next_branch(c))
+}
+
+/// Ends what `begin_fake` or `begin_shown` started.
 #[pyfunction]
 pub fn end_fake() {
     scope::resume();

@@ -112,6 +112,9 @@ pub struct SendOptions {
     /// Open none: there is one, or the message is lost (`set_reply_no_connect`,
     /// `set_forward_no_connect`).
     pub no_connect: bool,
+    /// Take the connection of the flow and no other one to the same place: it is the flow of
+    /// a client (RFC 5626), which fails with 430 when it is gone.
+    pub exact: bool,
 }
 
 /// A listening socket as Via, Record-Route and scripts see it.

@@ -487,7 +487,16 @@ def _call(message: "Message") -> Call:
         bodies.is_request(message),
         message.via_branches(),
         str(_engine.pv_get(pv) or "") if pv else "",
+        _next_branch,
     )
+
+
+def _next_branch() -> str:
+    """The branch that the request will leave with; makes its transaction if there is none yet."""
+    branch = _engine.next_branch()
+    if branch is None and _engine.tm_t_newtran() == 1:
+        branch = _engine.next_branch()
+    return branch or ""
 
 
 def _manage(flags: str, via_branch: str) -> int:

@@ -1,5 +1,7 @@
 """KSR.siptrace: copies of messages for a capture server or a table, with Kamailio's return codes."""
 
+import threading
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
@@ -8,6 +10,7 @@ from sipwright.control.rpc import INVALID_PARAMS, RpcError
 from sipwright.kemi.calls import ksr
 from sipwright.modules.hep import LOG, Captured
 from sipwright.modules.siptrace import Trace, Tracer, Wish, now_micros
+from sipwright.settings.listen import join_host_port
 from sipwright.settings.siptrace import SiptraceSettings
 
 if TYPE_CHECKING:
@@ -26,9 +29,12 @@ __all__ = [
 ]
 
 _SWEEP_S: Final = 60.0
+_EVENT: Final = "siptrace:msg"
 
 _settings = SiptraceSettings()
 _tracer = Tracer(_settings, None, None)
+# The trace whose event route this worker runs.
+_worker = threading.local()
 
 
 def configure(host: "Host") -> None:
@@ -36,7 +42,9 @@ def configure(host: "Host") -> None:
     global _settings, _tracer
     _settings = host.settings.siptrace
     has_table = bool(_settings.db_url or host.settings.database.url)
-    _tracer = Tracer(_settings, host.engine, (lambda: host.database(_settings.db_url)) if has_table else None)
+    show = (lambda trace, copy: _show(host, trace, copy)) if _settings.evcb_msg else None
+    _tracer = Tracer(_settings, host.engine, (lambda: host.database(_settings.db_url)) if has_table else None, show)
+    host.variable("siptrace", lambda inner, _: _of_trace(inner))
     host.rpc.add("siptrace.status", _status)
     host.count(_tracer.counters)
     if host.engine is not None:
@@ -119,6 +127,50 @@ def _trace(wish: Wish, mode: str) -> int:
         watched = _tracer.watch(message.call_id, message.cseq if kind == "t" else None, wish)
         return 1 if watched else -1
     return 1
+
+
+def _show(host: "Host", trace: Trace, copy: Callable[[], None]) -> None:
+    """Runs the event route with the message of the trace; what is no SIP message is copied as it is."""
+
+    def run() -> None:
+        captured = trace.captured
+        if not _engine.begin_shown(captured.payload, captured.proto, *captured.source):
+            copy()
+            return
+        _worker.trace = trace
+        try:
+            host.run_route(_settings.evcb_msg, _EVENT)
+            dropped = _engine.take_drop()
+        finally:
+            _worker.trace = None
+            _engine.end_fake()
+        if not dropped:
+            copy()
+
+    host.call(run)
+
+
+def _of_trace(what: str) -> str | int | None:
+    """`$siptrace(what)`, in the event route."""
+    trace: Trace | None = getattr(_worker, "trace", None)
+    if trace is None:
+        return None
+    if what == "direction":
+        return trace.direction
+    side, _, part = what.partition("_")
+    captured = trace.captured
+    address = {"src": captured.source, "dst": captured.target}.get(side)
+    if address is None:
+        return None
+    host, port = address
+    parts: dict[str, str | int] = {
+        "addr": f"{captured.proto}:{join_host_port(host, port)}",
+        "host": f"[{host}]" if ":" in host else host,
+        "hostip": host,
+        "port": port,
+        "proto": captured.proto,
+    }
+    return parts.get(part)
 
 
 def _arrived(message: "Message") -> Trace:

@@ -73,19 +73,23 @@ class Trace:
 _AS_HEP: Final = 1
 _TO_TABLE: Final = 2
 _AS_IT_IS: Final = 4
+# Shows a trace to the script, and calls the function unless the script drops it.
+Show = Callable[[Trace, Callable[[], None]], None]
 
 
 class Tracer:
-    """Makes the copies. `is_on` is whether any are made."""
+    """Makes the copies. `is_on` is whether any are made; `show` is asked before one that `trace_mode` wants."""
 
     def __init__(
         self,
         settings: SiptraceSettings,
         engine: "Engine | None",
         database: "Callable[[], Database] | None",
+        show: Show | None = None,
     ) -> None:
         self._settings = settings
         self._engine = engine
+        self._show = show
         self._database = database if settings.trace_to_database else None
         self._wishes: dict[int, Wish] = {}
         self._keys = itertools.count(1)
@@ -193,6 +197,12 @@ class Tracer:
     # ---- copies ----------------------------------------------------------------------------------------------------
 
     def _everything(self, trace: Trace) -> None:
+        if self._show is None:
+            self._mirror(trace)
+        else:
+            self._show(trace, lambda: self._mirror(trace))
+
+    def _mirror(self, trace: Trace) -> None:
         """Makes the copies that `trace_mode` wants."""
         trace, mode, destination = self._from_here(trace), self._settings.trace_mode, self._settings.duplicate_uri
         if mode & _TO_TABLE and self._database is not None:

@@ -57,6 +57,7 @@ def to_engine_json(settings: Settings, resolver: Resolver = resolve, reverse: Re
                 "received_avp": settings.nathelper.received_avp_name(),
             },
             "path": settings.path.model_dump(),
+            "outbound": {**settings.outbound.model_dump(), "enabled": _has_outbound(settings)},
             "xhttp": settings.xhttp.model_dump(),
             "websocket": _websocket(settings),
             "accept_missing_length": settings.tcp.accept_no_cl,
@@ -84,6 +85,11 @@ def to_engine_json(settings: Settings, resolver: Resolver = resolve, reverse: Re
             "relief_after_ms": udp.relief_after_ms,
         }
     )
+
+
+def _has_outbound(settings: Settings) -> bool:
+    enabled = settings.outbound.enabled
+    return "outbound" in (settings.modules or ()) if enabled is None else enabled
 
 
 def _auto_aliases(settings: Settings, sockets: list[dict[str, Any]], reverse: Reverse) -> list[str]:

@@ -32,6 +32,7 @@ from sipwright.settings.lookups import (
     UriDbSettings,
 )
 from sipwright.settings.nathelper import NathelperSettings
+from sipwright.settings.outbound import OutboundSettings
 from sipwright.settings.path import PathSettings
 from sipwright.settings.pike import PikeSettings, PipelimitSettings, RatelimitSettings
 from sipwright.settings.process import ProcessSettings
@@ -474,6 +475,7 @@ class Settings(Section):
     usrloc: UsrlocSettings = UsrlocSettings()
     nathelper: NathelperSettings = NathelperSettings()
     path: PathSettings = PathSettings()
+    outbound: OutboundSettings = OutboundSettings()
     htable: HtableSettings = HtableSettings()
     acc: AccSettings = AccSettings()
     alias_db: AliasDbSettings = AliasDbSettings()

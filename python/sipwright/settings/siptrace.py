@@ -9,7 +9,6 @@ from sipwright.settings.section import Count, Section
 
 # Parameters of Kamailio that mean nothing here.
 IGNORED_MODPARAMS: Final = {
-    "evcb_msg": "there is no event route before a message is traced",
     "trace_db_mode": "rows are always written later, by the queue of the database",
     "trace_delayed": "rows are always written later, by the queue of the database",
     "send_sock_addr": "copies leave by a socket of their own; `force_send_sock` names its address",
@@ -34,6 +33,11 @@ class SiptraceSettings(Section):
         le=7,
         description="Where every message that is received or sent is copied to, whatever the script does, as a sum: 1 to "
         "`duplicate_uri` in HEP, 2 to the table, 4 to `duplicate_uri` as it is.",
+    )
+    evcb_msg: str = Field(
+        "",
+        description="Method of the script for `siptrace:msg`, which sees each message that `trace_mode` copies and may drop the "
+        "copy by `set_drop`; empty for none.",
     )
     duplicate_uri: str = Field("", description="Where copies are sent, as `sip:host:port`; empty for nowhere.")
     force_send_sock: str = Field("", description="Our address for these copies, as `sip:host[:port]`.")

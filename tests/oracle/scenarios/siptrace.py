@@ -127,6 +127,23 @@ for profile in ("siptrace", "siptrace_flag"):
     scenario(STATELESS, name=f"trace_of_a_stateless_reply_{profile}", profile=profile)(refused)
 
 
+SEEN = """
+def traced(self, msg, event):
+    note(event, msg.Type)
+    pv("$rm", "$rs")
+    if KSR.is_OPTIONS():
+        KSR.set_drop()
+"""
+
+
+@scenario(SEEN, profile="siptrace_all")
+async def what_is_traced_is_shown(alice: Peer) -> None:
+    """And not copied if the route drops it."""
+    alice.request("OPTIONS", "sip:bob@oracle.test")
+    alice.request("MESSAGE", "sip:bob@oracle.test")
+    await copies(alice.net, 1)
+
+
 for profile in ("siptrace_all_plain", "siptrace_all_both"):
 
     async def all_of_it(alice: Peer, bob: Peer) -> None:

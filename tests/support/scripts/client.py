@@ -29,6 +29,12 @@ class Client:
         result = target(*[int(a) if a.isdigit() else a for a in arguments])
         KSR.hdr.append_to_reply(f"X-Result: {result} {KSR.pv.get('$var(out)')}\r\n")
 
+    def traced(self, msg, event):
+        parts = ("src_addr", "dst_hostip", "dst_port", "src_proto", "direction", "other")
+        KSR.info(f"{event} {KSR.pv.get('$rm')} " + " ".join(str(KSR.pv.get(f"$siptrace({p})")) for p in parts) + "\n")
+        if KSR.siputils.is_reply() > 0:
+            KSR.set_drop()
+
     def ksr_reply_route(self, msg):
         return 1
 

@@ -1,7 +1,7 @@
 //! Settings of clients behind NAT and of edge proxies.
 
 use serde::Deserialize;
-use sipwright_sip::script::{NatConfig, PathConfig};
+use sipwright_sip::script::{NatConfig, OutboundConfig, PathConfig};
 
 /// Clients behind NAT, with the names and defaults of Kamailio's module nathelper.
 #[derive(Clone, Debug, Deserialize)]
@@ -83,6 +83,56 @@ impl PathSettings {
             received_name: self.received_name.clone(),
             double: self.enable_r2,
             name_socket: self.sockname_mode,
+        }
+    }
+}
+
+/// Flows of clients, with the names and defaults of Kamailio's module outbound.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct OutboundSettings {
+    /// Whether tokens of flows are written and read.
+    pub enabled: bool,
+    /// Message flag that asks for a token; -1 for none.
+    pub force_outbound_flag: i8,
+    /// Message flag that forbids one; -1 for none.
+    pub force_no_outbound_flag: i8,
+    /// Key of the tokens; empty for one that is drawn at random at the start.
+    pub flow_token_secret: String,
+}
+
+impl Default for OutboundSettings {
+    fn default() -> Self {
+        Self {
+            enabled: false,
+            force_outbound_flag: -1,
+            force_no_outbound_flag: -1,
+            flow_token_secret: String::new(),
+        }
+    }
+}
+
+/// Bytes of a key that is drawn at random (RFC 5626 section 5.2).
+const KEY: usize = 20;
+
+impl OutboundSettings {
+    /// As the script functions take them.
+    #[must_use]
+    pub fn to_outbound(&self) -> OutboundConfig {
+        let flag = |n: i8| u8::try_from(n).ok().filter(|n| *n < 32);
+        let mut secret = self.flow_token_secret.clone().into_bytes();
+        if secret.is_empty() {
+            secret.resize(KEY, 0);
+            // Without chance there are no keys: no token is ever right then.
+            if aws_lc_rs::rand::fill(&mut secret).is_err() {
+                return OutboundConfig::default();
+            }
+        }
+        OutboundConfig {
+            enabled: self.enabled,
+            force_flag: flag(self.force_outbound_flag),
+            forbid_flag: flag(self.force_no_outbound_flag),
+            secret,
         }
     }
 }

@@ -218,6 +218,10 @@ impl Net {
         options: SendOptions,
     ) -> Result<(Arc<ConnHandle>, bool), SendError> {
         let shared = self.shared();
+        if options.exact {
+            let known = shared.table.of_flow(flow).ok_or(SendError::NoConnection)?;
+            return Ok((known, false));
+        }
         let found = shared.table.find_or_insert(flow, hop, || {
             let cannot = matches!(flow.proto, Proto::Ws | Proto::Wss);
             if cannot || options.no_connect || shared.phase() == Phase::Bound {

@@ -316,6 +316,14 @@ impl ConnTable {
         self.insert(&mut maps, new)
     }
 
+    /// The connection of a flow, as long as it is open and to the same place.
+    pub fn of_flow(&self, flow: &Flow) -> Option<Arc<ConnHandle>> {
+        let maps = self.maps.lock();
+        let known = maps.by_id.get(&flow.conn)?;
+        let same = known.remote == flow.remote && known.proto() == flow.proto;
+        (same && known.state() != ConnState::Closing).then(|| Arc::clone(known))
+    }
+
     /// The connection for a flow, or a new one: then `make` says what it is to be.
     pub fn find_or_insert(
         &self,

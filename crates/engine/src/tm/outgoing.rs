@@ -98,13 +98,17 @@ impl Core {
                     let further = further.collect();
                     Alternates::new(&bytes, head.len(), index, further, hop.name.clone())
                 });
-            let flow = flow_to(place, socket);
+            let client = forward::flow_of(target).filter(|_| forced.is_none());
+            let flow = client.unwrap_or_else(|| flow_to(place, socket));
             let small = Outgoing {
                 flow,
                 bytes,
                 server_name: hop.name.clone().filter(|_| flow.proto.is_secure()),
                 fallback: None,
-                options: c.ctx.send_flags.forward(),
+                options: SendOptions {
+                    exact: client.is_some(),
+                    ..c.ctx.send_flags.forward()
+                },
                 next,
             };
             // Nobody would notice the refusal of what leaves without state.

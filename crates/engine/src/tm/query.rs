@@ -32,6 +32,18 @@ const fn code(yes: bool) -> i32 {
 }
 
 impl Core {
+    /// The branch parameter that the request will leave with next; `None` without a transaction.
+    #[must_use]
+    pub fn next_branch(&self, cur: &Current) -> Option<String> {
+        let tx = cur.tx?;
+        let shard = self.shard(tx);
+        let index = match (cur.ctx.route, &cur.ctx.tx) {
+            (RouteType::Branch, Some(view)) => view.branch_idx,
+            _ => u16::try_from(shard.get(tx)?.branches().len()).ok()?,
+        };
+        Some(shard.branch_token(tx, index))
+    }
+
     /// `$ltt(which)`: the To tag of responses made here, `s` without a transaction, `t` of the
     /// transaction, `x` of it if there is one.
     #[must_use]

@@ -44,7 +44,7 @@ ksr_table! { "rr";
     check_route_param(pattern: Str) -> Int = |c| on_context(c, |x| rr::check_route_param(x, c.bytes(0)));
     /// Whether the request goes `upstream` or `downstream`, by the `ftag` that we recorded and the From tag; downstream without an `ftag`.
     is_direction(direction: Str) -> Int = |c| on_context(c, |x| rr::is_direction(x, c.bytes(0)));
-    /// Takes our own Route off and sets the next hop: 1 routed, -1 no Route, -3 outside of a dialog with no other Route than ours. The edits of the Route header fields show when the message leaves.
+    /// Takes our own Route off and sets the next hop: 1 routed, 2 over the flow of a client (module outbound), -1 no Route, -2 the token of a flow was changed, -3 outside of a dialog with no other Route than ours. The edits of the Route header fields show when the message leaves.
     loose_route() -> Int = |c| routed(c, rr::loose_route);
     /// As `loose_route`; mode 1 leaves a request-URI that names this server alone.
     loose_route_mode(mode: Int) -> Int = |c| routed(c, |x| rr::loose_route_mode(x, c.int(0)));

@@ -92,6 +92,7 @@ fn target(binding: &Binding, env: &Env) -> BranchTarget {
         reg_id: binding.reg_id,
         ruid: text(&binding.ruid),
         location_ua: text(&binding.user_agent),
+        flow: None,
     }
 }
 

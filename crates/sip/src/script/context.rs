@@ -11,6 +11,7 @@ use super::addresses::Addresses;
 use super::avp::AvpList;
 use super::env::Env;
 use super::iterators::Iterators;
+use super::outbound::FlowRoute;
 use super::rr::RrState;
 use super::serial::Kept;
 use super::vars::Vars;
@@ -144,6 +145,8 @@ pub struct BranchTarget {
     pub ruid: Option<Vec<u8>>,
     /// User-Agent of the registration.
     pub location_ua: Option<Vec<u8>>,
+    /// The flow that `dst_uri` stands for.
+    pub flow: Option<Arc<FlowRoute>>,
 }
 
 /// What lives as long as the transaction and is shared by its routes. Move it
@@ -217,6 +220,7 @@ impl SendFlags {
         SendOptions {
             close: self.forward_close,
             no_connect: self.forward_no_connect,
+            exact: false,
         }
     }
 
@@ -226,6 +230,7 @@ impl SendFlags {
         SendOptions {
             close: self.reply_close,
             no_connect: self.reply_no_connect,
+            exact: false,
         }
     }
 }
@@ -266,6 +271,8 @@ pub struct Context {
     pub new_uri: Option<Vec<u8>>,
     /// Next hop.
     pub dst_uri: Option<Vec<u8>>,
+    /// The flow that the next hop stands for, after `loose_route` found its token.
+    pub flow_route: Option<Arc<FlowRoute>>,
     /// Route value to put on top, from the registration's path.
     pub path_vec: Option<Vec<u8>>,
     /// Appended branches.
@@ -370,6 +377,7 @@ impl Context {
             edits: Edits::default(),
             new_uri: None,
             dst_uri: None,
+            flow_route: None,
             path_vec: None,
             branches: Vec::new(),
             static_branch: None,
@@ -439,6 +447,7 @@ impl Context {
             edits: self.edits.clone(),
             new_uri: self.new_uri.clone(),
             dst_uri: self.dst_uri.clone(),
+            flow_route: self.flow_route.clone(),
             path_vec: self.path_vec.clone(),
             max_forwards: self.max_forwards,
             contact_aliases: self.contact_aliases.clone(),

@@ -56,6 +56,7 @@ pub fn append_branch(ctx: &mut Context) -> i32 {
 fn like_main(ctx: &Context, uri: &[u8]) -> BranchTarget {
     BranchTarget {
         dst_uri: ctx.dst_uri.clone(),
+        flow: ctx.flow_route.clone(),
         path: ctx.path_vec.clone(),
         socket: ctx.force_socket,
         flags: ctx.bflags,

@@ -136,6 +136,8 @@ pub struct Env {
     pub nat: super::nathelper::NatConfig,
     /// Settings of module path.
     pub path: super::path::PathConfig,
+    /// Settings of module outbound.
+    pub outbound: super::outbound::OutboundConfig,
     /// The kernel's routing table chooses the socket to send from even where the one that
     /// the message came in on would do (Kamailio's `mhomed`).
     pub mhomed: bool,

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use crate::build::{self, Forward, ViaFix};
 use crate::edit::Edits;
 use crate::nameaddr::parse_nameaddr;
-use crate::types::{SocketInfo, push_decimal};
+use crate::types::{Flow, SocketInfo, push_decimal};
 
 use super::context::{BranchTarget, Context, ViaWishes};
 use super::pv::Index;
@@ -41,6 +41,7 @@ pub fn main_branch(ctx: &Context) -> BranchTarget {
         reg_id: binding.map_or(0, |b| b.reg_id),
         ruid: binding.and_then(|b| b.ruid.clone()),
         location_ua: binding.and_then(|b| b.location_ua.clone()),
+        flow: ctx.flow_route.clone(),
     }
 }
 
@@ -53,6 +54,13 @@ pub fn next_hop(branch: &BranchTarget) -> &[u8] {
     }
     let path = branch.path.as_deref().and_then(first_uri);
     path.unwrap_or(&branch.uri)
+}
+
+/// The flow that a branch leaves by, if its destination URI is still the one that stands for it.
+#[must_use]
+pub fn flow_of(branch: &BranchTarget) -> Option<Flow> {
+    let route = branch.flow.as_deref()?;
+    (branch.dst_uri.as_deref() == Some(&route.uri[..])).then_some(route.flow)
 }
 
 /// URI of the first value of a Path.

@@ -8,6 +8,7 @@ use crate::uri::Uri;
 use super::context::Context;
 use super::hdr::remove_field;
 use super::myself::parsed_is_myself;
+use super::outbound::{self, Token};
 use super::path;
 use super::uac;
 
@@ -18,6 +19,10 @@ const NOT_ROUTED: i32 = -1;
 /// Its only Route names this server and the request is outside of a dialog: the rest is
 /// up to the request-URI.
 const PRELOADED: i32 = -3;
+/// The token of a flow in our Route led to a client.
+const BY_FLOW: i32 = 2;
+/// That token is not one of ours, or was changed.
+const FORGED: i32 = -2;
 
 /// A value of Route.
 struct RouteValue {
@@ -29,7 +34,8 @@ struct RouteValue {
 /// `KSR.rr.loose_route`: takes our own Route off and sets the next hop.
 ///
 /// 1 when the request is routed; -1 when it has no Route; -3 when it is outside of a
-/// dialog and had no other Route than ours. Edits of the Route header fields show when
+/// dialog and had no other Route than ours. With module outbound 2 when it goes over the flow
+/// of a client, and -2 when the token of the flow was changed, which is for a 403. Edits of the Route header fields show when
 /// the message leaves; request-URI and destination URI change at once.
 pub fn loose_route(ctx: &mut Context) -> i32 {
     let routes = routes(ctx);
@@ -103,6 +109,18 @@ fn names_us<'u>(ctx: &Context, uri: &'u [u8]) -> Option<Uri<'u>> {
 
 /// The previous hop is a loose router, or the client: our Route is on top.
 fn after_loose(ctx: &mut Context, routes: &[RouteValue], preloaded: bool) -> i32 {
+    match outbound::token_of_route(ctx, &routes[0].uri) {
+        Token::Forged => FORGED,
+        Token::To(flow) => {
+            route_loosely(ctx, routes, preloaded);
+            outbound::go_by(ctx, flow);
+            BY_FLOW
+        }
+        Token::Absent | Token::Own => route_loosely(ctx, routes, preloaded),
+    }
+}
+
+fn route_loosely(ctx: &mut Context, routes: &[RouteValue], preloaded: bool) -> i32 {
     let ours = take_ours(ctx, routes);
     let rest = &routes[ours..];
     let Some(next) = rest.first() else {

@@ -28,6 +28,7 @@ mod multipart;
 pub mod myself;
 pub mod nat_sdp;
 pub mod nathelper;
+pub mod outbound;
 pub mod path;
 pub mod pv;
 pub mod pvx;
@@ -53,6 +54,7 @@ pub use context::{
 pub use env::{Alias, Env, ForeignVars, OwnNames, RrConfig};
 pub use iterators::Iterators;
 pub use nathelper::NatConfig;
+pub use outbound::{FlowRoute, OutboundConfig};
 pub use path::PathConfig;
 pub use regexes::Substitution;
 pub use rr::RrState;

@@ -8,6 +8,7 @@ use super::context::Context;
 use super::core::is_uri_with;
 use super::corex::code;
 use super::nathelper::{alias_uri, alias_value};
+use super::outbound;
 use super::pv::addr_uri;
 
 /// Settings of module path.
@@ -118,6 +119,8 @@ fn add(ctx: &mut Context, address: &[u8], user: &[u8], received: bool, params: &
     let Some(inner) = ctx.recv_socket() else {
         return -1;
     };
+    let token = outbound::token_to_write(ctx);
+    let user = token.as_deref().unwrap_or(user);
     let config = &ctx.env.path;
     let line = |socket: &SocketInfo| {
         let mut line = b"Path: <sip:".to_vec();
@@ -134,6 +137,9 @@ fn add(ctx: &mut Context, address: &[u8], user: &[u8], received: bool, params: &
             line.extend_from_slice(format!(";transport={}", socket.proto).as_bytes());
         }
         line.extend_from_slice(b";lr");
+        if token.is_some() {
+            line.extend_from_slice(b";ob");
+        }
         if received {
             line.extend_from_slice(format!(";{}=", config.received()).as_bytes());
             line.extend_from_slice(&received_value(ctx));

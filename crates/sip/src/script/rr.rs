@@ -9,6 +9,7 @@ use crate::uri::Uri;
 
 use super::context::Context;
 use super::core::is_uri_with;
+use super::outbound;
 use super::regexes::regex;
 
 pub use super::loose::{loose_route, loose_route_mode, loose_route_preloaded, next_hop_route};
@@ -87,7 +88,14 @@ fn record(ctx: &mut Context, kind: Kind, params: &[u8]) -> i32 {
         ctx.complain("record_route: the message is recorded already");
         return -1;
     }
-    let user = if ctx.env.rr.add_username {
+    // What the script gives as it is gets no token: it may have a user of its own.
+    let token = match &kind {
+        Kind::Preset(..) => None,
+        _ => outbound::token_to_write(ctx),
+    };
+    let user = if let Some(token) = token {
+        token
+    } else if ctx.env.rr.add_username {
         let uri = Uri::parse(ctx.uri()).ok();
         uri.and_then(|u| u.user).unwrap_or_default().to_vec()
     } else {

@@ -126,6 +126,7 @@ pub fn set_main(ctx: &mut Context, target: BranchTarget) {
     ctx.binding = (binding != Binding::default()).then(|| Box::new(binding));
     ctx.set_uri(target.uri);
     ctx.dst_uri = target.dst_uri;
+    ctx.flow_route = target.flow;
     ctx.path_vec = target.path;
     ctx.q = target.q;
     ctx.bflags = target.flags;

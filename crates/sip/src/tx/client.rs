@@ -232,7 +232,16 @@ impl<D> Work<'_, D> {
                     self.branch_failed(branch, 408, None);
                 }
                 Action::ReportCancelled => self.branch_failed(branch, 487, None),
-                Action::ReportUnreachable => self.branch_failed(branch, 503, None),
+                Action::ReportUnreachable => {
+                    let extra = self.tx.branches[branch].extra.as_ref();
+                    // RFC 5626 section 5.3.1: the flow of the client is gone.
+                    let code = if extra.is_some_and(|e| e.options.exact) {
+                        430
+                    } else {
+                        503
+                    };
+                    self.branch_failed(branch, code, None);
+                }
                 _ => debug_assert!(false, "{action:?} is not for clients"),
             }
         }
