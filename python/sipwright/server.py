@@ -23,7 +23,7 @@ from sipwright.control.server import SOCKET_NAME, ControlServer
 from sipwright.control.tls import TlsControl
 from sipwright.host import Host, Timer
 from sipwright.kemi import calls, namespace, router
-from sipwright.script.errors import ScriptError
+from sipwright.reloading import LOOK_S, Reader, Reloader, apply
 from sipwright.script.profiler import Profiler
 from sipwright.script.runtime import Runtime
 from sipwright.script.watchdog import Watchdog, stack_of
@@ -52,9 +52,11 @@ class _Stopped(BaseException):
 
 
 class Server:
-    """A server with effective settings (`sipwright.settings.effective`); `reread` reads those of TLS again."""
+    """A server with effective settings (`sipwright.settings.effective`); `reread` reads them again, `watches` says that
+    changed files of the script and the settings are reloaded.
+    """
 
-    def __init__(self, settings: Settings, reread: Callable[[], Settings] | None = None) -> None:
+    def __init__(self, settings: Settings, reread: Reader | None = None, watches: bool = False) -> None:
         assert settings.data_dir is not None
         self.settings = settings
         self.data_dir = settings.data_dir
@@ -68,6 +70,8 @@ class Server:
         )
         self.profiler = Profiler(self.runtime.workers)
         self.tls = TlsControl(self, reread)
+        self.reloader = Reloader(self, reread)
+        self._watches = watches
         self._http = HttpServer(self)
         self._notifier = Notifier()
         self._stop_requested = asyncio.Event()
@@ -101,11 +105,13 @@ class Server:
 
     def reload(self) -> tuple[int, int]:
         """Reloads the script; returns the old and the new version. Raises ScriptError and changes nothing if it fails."""
-        self._notifier.reloading()
-        try:
-            return self.runtime.reload()
-        finally:
-            self._notifier.ready(self._summary())
+        with self._telling_of_reload():
+            return self.reloader.script()
+
+    def take_over(self, settings: Settings) -> None:
+        """Brings settings into force that can change while the server runs."""
+        old, self.settings, self.host.settings = self.settings, settings, settings
+        apply(self, old, settings)
 
     @property
     def is_draining(self) -> bool:
@@ -159,6 +165,8 @@ class Server:
             self._handle_signals(loop)
             if self.settings.tls.watch_s:
                 self.host.every(self.settings.tls.watch_s, self.tls.watch, blocking=True)
+            if self._watches:
+                self.host.every(LOOK_S, self.reloader.watch(), blocking=True)
             timers = [Timer(WATCH_S, self._watch, blocking=False), *self.host.timers]
             services = [loop.create_task(_run(timer)) for timer in timers]
             services += [loop.create_task(_serve(service)) for service in self.host.services]
@@ -224,12 +232,19 @@ class Server:
 
     def _on_reload_signal(self) -> None:
         def reload() -> None:
-            try:
-                self.reload()
-            except ScriptError as error:
-                log.error(f"reload failed, the previous script stays in use: {error}")
+            with self._telling_of_reload():
+                self.reloader.everything()
 
         self._in_background(reload)
+
+    @contextmanager
+    def _telling_of_reload(self) -> Iterator[None]:
+        """Tells systemd that the server reloads, and that it is ready again."""
+        self._notifier.reloading()
+        try:
+            yield
+        finally:
+            self._notifier.ready(self._summary())
 
     def _drain_and_stop(self) -> bool:
         self.engine.stop_accepting()

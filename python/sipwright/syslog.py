@@ -46,6 +46,7 @@ _SEVERITIES: Final = {
 }
 _INFO: Final = 6
 _LINE: Final = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z (\w+) +(.*)")
+_JSON_LEVEL: Final = re.compile(r'\{.*"level":"(\w+)"')
 # What syslog daemons take in one message at least; longer lines are cut.
 _LONGEST_BYTES: Final = 8_000
 
@@ -94,6 +95,8 @@ def messages(lines: Iterable[str], facility: str, name: str, pid: str) -> Iterab
         if found := _LINE.match(text):
             severity = _SEVERITIES.get(found[1], _INFO)
             text = f"{found[1]}: {found[2]}"
+        elif found := _JSON_LEVEL.match(text):
+            severity = _SEVERITIES.get(found[1], _INFO)
         if text:
             stamp = time.strftime("%b %e %H:%M:%S")
             head = f"<{FACILITIES[facility] * 8 + severity}>{stamp} {name}[{pid}]: "

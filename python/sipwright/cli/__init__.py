@@ -16,6 +16,7 @@ COMMANDS: Final = {
     "ctl": "ctl",
     "replay": "replay",
     "testing": "testing",
+    "shadow": "shadow",
     "ul": "ul",
     "tls": "tls",
     "dispatcher": "dispatcher",

@@ -1,6 +1,6 @@
 """What the commands share: options for settings, and how errors end them."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -59,18 +59,60 @@ def read_settings(config: Path | None, assignments: tuple[str, ...], **overrides
         return settings_reader(config, assignments, **overrides)()
 
 
-def settings_reader(
-    config: Path | None, assignments: tuple[str, ...], base: Callable[[], Iterable[Given]] = tuple, **overrides: Any
-) -> Callable[[], Settings]:
-    """What reads those settings, now or when the server reloads; it raises SettingsError.
+class SettingsReader:
+    """Reads the settings of all layers, now or when the server reloads; calling it raises SettingsError.
 
-    `base` gives the values under all layers, those of a kamailio.cfg.
+    `files` are those that it read last, and further ones that the last error lies in.
+    """
+
+    def __init__(
+        self,
+        file: Path | None,
+        assignments: tuple[str, ...],
+        overrides: dict[str, Any],
+        base: Callable[[], Iterable[Given]],
+        base_files: Collection[Path],
+    ) -> None:
+        self._file = file
+        self._assignments = assignments
+        self._overrides = overrides
+        self._base = base
+        self._base_files = base_files
+        # The server may change its directory.
+        self._directory = Path.cwd()
+
+    @property
+    def files(self) -> list[Path]:
+        """Where settings come from."""
+        found = [*self._base_files, *([] if self._file is None else [self._file])]
+        return [self._directory / path for path in found]
+
+    def __call__(self) -> Settings:
+        file = self._file
+        if file is not None and Path.cwd() != self._directory:
+            file = self._directory / file
+        return load_settings(file, self._assignments, overrides=self._overrides, base=self._base())
+
+
+def settings_reader(
+    config: Path | None,
+    assignments: tuple[str, ...],
+    base: Callable[[], Iterable[Given]] = tuple,
+    base_files: Collection[Path] = (),
+    **overrides: Any,
+) -> SettingsReader:
+    """What reads those settings.
+
+    `base` gives the values under all layers, those of a kamailio.cfg; `base_files` are its files.
     """
     file = config
     if file is None and Path(DEFAULT_FILE).is_file():
         file = Path(DEFAULT_FILE)
     given = {key.replace("__", "."): value for key, value in overrides.items() if value not in (None, (), [])}
-    return lambda: load_settings(file, assignments, overrides=given, base=base())
+    for key, value in given.items():
+        if isinstance(value, Path):
+            given[key] = value.expanduser().absolute()
+    return SettingsReader(file, assignments, given, base, base_files)
 
 
 class UsageFailure(Failure):

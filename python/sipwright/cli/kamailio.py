@@ -4,15 +4,15 @@ It is a command of its own because the same letters mean other things without `-
 so that a service file needs no more than another program name.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import click
 
-from sipwright.cli.common import UsageFailure, long_settings_options
-from sipwright.settings import Settings, SettingsError
+from sipwright.cli.common import SettingsReader, UsageFailure, long_settings_options, settings_reader
+from sipwright.settings import SettingsError
+from sipwright.settings.kamailio.tokens import CfgError
 from sipwright.settings.listen import Listen
 
 _ON_OFF: Final = {"yes": True, "on": True, "no": False, "off": False}
@@ -65,6 +65,7 @@ def ignored_options(command: Any) -> Any:
 @click.option(
     "--modparam", "modparams", multiple=True, metavar="MODULE:NAME:s|i:VALUE", help="A further module parameter."
 )
+@click.option("--reload", is_flag=True, help="Reload the script and the settings when their files change.")
 @click.option("--data-dir", type=click.Path(path_type=Path), help="Where state lives.")
 @click.option("-v", "-V", "--version", "version", is_flag=True, help="Show the version.")
 @ignored_options
@@ -89,15 +90,15 @@ def command(**options: Any) -> None:
         return
     from sipwright.cli.run import run_server
 
-    run_server(_reader(source, options), source.warn)
+    run_server(_reader(source, options), source.warn, watches=options["reload"])
 
 
-def reader_of_options(options: dict[str, Any]) -> Callable[[], Settings]:
+def reader_of_options(options: dict[str, Any]) -> SettingsReader:
     """What reads the settings that the command runs with when it is given these options. Raises UsageFailure."""
     return _reader(source_of(options), options)
 
 
-def _reader(source: "Source", options: dict[str, Any]) -> Callable[[], Settings]:
+def _reader(source: "Source", options: dict[str, Any]) -> SettingsReader:
     return source.reader(options["config"], options["assignments"], overrides(options))
 
 
@@ -116,19 +117,23 @@ class Source:
 
         return read_kamailio_cfg(self.cfg, self.defines, listen=self.listen, statements=self.statements)
 
-    def reader(
-        self, config: Path | None, assignments: tuple[str, ...], given: dict[str, Any]
-    ) -> Callable[[], Settings]:
+    def reader(self, config: Path | None, assignments: tuple[str, ...], given: dict[str, Any]) -> SettingsReader:
         """What reads the file and the layers over it, now or when the server reloads; it raises SettingsError."""
-        from sipwright.cli.common import settings_reader
+        files = {self.cfg}
 
         def base() -> Any:
-            translation = self.translation()
+            try:
+                translation = self.translation()
+            except CfgError as error:
+                files.update(error.files)
+                raise
+            files.clear()
+            files.update(translation.files)
             if translation.refusals:
                 raise SettingsError(*map(str, translation.refusals), f"`sipwright check {self.cfg}` says more.")
             return translation.given
 
-        return settings_reader(config, assignments, base, **given)
+        return settings_reader(config, assignments, base, files, **given)
 
     def warn(self) -> None:
         """Logs what the server does not do although the file asks for it."""

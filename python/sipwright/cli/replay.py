@@ -91,7 +91,7 @@ def read(capture: Path, servers: tuple[str, ...]) -> "tuple[list[Captured], list
 
     try:
         captured = read_capture(capture)
-        return captured, [_place(text) for text in servers] or find_servers(captured)
+        return captured, [place_of(text) for text in servers] or find_servers(captured)
     except (CaptureError, ReplayError) as error:
         raise Failure(str(error)) from error
 
@@ -103,7 +103,8 @@ def listen_text(place: "tuple[str, Address]") -> str:
     return f"{place[0]}:{join_host_port(*place[1])}"
 
 
-def _place(text: str) -> "tuple[str, Address]":
+def place_of(text: str) -> "tuple[str, Address]":
+    """An address on the command line. Raises UsageFailure."""
     from sipwright.settings.listen import Listen
 
     try:

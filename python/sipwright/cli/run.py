@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from sipwright.cli.common import Failure, reporting, settings_options, settings_reader
-from sipwright.settings import Settings
+from sipwright.cli.common import Failure, SettingsReader, reporting, settings_options, settings_reader
 
 if TYPE_CHECKING:
+    from sipwright.reloading import Reader
     from sipwright.server import Server
 
 
@@ -40,6 +40,7 @@ class _Run(click.Command):
     expose_value=False,
     help="A kamailio.cfg to run with. The options are those of `sipwright kamailio` then.",
 )
+@click.option("--reload", is_flag=True, help="Reload the script and the settings when their files change.")
 @click.option("--data-dir", "-d", type=click.Path(path_type=Path), help="Where state lives.")
 @click.option("--user", "-u", metavar="USER", help="User to become once the sockets are bound: process.user.")
 @click.option("--group", "-g", metavar="GROUP", help="Group to become: process.group.")
@@ -48,10 +49,10 @@ def command(**options: Any) -> None:
 
     With -f FILE it runs a kamailio.cfg and the script that this loads.
     """
-    run_server(_reader(options))
+    run_server(_reader(options), watches=options["reload"])
 
 
-def reader_of(arguments: Sequence[str]) -> Callable[[], Settings]:
+def reader_of(arguments: Sequence[str]) -> SettingsReader:
     """What reads the settings that `sipwright run` with these arguments runs with. Raises click.UsageError."""
     context = command.make_context("sipwright run", list(arguments))
     if context.command is command:
@@ -61,7 +62,7 @@ def reader_of(arguments: Sequence[str]) -> Callable[[], Settings]:
     return reader_of_options(context.params)
 
 
-def _reader(options: dict[str, Any]) -> Callable[[], Settings]:
+def _reader(options: dict[str, Any]) -> SettingsReader:
     tls_mode = options["tls_mode"]
     return settings_reader(
         options["config"],
@@ -76,21 +77,23 @@ def _reader(options: dict[str, Any]) -> Callable[[], Settings]:
     )
 
 
-def run_server(read: Callable[[], Settings], warn: Callable[[], None] = lambda: None) -> NoReturn:
-    """Runs a server with these settings until it is stopped, and ends the process. `warn` logs what was not honoured."""
+def run_server(read: "Reader", warn: Callable[[], None] = lambda: None, *, watches: bool = False) -> NoReturn:
+    """Runs a server with these settings until it is stopped, and ends the process. `warn` logs what was not honoured,
+    `watches` says that files that change are reloaded.
+    """
     from sipwright.ending import Ending
 
     ending = Ending()
     try:
         with reporting():
-            status = serve(read, warn)
+            status = serve(read, warn, watches=watches)
     except Failure as failure:
         failure.show()
         status = failure.exit_code
     ending.end_process(status)
 
 
-def serve(read: Callable[[], Settings], warn: Callable[[], None] = lambda: None) -> int:
+def serve(read: "Reader", warn: Callable[[], None] = lambda: None, *, watches: bool = False) -> int:
     """Runs a server with these settings until it is stopped; its exit status."""
     settings = read()
     warn()
@@ -98,7 +101,7 @@ def serve(read: Callable[[], Settings], warn: Callable[[], None] = lambda: None)
     from sipwright.server import Server
     from sipwright.settings.effective import effective
 
-    return Server(effective(settings, _engine.make_dev_certificates), read).run(announce)
+    return Server(effective(settings, _engine.make_dev_certificates), read, watches).run(announce)
 
 
 def announce(server: "Server") -> None:
@@ -123,5 +126,7 @@ def announce(server: "Server") -> None:
             "the other, and look at `sipwright ctl ul.dump`. Then copy the script and make it yours:",
             f"  cp {settings.script.path} my.py && sipwright run my.py",
         ]
-    lines.append("Stop with Ctrl-C; reload the script with `sipwright ctl app_python.reload` or SIGHUP.")
+    lines.append(
+        "Stop with Ctrl-C; reload the script with `sipwright ctl app_python.reload`, the settings too with SIGHUP."
+    )
     click.echo("\n".join(lines))

@@ -1,7 +1,7 @@
 """Control methods of Kamailio's module cfg_rpc: settings, by section and name.
 
-Names are those of our settings; Kamailio's parameter names are understood too. What can change while the server runs is the
-log level (`core`, `debug`); everything else is shown, and a change is refused with the reason.
+Names are those of our settings; Kamailio's parameter names are understood too. What can be changed here is the log level
+(`core`, `debug`); everything else is shown, and a change is refused with the reason.
 """
 
 from collections.abc import Iterator
@@ -14,6 +14,7 @@ from pydantic.fields import FieldInfo
 from sipwright import _engine
 from sipwright.control.core import debug
 from sipwright.control.rpc import Rpc, RpcError
+from sipwright.settings.live import SECRETS, is_live
 from sipwright.settings.model import Settings
 
 if TYPE_CHECKING:
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 _CORE: Final = "core"
 _DEBUG: Final = "debug"
 _UNITS: Final = ("", "_s", "_ms", "_bytes")
-# Parts of names whose values nobody is shown.
-_SECRETS: Final = ("secret", "passw", "credential", "url", "token")
 
 
 def register(rpc: Rpc, server: "Server") -> None:
@@ -45,7 +44,7 @@ def get(server: "Server", group: str, name: str) -> Any:
     if (group, name) == (_CORE, _DEBUG):
         return _engine.core_get_debug()
     _, field_name, _, value = _found(server, group, name, "Failed to get the variable")
-    if any(part in field_name for part in _SECRETS) and value:
+    if any(part in field_name for part in SECRETS) and value:
         raise RpcError(400, "Variable exists, but it is not readable via RPC interface")
     return value
 
@@ -69,7 +68,8 @@ def change(server: "Server", group: str, name: str, value: str) -> None:
         return
     section, field_name, _, _ = _found(server, group, name, "Failed to set the variable")
     full = field_name if section == _CORE else f"{section}.{field_name}"
-    raise RpcError(400, f"{full} is read at the start: set it in the settings and start the server anew")
+    how = "call settings.reload" if is_live(full) else "start the server anew"
+    raise RpcError(400, f"{full} is read from the settings: set it there and {how}")
 
 
 def _found(server: "Server", group: str, name: str, otherwise: str) -> tuple[str, str, FieldInfo, Any]:

@@ -6,13 +6,14 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from sipwright import _engine
+from sipwright import _engine, log
 from sipwright.control import cfg, core, names, profile, record, statistics, system, tls, tm
 from sipwright.control.rpc import FAILED, Rpc, RpcError
 from sipwright.control.threads import thread_table
 from sipwright.kemi import known
 from sipwright.script.errors import ScriptError
 from sipwright.script.watchdog import place_of
+from sipwright.settings.errors import SettingsError
 from sipwright.settings.listen import join_host_port
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ def register(rpc: Rpc, server: "Server") -> None:
     rpc.add("core.workers", partial(workers, server))
     rpc.add("app_python.reload", partial(reload, server), blocking=True)
     rpc.add("app_python.api_list", api_list)
+    rpc.add("settings.reload", partial(reload_settings, server), blocking=True)
     core.register(rpc, server)
     system.register(rpc)
     cfg.register(rpc, server)
@@ -75,6 +77,8 @@ def stats(server: "Server") -> dict[str, int]:
     counters |= server.host.counters()
     counters["script_slow_calls"] = server.watchdog.slow_calls
     counters["script_stalls"] = server.watchdog.stalls
+    counters |= server.reloader.counters
+    counters["script_reload_failures"] += server.runtime.failed_adoptions
     return counters
 
 
@@ -104,6 +108,20 @@ def reload(server: "Server") -> dict[str, int]:
     except ScriptError as error:
         raise RpcError(FAILED, f"reload failed, the previous script stays in use: {error}") from error
     return {"old": old, "new": new}
+
+
+def reload_settings(server: "Server") -> dict[str, list[str]]:
+    """Reads the settings again: those that are in force now, and those that differ but need a restart."""
+    try:
+        found = server.reloader.settings()
+    except SettingsError as error:
+        log.error(f"the settings stay as they were: {error}")
+        raise RpcError(FAILED, f"the settings stay as they were: {error}") from error
+    if found.failed:
+        raise RpcError(
+            FAILED, "; ".join([*found.failed, f"in force now: {', '.join(found.changed) or 'nothing else'}"])
+        )
+    return {"changed": found.changed, "restart": found.restart}
 
 
 def api_list() -> dict[str, Any]:

@@ -3,7 +3,6 @@
 Names and shapes are those of Kamailio's module tls; keys that say more come after them.
 """
 
-import os
 import threading
 from collections.abc import Callable
 from functools import partial
@@ -16,13 +15,12 @@ from sipwright.settings.engine import profiles, tls_json
 from sipwright.settings.errors import SettingsError
 from sipwright.settings.model import Settings
 from sipwright.settings.tls_cfg import TlsCfg
+from sipwright.watching import State, states
 
 if TYPE_CHECKING:
     from sipwright.server import Server
 
 _FILES: Final = ("certificate", "private_key", "passphrase_file", "ca_list", "crl", "ocsp_response")
-# What is known of a file: changed when any of it does. A link is followed.
-_State = tuple[int, int, int, int] | None
 
 
 class TlsControl:
@@ -34,8 +32,8 @@ class TlsControl:
         self._lock = threading.Lock()
         self._settings = server.settings
         self._cfg = profiles(server.settings.tls)
-        self._files: dict[Path, _State] = self._look()
-        self._changed: dict[Path, _State] | None = None
+        self._files: dict[Path, State] = self._look()
+        self._changed: dict[Path, State] | None = None
 
     @property
     def settings(self) -> Settings:
@@ -54,6 +52,11 @@ class TlsControl:
             if self._reread is not None:
                 settings = settings.model_copy(update={"tls": self._reread().tls})
                 settings = self._filled(settings)
+            self._replace(settings)
+
+    def take_over(self, settings: Settings) -> None:
+        """Brings the part `tls` of these settings into force, with all files. Raises as `reload`."""
+        with self._lock:
             self._replace(settings)
 
     def _filled(self, settings: Settings) -> Settings:
@@ -92,7 +95,7 @@ class TlsControl:
         finally:
             self._lock.release()
 
-    def _reload_changed(self, now: dict[Path, _State]) -> None:
+    def _reload_changed(self, now: dict[Path, State]) -> None:
         names = ", ".join(str(path) for path, state in now.items() if self._files.get(path) != state)
         self._files = now
         try:
@@ -103,18 +106,10 @@ class TlsControl:
         else:
             log.notice(f"TLS: {names} changed and is in force")
 
-    def _look(self) -> dict[Path, _State]:
+    def _look(self) -> dict[Path, State]:
         inside = [*(p.profile for p in self._cfg.server), *(p.profile for p in self._cfg.client)]
         found = (getattr(profile, name) for profile in inside for name in _FILES if hasattr(profile, name))
-        return {path: _state(path) for path in found if path is not None}
-
-
-def _state(path: Path) -> _State:
-    try:
-        stat = os.stat(path)
-    except OSError:
-        return None
-    return stat.st_mtime_ns, stat.st_size, stat.st_ino, stat.st_dev
+        return states(path for path in found if path is not None)
 
 
 def register(rpc: Rpc, server: "Server") -> None:

@@ -14,9 +14,9 @@ def register(host: "Host") -> None:
     """Registers `$sel(...)` and `$ccp(...)` with the variables of the settings; `$sel` shows a number as text, as Kamailio's
     selects do.
     """
-    variables = host.settings.cfg.variables
 
     def custom(inner: str, _index: int | None) -> str | int | None:
+        variables = host.settings.cfg.variables
         if inner not in variables:
             log.error(f"$ccp({inner}): the configuration has no variable {inner}")
         return variables.get(inner)
@@ -25,7 +25,7 @@ def register(host: "Host") -> None:
         if not inner.startswith(_PREFIX):
             log.error(f"$sel({inner}): of the selects there is only cfg_get.GROUP.NAME")
             return None
-        name = inner.removeprefix(_PREFIX)
+        name, variables = inner.removeprefix(_PREFIX), host.settings.cfg.variables
         if name not in variables:
             log.error(f"$sel({inner}): the configuration has no variable {name}")
             return None

@@ -45,6 +45,20 @@ def is_internal(filename: str) -> bool:
     return filename.startswith(_PACKAGE) and not filename.endswith("default_script.py")
 
 
+def files_of(error: BaseException | None) -> set[Path]:
+    """The files of the user's code that an exception and its causes came through, or that cannot be compiled."""
+    found: set[str] = set()
+    while error is not None:
+        if isinstance(error, SyntaxError) and error.filename:
+            found.add(error.filename)
+        trace = error.__traceback__
+        while trace is not None:
+            found.add(trace.tb_frame.f_code.co_filename)
+            trace = trace.tb_next
+        error = error.__cause__
+    return {Path(name) for name in found if not is_internal(name) and not name.startswith("<")}
+
+
 def place_of(error: BaseException) -> str:
     """`file:line` where the user's code raised, or an empty text."""
     if isinstance(error, SyntaxError) and error.filename:

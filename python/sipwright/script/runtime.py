@@ -27,7 +27,6 @@ class Runtime:
     def __init__(self, engine: "Engine", settings: ScriptSettings) -> None:
         self.engine = engine
         self.settings = settings
-        self.is_shared = settings.isolation == "shared"
         self.answers_errors = settings.on_error == "500"
         # Routes of modules, by name.
         self.routes: dict[str, Route] = {}
@@ -38,15 +37,22 @@ class Runtime:
         # What workers run in the handler's place; tests note the calls.
         self.wrap: Callable[[Any], Any] = lambda handler: handler
         self.generation = 1
+        # How often a worker kept the version before, since its `child_init` failed.
+        self.failed_adoptions = 0
         self.go = threading.Event()
         self.stopping = False
         self.workers: list[ScriptWorker] = []
         self._reloading = threading.Lock()
         self.main: Instance
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether all workers use one instance of the script."""
+        return self.settings.isolation == "shared"
+
     def load(self) -> None:
         """Loads the script, runs `mod_init` and `child_init(0)` in the calling thread. Raises ScriptError."""
-        self.main = self._loaded()
+        self.main = self._loaded(self.settings)
 
     def start(self) -> None:
         """Starts the workers and waits until each has done its `child_init`; raises the first ScriptError.
@@ -66,17 +72,19 @@ class Runtime:
         """Lets the workers take messages."""
         self.go.set()
 
-    def reload(self) -> tuple[int, int]:
-        """Loads the script anew and has the workers change to it; returns the old and the new version number.
+    def reload(self, settings: ScriptSettings | None = None) -> tuple[int, int]:
+        """Loads the script anew, with other settings if they are given, and has the workers change to it; returns the old
+        and the new version number.
 
         Raises ScriptError, and everything stays as it was, when loading, `mod_init` or `child_init(0)` fails.
         """
         with self._reloading:
             old = self.generation
-            main = self._loaded()
-            self.main = main
+            settings = settings or self.settings
+            self.main = self._loaded(settings)
+            self.settings, self.guards = settings, _guards(settings)
             self.generation = old + 1
-            log.notice(f"script {self.settings.path} reloaded, version {self.generation}")
+            log.notice(f"script {settings.path} reloaded, version {self.generation}")
             return old, self.generation
 
     def stop(self, limit_s: float) -> bool:
@@ -93,15 +101,13 @@ class Runtime:
             log.error(f"worker {worker.rank} does not come back from the script:\n{stack_of(worker.ident)}")
         return not stuck
 
-    def _loaded(self) -> Instance:
-        instance = Instance.load(self.settings)
+    def _loaded(self, settings: ScriptSettings) -> Instance:
+        instance = Instance.load(settings)
         instance.child_init(RANK_MAIN)
         if not instance.has_route(REQUEST_ROUTE):
             # As in Kamailio: it may be meant for events only. Each request is then answered with 500.
-            log.error(
-                f"{self.settings.path}: the handler has no method {REQUEST_ROUTE}(msg): no request will be routed"
-            )
-        for_replies = instance.needs_route(REPLY_ROUTE) or REPLY_ROUTE in self.guards
+            log.error(f"{settings.path}: the handler has no method {REQUEST_ROUTE}(msg): no request will be routed")
+        for_replies = instance.needs_route(REPLY_ROUTE) or REPLY_ROUTE in _guards(settings)
         self.engine.set_routes(for_replies, instance.needs_route(ONSEND_ROUTE))
         instance.modules.publish()
         return instance

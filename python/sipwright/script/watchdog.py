@@ -52,6 +52,10 @@ class Watchdog:
         """Whether a worker is in a call that takes longer than `script.stall_after_ms`."""
         return bool(self._stalled)
 
+    def set_limits(self, slow_call_ms: int, stall_after_ms: int) -> None:
+        """Has calls be slow and stalled after other times from now on."""
+        self._slow_call_ms, self._stall_after_ms = slow_call_ms, stall_after_ms
+
     def tick(self) -> None:
         """Looks at the calls in progress."""
         calls = {call[0]: call for call in self._busy()}
@@ -69,7 +73,8 @@ class Watchdog:
         if rank not in self._slow:
             self.slow_calls += 1
             place = place_of(self._ident(rank)) or "unknown place"
-            log.warning(f"{callback} of worker {rank} takes {since_ms} ms so far, at {place} (Call-ID {call_id})")
+            text = f"{callback} of worker {rank} takes {since_ms} ms so far, at {place} (Call-ID {call_id})"
+            log.warning(text, call_id)
         self._slow[rank] = since_ms
 
     def _note_stall(self, call: Busy) -> None:
@@ -77,7 +82,8 @@ class Watchdog:
         if rank not in self._stalled:
             self.stalls += 1
             stacks = "\n".join(f"worker {worker.rank}:\n{stack_of(worker.ident)}" for worker in self._workers)
-            log.error(f"{callback} of worker {rank} is stalled for {since_ms} ms (Call-ID {call_id})\n{stacks}")
+            text = f"{callback} of worker {rank} is stalled for {since_ms} ms (Call-ID {call_id})\n{stacks}"
+            log.error(text, call_id)
         self._stalled[rank] = since_ms
 
     def _ident(self, rank: int) -> int | None:

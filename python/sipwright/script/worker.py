@@ -175,6 +175,7 @@ class ScriptWorker(threading.Thread):
         try:
             self._use(port, self._prepared(), generation)
         except ScriptError as error:
+            self.runtime.failed_adoptions += 1
             log.error(f"reload: worker {self.rank} keeps the previous script: {error}")
 
     def _missing(self, port: "Worker", message: "Message") -> None:

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from sipwright.settings.kamailio import reference as kamailio
+from sipwright.settings.live import is_live
 from sipwright.settings.model import Settings
 
 DEFAULT_FILE = Path("docs/reference/settings.md")
@@ -29,6 +30,8 @@ command line; each replaces single values of the one before. `script.workers`, f
 
 Lists are TOML arrays; in the environment and on the command line they may be separated by commas. A relative path in
 the file counts from the file's directory.
+
+Those marked ↻ come into force [while the server runs](../howto/reload.md#settings); all others need a restart.
 """
 
 
@@ -49,7 +52,10 @@ def _section(model: type[BaseModel], prefix: str, title: str, text: str | None) 
         items = _model(field.annotation)
         if items is not None and get_origin(field.annotation) is None:
             continue
-        lines.append(f"| `{prefix}{name}` | {_type(field)} | {_default(field)} | {_cell(field.description or '')} |")
+        mark = " ↻" if is_live(prefix + name) else ""
+        lines.append(
+            f"| `{prefix}{name}`{mark} | {_type(field)} | {_default(field)} | {_cell(field.description or '')} |"
+        )
         if items is not None:
             heading = f"[{prefix}{name}.NAME]" if get_origin(field.annotation) is dict else f"[[{prefix}{name}]]"
             inner.append(_section(items, f"{prefix}{name}[].", heading, items.__doc__))

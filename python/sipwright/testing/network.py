@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 # RFC 5737, and the first port of dynamic ones.
 _PHONES = "198.51.100."
 _FIRST_PORT = 49152
+# Those that `forget` keeps without a connection.
+_MOST_PHONES = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,16 @@ class Network:
             self._unreachable.add(place)
         else:
             self._unreachable.discard(place)
+
+    def forget(self) -> None:
+        """Drops all packets, and the phones that are not connected once there are many."""
+        self.packets.clear()
+        for phone in self.phones.values():
+            phone.forget()
+        if len(self.phones) > _MOST_PHONES:
+            kept = {id(phone) for phone in self.connections.values()}
+            self.phones = {name: phone for name, phone in self.phones.items() if id(phone) in kept}
+            self._places = {place: phone for place, phone in self._places.items() if id(phone) in kept}
 
     def bring(self, phone: Phone, data: bytes, way: Way) -> None:
         """Bytes of a phone arrive at the server."""

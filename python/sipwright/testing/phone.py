@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from sipwright.testing.server import VirtualServer
 
 Address = tuple[str, int]
+# Messages that `forget` keeps to know retransmissions by.
+_MOST_SEEN = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +217,13 @@ class Phone:
         if not self._connection or not self.server.is_connected(self._connection):
             self._connection = self.server.open_connection(self, socket)
         return Way(socket, self._connection)
+
+    def forget(self) -> None:
+        """Drops what it has received and sent."""
+        for kept in (self.received, self.requests, self.calls, self._unread):
+            kept.clear()
+        if len(self._seen) > _MOST_SEEN:
+            self._seen.clear()
 
     def is_repeated(self, data: bytes) -> bool:
         """Whether these very bytes have come before; by UDP they are a retransmission then."""

@@ -99,7 +99,7 @@ def replay(
 ) -> list[Replayed]:
     """Brings everything that the servers received to the one that `start` makes; what came of each call."""
     with start() as server:
-        player = _Player(server, servers)
+        player = Player(server, servers)
         for one in captured:
             player.play(one)
         server.advance(_AFTER_S)
@@ -107,7 +107,9 @@ def replay(
     return list(player.calls.values())
 
 
-class _Player:
+class Player:
+    """Brings recorded messages to a server, one after the other; `calls` has what came of each call until it is forgotten."""
+
     def __init__(self, server: "VirtualServer", servers: set[tuple[str, Address]]) -> None:
         self.calls: dict[str, Replayed] = {}
         self._server = server
@@ -116,7 +118,8 @@ class _Player:
         self._taken = 0
         # What servers made up then, and now, by call.
         self._names: dict[str, dict[bytes, bytes]] = {}
-        self._vias: dict[str, str] = {}
+        # The top Via of now, by call and the branch of then.
+        self._vias: dict[str, dict[str, str]] = {}
 
     def play(self, one: Captured) -> None:
         """Notes what the server sent then; brings what it received."""
@@ -145,6 +148,16 @@ class _Player:
             if packet.is_outgoing and packet.message is not None and not packet.is_repeated:
                 self._call(packet.message).sent.append(Outgoing(_place(packet), packet.message))
 
+    def forget(self, call_id: str) -> None:
+        """Drops what is known of a call."""
+        for known in (self.calls, self._names, self._vias):
+            known.pop(call_id, None)
+
+    def forget_packets(self) -> None:
+        """Drops what was sent and received, for what runs without an end."""
+        self._server.forget()
+        self._taken = 0
+
     def _call(self, message: SipMessage) -> Replayed:
         return self.calls.setdefault(message.call_id, Replayed(message.call_id))
 
@@ -155,7 +168,7 @@ class _Player:
         for then, now in self._names.get(call.call_id, {}).items():
             data = data.replace(then, now)
         if not one.message.is_request:
-            via = self._vias.get(one.message.branch)
+            via = self._vias.get(call.call_id, {}).get(one.message.branch)
             if via is None:
                 call.left_out.append(
                     f"{one.message.summary()} from {phone.name}: it answers a request that was not sent now"
@@ -180,7 +193,7 @@ class _Player:
                 continue
             now = found.pop(0)
             if then.message.is_request:
-                self._vias[then.message.branch] = now.message.all("Via")[0]
+                self._vias.setdefault(call.call_id, {})[then.message.branch] = now.message.all("Via")[0]
             if then.message.to_tag != now.message.to_tag and then.message.to_tag and now.message.to_tag:
                 names[f"tag={then.message.to_tag}".encode()] = f"tag={now.message.to_tag}".encode()
 

@@ -67,6 +67,7 @@ class VirtualServer:
         data_dir: Path | None = None,
         raise_errors: bool = True,
         ran: Callable[[Path, str], object] = lambda _path, _name: None,
+        fill: "Callable[[str, MemoryDatabase], object] | None" = None,
     ) -> None:
         if VirtualServer._open is not None:
             raise RuntimeError("a VirtualServer is open in this process already: close it first")
@@ -77,6 +78,7 @@ class VirtualServer:
         self._log: list[LogLine] = []
         self._stubs: list[tuple[ModuleType, str, Any]] = []
         self._is_running = False
+        self._fill = fill
         self._closing = contextlib.ExitStack()
         if self._own_dir is not None:
             self._closing.callback(shutil.rmtree, self._own_dir, ignore_errors=True)
@@ -119,6 +121,7 @@ class VirtualServer:
         self._timers = Timers(self.wire.now_us)
         self.host = _Host(settings, self.engine)
         self.host.virtual_timers = self._timers
+        self.host.fill = self._fill
         self._closing.callback(self.host.close)
         self.started_at = at.timestamp()
         self._names = [
@@ -381,6 +384,12 @@ class VirtualServer:
 
     # For phones and the network of the kit.
 
+    def forget(self) -> None:
+        """Drops what was sent and received, the routes that ran and the log, for servers that run without an end."""
+        self.network.forget()
+        self.routes_seen.calls.clear()
+        self._log.clear()
+
     def feed(self, phone: Phone, data: bytes, way: Way | None = None) -> None:
         """Brings bytes of a phone to the server, and has done what comes of them."""
         way = way or phone.way_to_server()
@@ -446,6 +455,8 @@ class _Host(Host):
     """A host whose databases are in memory, and which has no threads."""
 
     virtual_timers: Timers
+    # Called once with each database and its URL, before anybody reads it.
+    fill: "Callable[[str, MemoryDatabase], object] | None" = None
 
     def alarm(self, name: str, most: int) -> Alarm:
         """One of virtual time."""
@@ -463,7 +474,10 @@ class _Host(Host):
         found = self._databases.get(text)
         if found is None:
             assert self.settings.data_dir is not None
-            found = self._databases[text] = MemoryDatabase(self.settings.data_dir, self.settings.database)
+            found = MemoryDatabase(self.settings.data_dir, self.settings.database)
+            self._databases[text] = found
+            if self.fill is not None:
+                self.fill(text, found)
         return cast(MemoryDatabase, found)
 
 

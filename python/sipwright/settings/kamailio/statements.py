@@ -105,7 +105,11 @@ def parse(
     preprocessor = Preprocessor(defines, environ, warn)
     lexer = Lexer(path, preprocessor, warn)
     lexer.prepend("".join(f"{statement}\n" for statement in statements), Place("command line", 1))
-    _Parser(cfg, lexer, preprocessor).run()
+    try:
+        _Parser(cfg, lexer, preprocessor).run()
+    except CfgError as error:
+        error.files = tuple(lexer.files)
+        raise
     cfg.files, cfg.defines = lexer.files, preprocessor.defines
     return cfg
 

@@ -1,6 +1,7 @@
 """What the lexer of kamailio.cfg makes, and where it stands."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final, Literal
 
 from sipwright.settings.errors import SettingsError
@@ -70,8 +71,9 @@ BOOLEANS: Final = {
 
 
 class CfgError(SettingsError):
-    """What cannot be read, with its place."""
+    """What cannot be read, with its place; `files` are those that were read until then."""
 
     def __init__(self, place: Place, text: str) -> None:
         super().__init__(f"{place}: {text}")
         self.place = place
+        self.files: tuple[Path, ...] = ()
