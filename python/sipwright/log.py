@@ -15,23 +15,26 @@ try:
     from sipwright._engine import log as _write
 except ImportError:  # the extension is not built: unit tests of pure Python
 
-    def _write(level: int, text: str, /) -> None:
+    def _write(level: int, text: str, call_id: str | None = None, /) -> None:
         print(f"[{level}] {text}", file=sys.stderr)
 
 
-def write(level: int, text: str) -> None:
-    """Logs a line of any of Kamailio's levels, from -5 (alert) to 3 (debug)."""
-    _write(level, text)
+def write(level: int, text: str, call_id: str | None = None) -> None:
+    """Logs a line of any of Kamailio's levels, from -5 (alert) to 3 (debug).
+
+    It is about the message that the thread works on, or about the call of that Call-ID.
+    """
+    _write(level, text, call_id)
 
 
-def error(text: str) -> None:
+def error(text: str, call_id: str | None = None) -> None:
     """Logs what went wrong."""
-    write(ERROR, text)
+    write(ERROR, text, call_id)
 
 
-def warning(text: str) -> None:
+def warning(text: str, call_id: str | None = None) -> None:
     """Logs what may go wrong."""
-    write(WARNING, text)
+    write(WARNING, text, call_id)
 
 
 def notice(text: str) -> None:

@@ -160,14 +160,14 @@ class Reloader:
             [name for name in names if name in WITH_SCRIPT],
             [name for name in names if name in AT_ONCE],
         ]
-        actions: list[Callable[[Settings], object]] = [server.tls.take_over, self.script, lambda _: None]
+        actions: list[Callable[[Settings], object]] = [server.tls.take_over, self.script, _take_prefix]
         for part, action in zip(parts, actions, strict=True):
             following = merged(settings, new, part)
             try:
                 # Profiles of a tls.cfg may be others under the same name.
                 if part or (part is parts[0] and following.tls.config is not None):
                     action(following)
-            except (SettingsError, ScriptError, _engine.ConfigError, _engine.BindError) as error:
+            except (SettingsError, ScriptError, _engine.ConfigError, _engine.BindError, ValueError) as error:
                 log.error(f"settings: {', '.join(part)} not taken over: {error}")
                 failed.append(str(error))
                 part.clear()
@@ -199,6 +199,11 @@ class Reloader:
         return filled
 
 
+def _take_prefix(settings: Settings) -> None:
+    """The one of `AT_ONCE` that may be wrong: a variable of it that cannot be read is a ValueError."""
+    _engine.set_log_prefix(settings.log.prefix, settings.log.prefix_mode == 1)
+
+
 def apply(server: "Server", old: Settings, new: Settings) -> None:
     """Brings those of `AT_ONCE` into force that differ."""
     changed = AT_ONCE.intersection(differences(old, new))
@@ -213,6 +218,7 @@ def apply(server: "Server", old: Settings, new: Settings) -> None:
         _engine.set_strict(new.script.strict)
         calls.set_strict(new.script.strict)
     server.watchdog.set_limits(new.script.slow_call_ms, new.script.stall_after_ms)
+    server.engine.recording().set_slow_ms(new.script.slow_call_ms)
     server.runtime.answers_errors = new.script.on_error == "500"
 
 

@@ -1,4 +1,4 @@
-"""Levels, prefix, facility and severity of the log are those of the settings."""
+"""Lines of the log say which call they are about; levels, prefix and facility are those of the settings."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import json
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -73,8 +74,26 @@ async def both(server: Server) -> tuple[str, str]:
         return ping["Call-ID"], sent["Call-ID"]
 
 
+def lines(server: Server) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in server.log().splitlines() if line.startswith("{")]
+
+
+def test_lines_of_json_name_their_call(start: Start, script: Path) -> None:
+    server = start(script, counted=False, settings={"log.format": "json"})
+    ping, sent = asyncio.run(both(server))
+    wait_until(lambda: any(row["msg"] == "reply" for row in lines(server)), 5, "the reply route's line")
+    of = {call_id: [row["msg"] for row in lines(server) if row.get("call_id") == call_id] for call_id in (ping, sent)}
+    assert of[sent] == ["first", "second to carol", "branch", "reply"]
+    assert of[ping][0] == "first"
+    assert "argument 1 (table) must be str" in of[ping][1]
+    assert "RuntimeError: on purpose" in of[ping][2]
+    loaded = next(row for row in lines(server) if row["msg"] == "loaded")
+    assert set(loaded) == {"ts", "level", "msg"}, "no message is in work"
+    assert {row["level"] for row in lines(server) if row["msg"] == "first"} == {"INFO"}
+
+
 @pytest.mark.parametrize(("mode", "user"), [(0, "bob"), (1, "carol")])
-def test_the_prefix_stands_before_the_lines_of_a_script(start: Start, script: Path, mode: int, user: str) -> None:
+def test_the_prefix_stands_before_all_lines_of_a_message(start: Start, script: Path, mode: int, user: str) -> None:
     settings = {"log.prefix": "<$ci $rU>", "log.prefix_mode": mode}
     server = start(script, counted=False, settings=settings)
     ping, sent = asyncio.run(both(server))
@@ -84,7 +103,8 @@ def test_the_prefix_stands_before_the_lines_of_a_script(start: Start, script: Pa
     assert f"INFO    <{sent} {user}>second to carol" in log
     assert f"INFO    <{sent} {user}>branch" in log
     assert f"INFO    <{sent} <null>>reply" in log
-    assert f"INFO    <{ping} <null>>first" in log
+    assert f"ERROR   <{ping} <null>>" in log
+    assert f"<{ping} <null>>ksr_request_route (OPTIONS from udp:" in log, "the server's own line about it"
     assert "INFO    loaded" in log
 
 
@@ -119,7 +139,7 @@ def test_syslog_has_facility_severity_and_name(
         "log.format": form,
     }
     server = start(script, counted=False, settings=settings)
-    asyncio.run(both(server))
+    ping, _ = asyncio.run(both(server))
     found: dict[str, bytes] = {}
     while not {"first", "argument 1"} <= set(found):
         datagram = syslog.recv(65_536)
@@ -130,4 +150,4 @@ def test_syslog_has_facility_severity_and_name(
     assert f" edge[{server.process.pid}]: ".encode() in found["first"]
     if form == "json":
         text = found["argument 1"].partition(b"]: ")[2]
-        assert json.loads(text)["level"] == "ERROR"
+        assert json.loads(text)["call_id"] == ping

@@ -19,8 +19,8 @@ class Lines:
 @pytest.fixture
 def lines(monkeypatch: pytest.MonkeyPatch) -> Lines:
     found = Lines()
-    monkeypatch.setattr(log, "warning", found.warnings.append)
-    monkeypatch.setattr(log, "error", found.errors.append)
+    monkeypatch.setattr(log, "warning", lambda text, _call_id: found.warnings.append(text))
+    monkeypatch.setattr(log, "error", lambda text, _call_id: found.errors.append(text))
     return found
 
 

@@ -4,11 +4,13 @@
 //! never block on a slow terminal or pipe. The buffer is bounded; what does not
 //! fit is counted and reported once there is room again.
 
+use std::cell::RefCell;
 use std::io::Write;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use bytes::Bytes;
 use sipwright_sip::script::pv::strftime;
 
 use crate::net::threads::{self, ThreadKind};
@@ -40,9 +42,15 @@ static JSON: AtomicBool = AtomicBool::new(false);
 static DROPPED: AtomicU64 = AtomicU64::new(0);
 static SINK: OnceLock<Sink> = OnceLock::new();
 static CAPTURING: AtomicBool = AtomicBool::new(false);
+static PREFIXER: OnceLock<fn() -> Option<String>> = OnceLock::new();
 static CAPTURED: Mutex<Vec<(i32, String)>> = Mutex::new(Vec::new());
 /// Lines kept until they are taken; further ones are dropped and counted.
 const CAPTURE_LIMIT: usize = 100_000;
+
+thread_local! {
+    /// Call-ID of the message that this thread works on; empty without one.
+    static CALL: RefCell<Bytes> = const { RefCell::new(Bytes::new()) };
+}
 
 #[derive(Default)]
 struct Buffer {
@@ -81,7 +89,20 @@ pub fn current_level() -> i32 {
     LEVEL.load(Ordering::Relaxed)
 }
 
-/// Writes lines as JSON objects (`ts`, `level`, `msg`) rather than text.
+/// Says which call the lines of this thread are about from now on: those that are JSON
+/// name it. Empty for none.
+pub fn set_call(call_id: Bytes) {
+    CALL.with(|c| *c.borrow_mut() = call_id);
+}
+
+/// Has `prefix` called for each line that is written: what stands before the text of
+/// those that are about a message in work. The first one stays.
+pub fn set_prefixer(prefix: fn() -> Option<String>) {
+    let _ = PREFIXER.set(prefix);
+}
+
+/// Writes lines as JSON objects (`ts`, `level`, `msg`, and `call_id` where there is one) rather
+/// than text.
 pub fn set_json(on: bool) {
     JSON.store(on, Ordering::Relaxed);
 }
@@ -115,6 +136,21 @@ pub fn log(level: i32, text: &str) {
     if !enabled(level) {
         return;
     }
+    let call_id = CALL.with(|c| c.borrow().clone());
+    match PREFIXER.get().and_then(|prefix| prefix()) {
+        Some(prefix) => write(level, &format!("{prefix}{text}"), &call_id),
+        None => write(level, text, &call_id),
+    }
+}
+
+/// As [`log`], for a line that is about the call of that Call-ID, whatever the thread works on.
+pub fn log_of(level: i32, text: &str, call_id: &[u8]) {
+    if enabled(level) {
+        write(level, text, call_id);
+    }
+}
+
+fn write(level: i32, text: &str, call_id: &[u8]) {
     if CAPTURING.load(Ordering::Relaxed) {
         let mut lines = CAPTURED.lock().unwrap_or_else(PoisonError::into_inner);
         if lines.len() < CAPTURE_LIMIT {
@@ -127,7 +163,7 @@ pub fn log(level: i32, text: &str) {
     let sink = SINK.get_or_init(start);
     if sink.is_another_process() {
         let mut line = Vec::new();
-        format_line(&mut line, level, text);
+        format_line(&mut line, level, text, call_id);
         return sys::write_stderr(&line);
     }
     let mut buffer = sink.lock();
@@ -137,7 +173,7 @@ pub fn log(level: i32, text: &str) {
         return;
     }
     let was_empty = buffer.bytes.is_empty();
-    format_line(&mut buffer.bytes, level, text);
+    format_line(&mut buffer.bytes, level, text, call_id);
     drop(buffer);
     if was_empty {
         sink.ready.notify_one();
@@ -193,6 +229,7 @@ fn write_loop(sink: &Sink) -> ! {
                 &mut out,
                 level::WARN,
                 &format!("log: {lost} lines lost, the log output is too slow"),
+                b"",
             );
         }
         // A closed stderr is no reason to stop a SIP server.
@@ -218,7 +255,7 @@ const fn level_name(level: i32) -> &'static str {
     }
 }
 
-fn format_line(out: &mut Vec<u8>, level: i32, text: &str) {
+fn format_line(out: &mut Vec<u8>, level: i32, text: &str, call_id: &[u8]) {
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();
@@ -227,7 +264,10 @@ fn format_line(out: &mut Vec<u8>, level: i32, text: &str) {
     let name = level_name(level);
     // Writing to a Vec cannot fail.
     if JSON.load(Ordering::Relaxed) {
-        let line = serde_json::json!({"ts": stamp, "level": name, "msg": text});
+        let mut line = serde_json::json!({"ts": stamp, "level": name, "msg": text});
+        if !call_id.is_empty() {
+            line["call_id"] = String::from_utf8_lossy(call_id).into();
+        }
         let _ = writeln!(out, "{line}");
     } else {
         let _ = writeln!(out, "{stamp} {name:<7} {text}");
@@ -262,7 +302,7 @@ mod tests {
     #[test]
     fn a_line_names_its_level_once_and_ends_once() {
         let mut out = Vec::new();
-        format_line(&mut out, level::ERR, "went wrong\n");
+        format_line(&mut out, level::ERR, "went wrong\n", b"call-1");
         let line = String::from_utf8(out).unwrap();
         assert!(line.ends_with("Z ERROR   went wrong\n"), "{line:?}");
     }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use pyo3::prelude::*;
+use sipwright_engine::config::LogPrefixSettings;
 use sipwright_engine::log as sink;
 use sipwright_engine::session::{Callback, Current, Kind};
 use sipwright_engine::tls::dev_cert::{self, DevKey};
@@ -18,7 +19,7 @@ use crate::ksr::{self, Param, Ret};
 use crate::location::{LocationTable, RegistrarRules};
 use crate::message::{Message, refuse_line_breaks};
 use crate::scope::{self, ThreadSlot};
-use crate::{env, errors};
+use crate::{env, errors, prefix};
 
 /// The message whose route runs in this thread; outside of any, Kamailio's made-up one.
 #[pyfunction]
@@ -265,11 +266,24 @@ pub fn append_reply_header(lines: &str) -> PyResult<()> {
     Ok(())
 }
 
-/// Writes one line to the log; levels as Kamailio's, -1 error to 3 debug. Never blocks.
+/// Writes one line to the log; levels as Kamailio's, -1 error to 3 debug. Never blocks. With
+/// a Call-ID the line is about that call, otherwise about the message in work.
 #[pyfunction]
-#[pyo3(signature = (level, text, /))]
-pub fn log(level: i32, text: &str) {
-    sink::log(level, text);
+#[pyo3(signature = (level, text, call_id = None, /))]
+pub fn log(level: i32, text: &str, call_id: Option<&str>) {
+    match call_id {
+        Some(call_id) => sink::log_of(level, text, call_id.as_bytes()),
+        None => sink::log(level, text),
+    }
+}
+
+/// Sets the text with pseudo-variables that stands before lines about a message, and whether
+/// these are read for each line. ValueError when it has one that cannot be read.
+#[pyfunction]
+#[pyo3(signature = (text, each_line, /))]
+pub fn set_log_prefix(text: String, each_line: bool) -> PyResult<()> {
+    let settings = LogPrefixSettings { text, each_line };
+    prefix::configure(&settings).map_err(pyo3::exceptions::PyValueError::new_err)
 }
 
 /// Sets the highest level that is written.

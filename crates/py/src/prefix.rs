@@ -1,7 +1,7 @@
 //! What is written before the lines of the log that a message is about (`log.prefix`).
 
-use std::cell::RefCell;
-use std::sync::{PoisonError, RwLock};
+use std::cell::{Cell, RefCell};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use sipwright_engine::config::LogPrefixSettings;
 use sipwright_engine::log;
@@ -14,11 +14,13 @@ struct Prefix {
     each_line: bool,
 }
 
-static PREFIX: RwLock<Option<Prefix>> = RwLock::new(None);
+static PREFIX: RwLock<Option<Arc<Prefix>>> = RwLock::new(None);
 
 thread_local! {
     /// The message that was asked last, and its text.
     static KNOWN: RefCell<(u64, String)> = const { RefCell::new((0, String::new())) };
+    /// Variables of modules may write lines of their own.
+    static ASKING: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Takes the settings.
@@ -30,43 +32,55 @@ pub fn configure(settings: &LogPrefixSettings) -> Result<(), String> {
         None
     } else {
         let format = Format::parse(settings.text.as_bytes()).map_err(|why| why.to_string())?;
-        Some(Prefix {
+        log::set_prefixer(of_line);
+        Some(Arc::new(Prefix {
             format,
             each_line: settings.each_line,
-        })
+        }))
     };
     *PREFIX.write().unwrap_or_else(PoisonError::into_inner) = prefix;
     Ok(())
 }
 
-/// Writes a line of the script, with the prefix if a message is in work.
-pub fn log(level: i32, text: &str) {
-    if !log::enabled(level) {
-        return;
-    }
-    let prefix = PREFIX.read().unwrap_or_else(PoisonError::into_inner);
-    match &*prefix {
-        Some(prefix) if scope::is_in_work() => {
-            log::log(level, &format!("{}{text}", current(prefix)));
-        }
-        _ => log::log(level, text),
+/// Reads the variables for the message that a worker has taken up, as Kamailio does before
+/// its routes: lines may be written later while the message cannot be looked at.
+pub fn begin() {
+    if let Some(prefix) = configured() {
+        read(&prefix);
     }
 }
 
-fn current(prefix: &Prefix) -> String {
-    let serial = scope::serial();
-    if !prefix.each_line
-        && let Some(known) = KNOWN.with_borrow(|k| (k.0 == serial).then(|| k.1.clone()))
-    {
-        return known;
+fn configured() -> Option<Arc<Prefix>> {
+    PREFIX
+        .read()
+        .unwrap_or_else(PoisonError::into_inner)
+        .clone()
+}
+
+/// What stands before a line of this thread.
+fn of_line() -> Option<String> {
+    let prefix = configured()?;
+    if ASKING.get() {
+        return None;
     }
+    let known = KNOWN.with_borrow(|k| (k.0 == scope::serial()).then(|| k.1.clone()));
+    match known {
+        Some(known) if !prefix.each_line || scope::is_borrowed() => Some(known),
+        _ if scope::is_in_work() => Some(read(&prefix)),
+        _ => None,
+    }
+}
+
+fn read(prefix: &Prefix) -> String {
     let once = || scope::with(|c| prefix.format.eval(&c.ctx));
+    ASKING.set(true);
     let bytes = if prefix.format.asks_others() {
         env::answered(once)
     } else {
         once()
     };
+    ASKING.set(false);
     let text = String::from_utf8_lossy(&bytes).into_owned();
-    KNOWN.with_borrow_mut(|k| *k = (serial, text.clone()));
+    KNOWN.with_borrow_mut(|k| *k = (scope::serial(), text.clone()));
     text
 }

@@ -273,6 +273,12 @@ impl Recording {
         self.inner.switch(on);
     }
 
+    /// Routes that take longer than so many milliseconds are kept longer from now on.
+    #[pyo3(signature = (slow_ms, /))]
+    fn set_slow_ms(&self, slow_ms: u64) {
+        self.inner.set_slow_ms(slow_ms);
+    }
+
     /// Forgets everything; numbers go on.
     fn clear(&self) {
         self.inner.clear();

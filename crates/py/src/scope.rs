@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::sync::{Arc, OnceLock};
 
+use bytes::Bytes;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 use sipwright_engine::core::Core;
@@ -53,12 +54,14 @@ pub fn core() -> Arc<Core> {
 
 /// Puts a message into work; gives the serial that its Python object carries.
 pub fn enter(current: Current) -> u64 {
+    tell_log(Some(&current));
     CURRENT.with(|c| *c.borrow_mut() = Some(current));
     next_serial()
 }
 
 /// Takes the message out of work; its Python object is invalid from here on.
 pub fn leave() -> Option<Current> {
+    tell_log(None);
     next_serial();
     CURRENT.with(|c| c.borrow_mut().take())
 }
@@ -66,6 +69,7 @@ pub fn leave() -> Option<Current> {
 /// Lays the message in work aside, for code that runs outside of any message:
 /// a worker that changes to a reloaded script has taken up a message already.
 pub fn suspend() {
+    tell_log(None);
     let current = CURRENT.with(|c| c.borrow_mut().take());
     SUSPENDED.with(|s| s.borrow_mut().push((current, serial())));
     next_serial();
@@ -75,8 +79,15 @@ pub fn suspend() {
 pub fn resume() {
     let laid_aside = SUSPENDED.with(|s| s.borrow_mut().pop());
     let (current, serial) = laid_aside.unwrap_or_else(|| (None, next_serial()));
+    tell_log(current.as_ref());
     CURRENT.with(|c| *c.borrow_mut() = current);
     SERIAL.with(|s| s.set(serial));
+}
+
+/// Lines of the log are about this message from now on.
+fn tell_log(current: Option<&Current>) {
+    let of_network = current.filter(|c| !matches!(c.kind, Kind::Fake));
+    log::set_call(of_network.map_or_else(Bytes::new, |c| c.ctx.msg.call_id_bytes()));
 }
 
 /// A serial that no message of this thread has had.
@@ -106,6 +117,11 @@ pub fn is_in_work() -> bool {
         c.try_borrow()
             .is_ok_and(|c| c.as_ref().is_some_and(|c| !matches!(c.kind, Kind::Fake)))
     })
+}
+
+/// Whether the message in work is being worked on, so that nobody else may look at it.
+pub fn is_borrowed() -> bool {
+    CURRENT.with(|c| c.try_borrow().is_err())
 }
 
 /// Runs `f`, in which Python may ask for the message of this context.

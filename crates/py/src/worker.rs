@@ -10,7 +10,7 @@ use sipwright_engine::net::process_generation;
 use sipwright_engine::session::Next;
 
 use crate::message::Message;
-use crate::scope;
+use crate::{prefix, scope};
 
 /// Pulls messages for one worker thread. Not to be shared between threads.
 #[pyclass(unsendable, module = "sipwright._engine")]
@@ -48,6 +48,7 @@ impl Worker {
     fn take_up(&self, mut current: sipwright_engine::session::Current) -> Message {
         self.inner.busy(&mut current);
         scope::enter(current);
+        prefix::begin();
         scope::with(|c| Message::new(scope::serial(), c))
     }
 }

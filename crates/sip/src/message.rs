@@ -270,6 +270,13 @@ impl Message {
         self.get(self.call_id)
     }
 
+    /// The same, sharing the message's memory.
+    #[must_use]
+    pub fn call_id_bytes(&self) -> Bytes {
+        self.bytes
+            .slice(self.call_id.start as usize..self.call_id.end as usize)
+    }
+
     /// Sequence number of CSeq.
     #[must_use]
     pub fn cseq(&self) -> u32 {

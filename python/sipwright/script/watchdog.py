@@ -73,7 +73,8 @@ class Watchdog:
         if rank not in self._slow:
             self.slow_calls += 1
             place = place_of(self._ident(rank)) or "unknown place"
-            log.warning(f"{callback} of worker {rank} takes {since_ms} ms so far, at {place} (Call-ID {call_id})")
+            text = f"{callback} of worker {rank} takes {since_ms} ms so far, at {place} (Call-ID {call_id})"
+            log.warning(text, call_id)
         self._slow[rank] = since_ms
 
     def _note_stall(self, call: Busy) -> None:
@@ -81,7 +82,8 @@ class Watchdog:
         if rank not in self._stalled:
             self.stalls += 1
             stacks = "\n".join(f"worker {worker.rank}:\n{stack_of(worker.ident)}" for worker in self._workers)
-            log.error(f"{callback} of worker {rank} is stalled for {since_ms} ms (Call-ID {call_id})\n{stacks}")
+            text = f"{callback} of worker {rank} is stalled for {since_ms} ms (Call-ID {call_id})\n{stacks}"
+            log.error(text, call_id)
         self._stalled[rank] = since_ms
 
     def _ident(self, rank: int) -> int | None:

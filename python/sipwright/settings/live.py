@@ -14,8 +14,11 @@ AT_ONCE: Final = frozenset(
         "limits.drain_ms",
         "log.format",
         "log.level",
+        "log.prefix",
+        "log.prefix_mode",
         "record.enabled",
         "script.on_error",
+        "script.slow_call_ms",
         "script.stall_after_ms",
         "script.strict",
     }

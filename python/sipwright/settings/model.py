@@ -349,7 +349,7 @@ class LogSettings(Section):
     )
     prefix: str = Field(
         "",
-        description="Text with pseudo-variables before the lines that a script writes about a message (Kamailio's "
+        description="Text with pseudo-variables before the lines that are written while a route runs for a message (Kamailio's "
         "log_prefix).",
     )
     prefix_mode: Literal[0, 1] = Field(

@@ -5,7 +5,7 @@
 //! a piece at a time out of the ring and look at it without the lock.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
@@ -209,6 +209,7 @@ pub struct Filled {
 pub struct Recorder {
     config: RecordConfig,
     enabled: AtomicBool,
+    slow_ms: AtomicU64,
     // Leaves: nothing else is locked while one is held.
     ring: OrderedMutex<Ring>,
     notable: OrderedMutex<Ring>,
@@ -221,6 +222,7 @@ impl Recorder {
         Self {
             config: config.clone(),
             enabled: AtomicBool::new(config.enabled),
+            slow_ms: AtomicU64::new(config.slow_ms),
             ring: OrderedMutex::new(rank::RECORD, Ring::new(config)),
             notable: OrderedMutex::new(rank::RECORD, Ring::new(&NOTABLE)),
         }
@@ -241,6 +243,11 @@ impl Recorder {
     /// Begins or ends to record; what is recorded stays.
     pub fn switch(&self, on: bool) {
         self.enabled.store(on, Ordering::Relaxed);
+    }
+
+    /// Routes that take longer are kept longer from now on.
+    pub fn set_slow_ms(&self, slow_ms: u64) {
+        self.slow_ms.store(slow_ms, Ordering::Relaxed);
     }
 
     /// Forgets everything; numbers go on.
@@ -271,7 +278,7 @@ impl Recorder {
             Way::NONE,
         );
         let packed = text::pack(texts);
-        let is_slow = kind == Kind::Route && spent >= self.config.slow_ms * 1000;
+        let is_slow = kind == Kind::Route && spent >= self.slow_ms.load(Ordering::Relaxed) * 1000;
         if is_slow || kind == Kind::Error {
             self.notable.lock().push(head, &packed.parts());
         }

@@ -6,11 +6,10 @@ use sipwright_sip::script::{Context, core, myself, ruri};
 use sipwright_sip::types::Proto;
 
 use super::{Call, Out, ksr_table};
-use crate::prefix;
 use crate::scope::{self, ThreadSlot};
 
 fn write_log<'py>(level: i32, text: &str) -> Out<'py> {
-    prefix::log(level, text);
+    log::log(level, text);
     Out::Void
 }
 

@@ -1,17 +1,16 @@
 //! `KSR.corex`: more of the core (Kamailio's module corex).
 
-use sipwright_engine::log::level;
+use sipwright_engine::log::{self, level};
 use sipwright_sip::script::corex;
 
 use super::{Call, Out, ksr_table, on_context, qualified, read};
-use crate::prefix;
 use crate::scope::{self, ThreadSlot};
 
 fn send<'py>(call: &Call<'_, 'py>, uri: &str, socket: &str, data: &[u8]) -> Out<'py> {
     match scope::core().send_data(&ThreadSlot { py: call.py }, uri, socket, data) {
         Ok(()) => Out::Int(1),
         Err(why) => {
-            prefix::log(level::ERR, &format!("{}: {why}", qualified(call.function)));
+            log::log(level::ERR, &format!("{}: {why}", qualified(call.function)));
             Out::Int(-1)
         }
     }

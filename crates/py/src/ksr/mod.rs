@@ -20,7 +20,7 @@ use pyo3::{BoundObject, ffi};
 use sipwright_engine::log;
 use sipwright_sip::script::{Context, Value};
 
-use crate::{prefix, recording, scope};
+use crate::{recording, scope};
 
 mod core;
 mod corex;
@@ -461,7 +461,7 @@ pub fn on_context<'py, T: Into<Out<'py>>>(
         let place =
             caller(call.py).map_or_else(String::new, |(file, line)| format!("{file}:{line}: "));
         for what in complaints {
-            prefix::log(
+            log::log(
                 log::level::ERR,
                 &format!("{place}{}: {what}", qualified(call.function)),
             );

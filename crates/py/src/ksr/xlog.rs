@@ -5,7 +5,7 @@ use sipwright_sip::script::xlog;
 
 use super::core::level_of;
 use super::{Call, Out};
-use crate::{env, prefix, scope};
+use crate::{env, scope};
 
 /// Logs a text after putting in the values of its pseudo-variables.
 fn write<'py>(call: &Call<'_, 'py>, severity: i32, text: &[u8]) -> Out<'py> {
@@ -20,13 +20,13 @@ fn write<'py>(call: &Call<'_, 'py>, severity: i32, text: &[u8]) -> Out<'py> {
             } else {
                 once()
             };
-            prefix::log(severity, &String::from_utf8_lossy(&line));
+            log::log(severity, &String::from_utf8_lossy(&line));
             Out::Int(1)
         }
         Err(error) => {
             let place = super::caller(call.py)
                 .map_or_else(String::new, |(file, line)| format!("{file}:{line}: "));
-            prefix::log(level::ERR, &format!("{place}{error}"));
+            log::log(level::ERR, &format!("{place}{error}"));
             Out::Int(-1)
         }
     }

@@ -73,7 +73,9 @@ HONOURED: Final[dict[str, Target]] = {
     ),
     "log_facility": Target("log.facility", "word", lambda word: str(word).removeprefix("LOG_").lower()),
     "log_name": Target("log.name", "text", lambda text: re.sub(r"[^!-~]", "_", text)[:48] or None),
-    "log_prefix": Target("log.prefix", "text", note="before the lines that scripts write about a message"),
+    "log_prefix": Target(
+        "log.prefix", "text", note="before the lines that are written while a route runs for a message"
+    ),
     "log_prefix_mode": Target("log.prefix_mode", "number", lambda mode: mode & 1),
     "log_stderror": Target("log.output", "flag", lambda on: "stderr" if on else "syslog"),
     "local_rport": Target("forward.local_rport", "flag", bool),
