@@ -12,7 +12,7 @@ def is_direction(direction: str, /) -> int:
     """Whether the request goes `upstream` or `downstream`, by the `ftag` that we recorded and the From tag; downstream without an `ftag`."""
 
 def loose_route() -> int:
-    """Takes our own Route off and sets the next hop: 1 routed, -1 no Route, -3 outside of a dialog with no other Route than ours. The edits of the Route header fields show when the message leaves."""
+    """Takes our own Route off and sets the next hop: 1 routed, 2 over the flow of a client (module outbound), -1 no Route, -2 the token of a flow was changed, -3 outside of a dialog with no other Route than ours. The edits of the Route header fields show when the message leaves."""
 
 def loose_route_mode(mode: int, /) -> int:
     """As `loose_route`; mode 1 leaves a request-URI that names this server alone."""

@@ -52,11 +52,12 @@ mod _engine {
     use super::flow::{Contact, Flow};
     #[pymodule_export]
     use super::functions::{
-        append_branch, append_reply_header, begin_fake, begin_shown, capture_log, current, end_fake, flush_log,
-        forget_plain_tables, ksr_functions, log, look_up_plainly, make_dev_certificates, next_branch, on_lookup,
-        on_loose_route, on_transaction, register_pv, send_request, set_binding, set_body,
-        set_destination, set_log_json, set_log_level, set_log_prefix, set_own_names, set_strict,
-        take_drop, take_log, watch, watched, xavp_fields,
+        append_branch, append_reply_header, begin_fake, begin_shown, capture_log, current,
+        end_fake, flush_log, forget_plain_tables, ksr_functions, log, look_up_plainly,
+        make_dev_certificates, next_branch, on_lookup, on_loose_route, on_transaction, register_pv,
+        send_request, set_binding, set_body, set_destination, set_log_json, set_log_level,
+        set_log_prefix, set_own_names, set_strict, take_drop, take_log, watch, watched,
+        xavp_fields,
     };
     #[pymodule_export]
     use super::location::{Binding, LocationTable, RegistrarRules, methods_mask};
