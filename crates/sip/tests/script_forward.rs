@@ -141,6 +141,7 @@ fn the_main_branch_has_what_the_script_set() {
             reg_id: 2,
             ruid: Some(b"r".to_vec()),
             location_ua: None,
+            flow: None,
         }
     );
     assert_eq!(forward::branches(&c), [main]);
