@@ -232,9 +232,11 @@ def test_a_function_that_calls_itself_is_counted_once() -> None:
         if depth:
             again(depth - 1)
 
-    row = next(r for r in profile_of(lambda: again(3))["functions"] if "again" in r["function"])
+    found = profile_of(lambda: again(3))
+    row = next(r for r in found["functions"] if "again" in r["function"])
     assert row["calls"] == 16
-    assert 16_000 <= row["total_us"] < 40_000
+    # Counted at each depth it would be two and a half times what the routes took, which do nothing else.
+    assert 16_000 <= row["total_us"] <= sum(r["total_us"] for r in found["routes"])
 
 
 def test_folded_stacks_and_the_tree() -> None:

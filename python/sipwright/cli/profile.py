@@ -26,8 +26,8 @@ from sipwright.cli.common import Failure
 def command(seconds: float, output: str, rows: int, data_dir: Path | None) -> None:
     """Measure which routes, KSR functions and functions of the script a running server spends its time in.
 
-    Some messages, chosen at random, are followed through the script; calls and totals are estimates for all. It costs the
-    server less than 3 % of its CPU time while it lasts, and nothing afterwards. Ctrl-C ends it early.
+    Some messages, chosen at random, are followed through the script; calls and totals are estimates for all. As many are
+    followed as cost about 1 % of the server's CPU time. Ctrl-C ends it early.
     """
     from sipwright.control.client import ControlError, call
     from sipwright.settings.effective import default_data_dir
