@@ -68,8 +68,13 @@ def highest_rate(trial: Callable[[Plan], Figure], plan: Plan, server: str, scrip
 
 
 def memory(server: Server, plan: Plan, load: Callable[[Server, Plan], Figure], calls: int) -> Memory:
-    """Resident memory after a few calls, at its highest, and a minute after very many."""
+    """Resident memory at rest after a few calls, at its highest, and at rest after very many.
+
+    At rest: a minute later. Transactions are gone by then, and what the first registration brings in, the
+    database that keeps it, is there.
+    """
     load(server, replace(plan, calls_rate=WARM_UP_CALLS, calls_seconds=1))
+    time.sleep(REST_S)
     start = resident(server)
     seconds = calls / plan.calls_rate
     figure = load(server, replace(plan, calls_seconds=seconds))
