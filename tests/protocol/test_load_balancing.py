@@ -126,7 +126,7 @@ def play(
         try:
             asyncio.run(run())
             return
-        except TimeoutError:
+        except (TimeoutError, AssertionError, RuntimeError):
             if attempt + 1 == ATTEMPTS[kind]:
                 raise
 

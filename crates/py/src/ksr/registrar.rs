@@ -75,7 +75,11 @@ fn lookup<'py>(c: &mut Call<'_, 'py>) -> Out<'py> {
         return Out::Int(-3);
     };
     match general.bind(c.py).call1((name,)) {
-        Ok(result) => Out::Object(result),
+        // As a number, so that the recording shows it.
+        Ok(result) => match result.extract() {
+            Ok(code) => Out::Int(code),
+            Err(_) => Out::Object(result),
+        },
         Err(error) => Out::Raise(error),
     }
 }
