@@ -126,7 +126,7 @@ def play(
         try:
             asyncio.run(run())
             return
-        except (TimeoutError, AssertionError, RuntimeError):
+        except (TimeoutError, AssertionError, RuntimeError, ExceptionGroup):
             if attempt + 1 == ATTEMPTS[kind]:
                 raise
 

@@ -68,7 +68,7 @@ class WorkerProfile:
         """From now on one message of so many is followed, on average."""
         self.every = every
         left = self.left
-        if left > 2 * every:
+        if left >= 2 * every:
             sooner = _gap(every)
             self._gap -= left - sooner
             self.left = sooner
