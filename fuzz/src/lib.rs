@@ -65,3 +65,13 @@ pub(crate) fn pieces(data: &[u8]) -> (&[u8], Vec<usize>) {
     let (cuts, stream) = data.split_at(data.len().min(4));
     (stream, cuts.iter().map(|n| usize::from(*n)).collect())
 }
+
+/// The stream in pieces of these lengths, in turn, none of them empty but that of an empty stream.
+pub(crate) fn cut<'a>(stream: &'a [u8], cuts: &'a [usize]) -> impl Iterator<Item = &'a [u8]> {
+    let mut rest = Some(stream);
+    cuts.iter().copied().cycle().map_while(move |cut| {
+        let (now, later) = rest?.split_at(cut.max(1).min(rest?.len()));
+        rest = Some(later).filter(|later| !later.is_empty());
+        Some(now)
+    })
+}

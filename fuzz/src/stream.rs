@@ -3,7 +3,7 @@
 use sipwright_sip::Message;
 use sipwright_sip::frame::{Frame, FrameError, Framer};
 
-use crate::pieces;
+use crate::{cut, pieces};
 
 const MAX_MESSAGE: usize = 20_000;
 
@@ -27,10 +27,7 @@ pub fn check(data: &[u8]) {
 fn frames(stream: &[u8], cuts: &[usize]) -> (Vec<Frame>, Option<(Option<u16>, &'static str)>) {
     let mut framer = Framer::new(MAX_MESSAGE).accept_missing_length(stream.len().is_multiple_of(2));
     let mut all = Vec::new();
-    let mut rest = stream;
-    for cut in cuts.iter().copied().cycle() {
-        let (now, later) = rest.split_at(cut.max(1).min(rest.len()));
-        rest = later;
+    for now in cut(stream, cuts) {
         framer.push(now);
         loop {
             match framer.next_frame() {
@@ -41,9 +38,6 @@ fn frames(stream: &[u8], cuts: &[usize]) -> (Vec<Frame>, Option<(Option<u16>, &'
         }
         // A message that is not whole, and what was pushed after it at most.
         assert!(framer.buffered() <= MAX_MESSAGE + 512 + now.len());
-        if rest.is_empty() {
-            break;
-        }
     }
     (all, None)
 }

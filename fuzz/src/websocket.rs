@@ -3,7 +3,7 @@
 use bytes::BytesMut;
 use sipwright_sip::ws::{self, Event, Fault, Reader};
 
-use crate::pieces;
+use crate::{cut, pieces};
 
 const MAX_MESSAGE: usize = 20_000;
 
@@ -28,10 +28,7 @@ pub fn check(data: &[u8]) {
 fn events(stream: &[u8], cuts: &[usize]) -> (Vec<Event>, Option<u16>) {
     let mut reader = Reader::new(MAX_MESSAGE, BytesMut::new());
     let mut all = Vec::new();
-    let mut rest = stream;
-    for cut in cuts.iter().copied().cycle() {
-        let (now, later) = rest.split_at(cut.max(1).min(rest.len()));
-        rest = later;
+    for now in cut(stream, cuts) {
         reader.push(now);
         loop {
             match reader.next_event() {
@@ -41,9 +38,6 @@ fn events(stream: &[u8], cuts: &[usize]) -> (Vec<Event>, Option<u16>) {
             }
         }
         assert!(reader.buffered() <= MAX_MESSAGE * 2 + 14 + now.len());
-        if rest.is_empty() {
-            break;
-        }
     }
     (all, None)
 }

@@ -30,7 +30,7 @@ from sipwright.script.runtime import Runtime
 from sipwright.script.watchdog import Watchdog, stack_of
 from sipwright.service.notify import Notifier
 from sipwright.settings.engine import to_engine_json
-from sipwright.settings.listen import join_host_port
+from sipwright.settings.listen import socket_text
 from sipwright.settings.model import Settings
 from sipwright.syslog import Syslog
 
@@ -196,7 +196,7 @@ class Server:
         self._notifier.beat()
 
     def _summary(self) -> str:
-        sockets = ", ".join(f"{proto}:{join_host_port(host, port)}" for proto, host, port in self.engine.sockets())
+        sockets = ", ".join(socket_text(*socket) for socket in self.engine.sockets())
         return f"version {self.runtime.generation} of {self.settings.script.path} serves {sockets}"
 
     def _in_background(self, action: Callable[[], object]) -> None:

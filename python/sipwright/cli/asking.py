@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from sipwright.cli.common import Failure, UsageFailure
+from sipwright.cli.common import Failure, UsageFailure, server_data_dir
 from sipwright.cli.shown import output_option, show
 from sipwright.settings.effective import default_data_dir
 
@@ -72,9 +72,7 @@ def _given(name: str) -> bool:
 
 
 _OPTIONS = (
-    click.option(
-        "--data-dir", "-d", type=click.Path(path_type=Path), envvar="SIPWRIGHT_DATA_DIR", help="Of the server."
-    ),
+    server_data_dir,
     click.option(
         "--url", envvar="SIPWRIGHT_URL", help="HTTP address of the server instead, such as http://127.0.0.1:8480."
     ),

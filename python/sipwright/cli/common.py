@@ -27,6 +27,12 @@ class Failure(click.ClickException):
             click.echo(f"sipwright: {line}" if not line.startswith(" ") else line, err=True)
 
 
+server_data_dir = click.option(
+    "--data-dir", "-d", type=click.Path(path_type=Path), envvar="SIPWRIGHT_DATA_DIR", help="Of the server."
+)
+"""`--data-dir` of the commands that ask a running server."""
+
+
 def settings_options(command: Command) -> Command:
     """Adds `--config` with `-c`, and `--set`, which `read_settings` takes."""
     return _settings_options(command, "--config", "-c")

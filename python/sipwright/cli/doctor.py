@@ -13,7 +13,7 @@ from typing import Any
 
 import click
 
-from sipwright.cli.common import Failure
+from sipwright.cli.common import Failure, server_data_dir
 from sipwright.control.client import ControlError, call
 from sipwright.control.lock import holder_of
 from sipwright.settings.effective import default_data_dir
@@ -23,7 +23,7 @@ _TLS_LIBRARIES = (b"libssl.so", b"libcrypto.so")
 
 @click.command("doctor")
 @click.option("--pid", type=int, help="Process to look at; without it, the server of the data directory.")
-@click.option("--data-dir", "-d", type=click.Path(path_type=Path), envvar="SIPWRIGHT_DATA_DIR", help="Of the server.")
+@server_data_dir
 @click.option("--output", "-o", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def command(pid: int | None, data_dir: Path | None, output: str) -> None:
     """Show the environment and, if a server runs, its threads and TLS libraries.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from sipwright.cli.common import Failure, UsageFailure
+from sipwright.cli.common import Failure, UsageFailure, server_data_dir
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -32,7 +32,7 @@ _SEARCHED: Final = 1_000
 @click.option("--decisions/--no-decisions", default=True, help="Show what the script decided.", show_default=True)
 @click.option("--ascii", "ascii_only", is_flag=True, help="Draw with ASCII alone.")
 @click.option("--width", type=click.IntRange(40, 1000), help="Columns; those of the terminal by default.")
-@click.option("--data-dir", "-d", type=click.Path(path_type=Path), envvar="SIPWRIGHT_DATA_DIR", help="Of the server.")
+@server_data_dir
 def command(
     call: str | None,
     file: Path | None,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from sipwright.cli.common import Failure
+from sipwright.cli.common import Failure, server_data_dir
 
 
 @click.command("profile")
@@ -22,7 +22,7 @@ from sipwright.cli.common import Failure
     help="`folded` is for speedscope and flamegraph.pl.",
 )
 @click.option("--rows", default=20, show_default=True, type=click.IntRange(1), help="Functions that the text lists.")
-@click.option("--data-dir", "-d", type=click.Path(path_type=Path), envvar="SIPWRIGHT_DATA_DIR", help="Of the server.")
+@server_data_dir
 def command(seconds: float, output: str, rows: int, data_dir: Path | None) -> None:
     """Measure which routes, KSR functions and functions of the script a running server spends its time in.
 

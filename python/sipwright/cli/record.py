@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from sipwright.cli.common import Failure, reporting
+from sipwright.cli.common import Failure, reporting, server_data_dir
 
 
 @click.group("record")
@@ -12,16 +12,11 @@ def command() -> None:
     """The recording of calls of a running server: its state, and as a capture file."""
 
 
-_data_dir = click.option(
-    "--data-dir", "-d", type=click.Path(path_type=Path), envvar="SIPWRIGHT_DATA_DIR", help="Of the server."
-)
-
-
 @command.command("export")
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @click.option("--call-id", help="Only the messages with this Call-ID.")
 @click.option("--unmasked", is_flag=True, help="Leave digest responses, passwords and media keys as they were.")
-@_data_dir
+@server_data_dir
 def export(file: Path, call_id: str | None, unmasked: bool, data_dir: Path | None) -> None:
     """Write the recorded messages to FILE, a pcapng file for Wireshark, tshark and sngrep.
 
@@ -61,7 +56,7 @@ def _private(path: Path) -> int:
 
 
 @command.command("status")
-@_data_dir
+@server_data_dir
 def status(data_dir: Path | None) -> None:
     """Show whether the server records, and how full the recording is."""
     from sipwright.control.client import ControlError, call

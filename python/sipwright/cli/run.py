@@ -107,12 +107,11 @@ def serve(read: "Reader", warn: Callable[[], None] = lambda: None, *, watches: b
 def announce(server: "Server") -> None:
     """Says where the server can be reached, where its data is, and what to try next."""
     from sipwright import _engine, log
-    from sipwright.settings.listen import is_loopback, join_host_port
+    from sipwright.settings.listen import is_loopback, join_host_port, socket_text
 
     settings = server.settings
     lines = [f"Sipwright {_engine.VERSION} is ready."]
-    sockets = [f"{proto}:{join_host_port(host, port)}" for proto, host, port in server.engine.sockets()]
-    lines += [f"  listening on  {socket}" for socket in sockets]
+    lines += [f"  listening on  {socket_text(*socket)}" for socket in server.engine.sockets()]
     lines += [
         f"  script        {settings.script.path} ({settings.script.workers} workers, {settings.script.isolation})",
         f"  TLS           threads mode {settings.tls.threads_mode}, certificate {settings.tls.certificate or 'none'}",

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sipwright.cli.common import Failure
+from sipwright.cli.common import Failure, server_data_dir
 
 if TYPE_CHECKING:
     from sipwright.views.sample import Ask
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @click.command("top")
 @click.option("--once", is_flag=True, help="Write one picture and end.")
 @click.option("--interval", "-i", default=1.0, show_default=True, type=click.FloatRange(0.1, 60), help="Seconds.")
-@click.option("--data-dir", "-d", type=click.Path(path_type=Path), envvar="SIPWRIGHT_DATA_DIR", help="Of the server.")
+@server_data_dir
 def command(once: bool, interval: float, data_dir: Path | None) -> None:
     """Show what a running server does: messages, routes, connections, workers, errors. `q` quits.
 

@@ -14,7 +14,7 @@ from sipwright.kemi import known
 from sipwright.script.errors import ScriptError
 from sipwright.script.watchdog import place_of
 from sipwright.settings.errors import SettingsError
-from sipwright.settings.listen import join_host_port
+from sipwright.settings.listen import socket_text
 
 if TYPE_CHECKING:
     from sipwright.server import Server
@@ -57,7 +57,7 @@ def info(server: "Server") -> dict[str, Any]:
         "workers": settings.script.workers,
         "tls_threads_mode": settings.tls.threads_mode,
         "tls_provider": "rustls with aws-lc-rs, statically linked",
-        "sockets": [f"{proto}:{join_host_port(host, port)}" for proto, host, port in server.engine.sockets()],
+        "sockets": [socket_text(*socket) for socket in server.engine.sockets()],
         "data_dir": str(server.data_dir),
         "status": "degraded" if server.watchdog.is_stalled else "ok",
     }

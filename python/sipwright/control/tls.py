@@ -15,7 +15,7 @@ from sipwright.settings.engine import profiles, tls_json
 from sipwright.settings.errors import SettingsError
 from sipwright.settings.model import Settings
 from sipwright.settings.tls_cfg import TlsCfg
-from sipwright.watching import State, states
+from sipwright.watching import Watch
 
 if TYPE_CHECKING:
     from sipwright.server import Server
@@ -32,8 +32,7 @@ class TlsControl:
         self._lock = threading.Lock()
         self._settings = server.settings
         self._cfg = profiles(server.settings.tls)
-        self._files: dict[Path, State] = self._look()
-        self._changed: dict[Path, State] | None = None
+        self._files = Watch(self._paths)
 
     @property
     def settings(self) -> Settings:
@@ -68,11 +67,11 @@ class TlsControl:
         return settings.model_copy(update={"tls": tls.model_copy(update=update)})
 
     def _replace(self, settings: Settings) -> None:
-        self._files = self._look()
+        self._files = Watch(self._paths)
         cfg = profiles(settings.tls)
         warnings = [*cfg.warnings, *self._server.engine.reload_tls(tls_json(settings))]
         self._settings, self._cfg = settings, cfg
-        self._files = self._look()
+        self._files = Watch(self._paths)
         for text in warnings:
             log.warning(text)
 
@@ -84,20 +83,12 @@ class TlsControl:
         if not self._lock.acquire(blocking=False):
             return
         try:
-            now = self._look()
-            if now == self._files:
-                self._changed = None
-            elif now != self._changed:
-                self._changed = now  # perhaps half written
-            else:
-                self._changed = None
-                self._reload_changed(now)
+            if changed := self._files.changed():
+                self._reload_changed(", ".join(map(str, changed)))
         finally:
             self._lock.release()
 
-    def _reload_changed(self, now: dict[Path, State]) -> None:
-        names = ", ".join(str(path) for path, state in now.items() if self._files.get(path) != state)
-        self._files = now
+    def _reload_changed(self, names: str) -> None:
         try:
             for text in self._server.engine.reload_tls(tls_json(self._settings)):
                 log.warning(text)
@@ -106,10 +97,10 @@ class TlsControl:
         else:
             log.notice(f"TLS: {names} changed and is in force")
 
-    def _look(self) -> dict[Path, State]:
+    def _paths(self) -> list[Path]:
         inside = [*(p.profile for p in self._cfg.server), *(p.profile for p in self._cfg.client)]
         found = (getattr(profile, name) for profile in inside for name in _FILES if hasattr(profile, name))
-        return states(path for path in found if path is not None)
+        return [path for path in found if path is not None]
 
 
 def register(rpc: Rpc, server: "Server") -> None:

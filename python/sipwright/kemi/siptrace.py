@@ -10,7 +10,7 @@ from sipwright.control.rpc import INVALID_PARAMS, RpcError
 from sipwright.kemi.calls import ksr
 from sipwright.modules.hep import LOG, Captured
 from sipwright.modules.siptrace import Trace, Tracer, Wish, now_micros
-from sipwright.settings.listen import join_host_port
+from sipwright.settings.listen import socket_text
 from sipwright.settings.siptrace import SiptraceSettings
 
 if TYPE_CHECKING:
@@ -164,7 +164,7 @@ def _of_trace(what: str) -> str | int | None:
         return None
     host, port = address
     parts: dict[str, str | int] = {
-        "addr": f"{captured.proto}:{join_host_port(host, port)}",
+        "addr": socket_text(captured.proto, host, port),
         "host": f"[{host}]" if ":" in host else host,
         "hostip": host,
         "port": port,

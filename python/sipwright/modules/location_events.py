@@ -6,7 +6,7 @@ from sipwright import log
 from sipwright._engine import Binding
 from sipwright.modules import ulc
 from sipwright.modules.usrloc import Location
-from sipwright.settings.listen import join_host_port
+from sipwright.settings.listen import socket_text
 
 if TYPE_CHECKING:
     from sipwright._engine import Engine
@@ -26,7 +26,7 @@ class Sockets:
     def index(self, name: str) -> int | None:
         """The engine's number of a socket; None when it is none of ours."""
         if not self._ids and self._engine is not None:
-            names = (f"{proto}:{join_host_port(host, port)}" for proto, host, port in self._engine.sockets())
+            names = (socket_text(*socket) for socket in self._engine.sockets())
             self._ids = {name: index for index, name in enumerate(names)}
         return self._ids.get(name)
 

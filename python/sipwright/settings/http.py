@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final, NamedTuple
 
 from pydantic import BeforeValidator, Field, PlainSerializer, field_validator, model_validator
 
+from sipwright.settings.listen import is_loopback
 from sipwright.settings.section import Positive, Section
 
 # Where it is without any setting, when the server itself listens on loopback because no address is set.
@@ -23,7 +24,7 @@ class HttpAddress(NamedTuple):
     @property
     def is_loopback(self) -> bool:
         """Whether only this machine reaches it."""
-        return ipaddress.ip_address(self.host).is_loopback
+        return is_loopback(self.host)
 
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"

@@ -60,6 +60,11 @@ def join_host_port(host: str, port: int | None) -> str:
     return shown if port is None else f"{shown}:{port}"
 
 
+def socket_text(proto: str, host: str, port: int) -> str:
+    """A bound socket as `proto:host:port`, by which logs, commands and bindings name it."""
+    return f"{proto}:{join_host_port(host, port)}"
+
+
 def _split_address(word: str) -> tuple[str | None, str, int | None]:
     head, colon, rest = word.partition(":")
     if colon and head.lower() in PROTOCOLS:
