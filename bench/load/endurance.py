@@ -15,6 +15,7 @@ import asyncio
 import contextlib
 import csv
 import datetime
+import os
 import random
 import signal
 import ssl
@@ -37,7 +38,7 @@ from support import certificates
 from support.control import data_of
 from support.peers import StreamPeer, UdpPeer, options, register
 from support.ports import free_port
-from support.process import cpu_ns, rss_bytes
+from support.process import rss_bytes
 from support.servers import ROOT, Listen, Server
 from support.sipp import Sipp
 
@@ -57,6 +58,9 @@ GROWTH_LIMIT: Final = 0.02
 # Below this memory says nothing yet.
 JUDGED_FROM_S: Final = 600.0
 FIRST_S: Final = 3.0
+# At rest: looks ten times a second.
+SAME_LOOKS: Final = 50
+MOST_LOOKS: Final = 400
 KEEP_EVERY_S: Final = 30.0
 FAILURES: Final = (OSError, EOFError, TimeoutError, AssertionError)
 
@@ -144,16 +148,24 @@ def run(seconds: float, mode: int, every: float, *, tell: bool = False) -> Cours
 
 
 def at_rest(server: Server) -> int:
-    """Descriptors once connections are closed: the fewest of some seconds."""
-    found = []
-    for _ in range(30):
-        found.append(descriptors(server.process.pid))
+    """Descriptors once they have been as many for a while: connections are closed, and the database is open."""
+    found: list[int] = []
+    while len(found) < MOST_LOOKS:
         time.sleep(0.1)
-    return min(found)
+        found.append(descriptors(server.process.pid))
+        if len(found) >= SAME_LOOKS and len(set(found[-SAME_LOOKS:])) == 1:
+            break
+    return found[-1]
 
 
 def descriptors(pid: int) -> int:
     return len(list(Path(f"/proc/{pid}/fd").iterdir()))
+
+
+def cpu_s(pid: int) -> float:
+    """User and system time, also of threads that have ended (proc(5))."""
+    texts = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(texts[11]) + int(texts[12])) / os.sysconf("SC_CLK_TCK")
 
 
 async def load(
@@ -251,13 +263,13 @@ async def calls(server: Server, port: int, seconds: float, stop: asyncio.Event, 
 async def watch(server: Server, every: float, stop: asyncio.Event, course: Course, tell: bool) -> None:
     """Takes the samples."""
     pid, begin = server.process.pid, time.monotonic()
-    last, used = begin, cpu_ns([pid])
+    last, used = begin, cpu_s(pid)
     while not stop.is_set():
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), every)
-        now, cpu = time.monotonic(), cpu_ns([pid])
+        now, cpu = time.monotonic(), cpu_s(pid)
         threads = len(list(Path(f"/proc/{pid}/task").iterdir()))
-        cores = (cpu - used) / 1e9 / max(now - last, 1e-3)
+        cores = (cpu - used) / max(now - last, 1e-3)
         course.samples.append(Sample(now - begin, rss_bytes(pid), descriptors(pid), threads, cores))
         last, used = now, cpu
         if tell:
