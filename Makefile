@@ -29,13 +29,14 @@ ARGS ?=
 PYTEST ?=
 SOAK_SECONDS ?= 1800
 SOAK_STARTS ?= 200
+ENDURANCE_SECONDS ?= 3600
 # For each target of make fuzz; together about an hour. FUZZ names some of them. In make test all together have this long:
 FUZZ_SECONDS ?= 180
 FUZZ ?=
 export FUZZ_SHORT_SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help build run demo test test-fast test-rust lint format interop bench soak interference fuzz fuzzers docs lock clean \
+.PHONY: help build run demo test test-fast test-rust lint format interop bench soak endurance interference fuzz fuzzers docs lock clean \
 	check-cargo check-python
 
 help: ## Show this list
@@ -84,6 +85,9 @@ bench: $(ENGINE) $(LOAD_CLIENT) $(STORM_CLIENT) ## Measure against Debian's Kama
 
 soak: $(ENGINE) ## Load, stop and start for SOAK_SECONDS (1800: ten minutes in each TLS mode) and SOAK_STARTS (200)
 	SOAK_SECONDS=$(SOAK_SECONDS) SOAK_STARTS=$(SOAK_STARTS) $(BIN)/python -m pytest tests/soak tests/shutdown $(PYTEST)
+
+endurance: $(ENGINE) ## An hour (ENDURANCE_SECONDS) of calls, registrations, TLS churn and reloads: does anything grow?
+	PYTHONPATH=bench:tests $(BIN)/python -m load.endurance --seconds $(ENDURANCE_SECONDS) $(ARGS)
 
 interference: $(ENGINE) ## Measure what a script that blocks does to TLS and other calls, and the other way round
 	PYTHONPATH=bench:tests $(BIN)/python -m load.interference $(ARGS)
