@@ -10,6 +10,7 @@ ENGINE := $(VENV)/.engine
 LOAD_CLIENT := $(TARGET_DIR)/bench/udp_closed_loop
 STORM_CLIENT := $(TARGET_DIR)/quick/examples/tls_storm
 FUZZERS := $(TARGET_DIR)/.fuzzers
+JSSIP := $(TARGET_DIR)/browser/jssip.js
 # What LLVM's fuzzer needs to see of a program; none of it wants a nightly toolchain.
 SANCOV := -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
 	-Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
@@ -51,7 +52,7 @@ run: $(ENGINE) ## Run the server: the default script, or SCRIPT=my.py ARGS="--li
 demo: $(ENGINE) ## Show a call over TLS between two phones as a ladder diagram
 	@$(BIN)/sipwright demo $(ARGS)
 
-test: $(ENGINE) $(FUZZERS) test-rust ## Run every test (PYTEST="-k name" narrows the Python ones)
+test: $(ENGINE) $(FUZZERS) $(JSSIP) test-rust ## Run every test (PYTEST="-k name" narrows the Python ones)
 	$(BIN)/python -m pytest $(PYTEST)
 
 test-fast: $(ENGINE) test-rust ## Run the tests that take no more than a few seconds each
@@ -77,7 +78,7 @@ format: $(DEPENDENCIES) check-cargo ## Format Python and Rust
 	cargo fmt --all
 	rustfmt --edition 2024 bench/load/*.rs
 
-interop: $(ENGINE) ## Calls and handshakes with foreign clients and judges: sipp, pjsua2, baresip, openssl, testssl
+interop: $(ENGINE) $(JSSIP) ## Calls and handshakes with foreign clients and judges: sipp, pjsua2, baresip, openssl, testssl
 	$(BIN)/python -m pytest tests/interop $(PYTEST)
 
 bench: $(ENGINE) $(LOAD_CLIENT) $(STORM_CLIENT) ## Measure against Debian's Kamailio (QUICK=1: a short form); writes bench/results/
@@ -134,6 +135,12 @@ $(FUZZERS): $(RUST_SOURCES) $(shell find fuzz -name '*.rs' -o -name Cargo.toml 2
 	RUSTFLAGS="$(SANCOV)" cargo build --locked --profile fuzz --package sipwright-fuzz --features libfuzzer \
 		--target $$(rustc --print host-tuple)
 	@touch $@
+
+# JsSIP in one file, for tests in a browser. Without it only they fail, and say so.
+$(JSSIP): tests/browser/package-lock.json tests/browser/package.json
+	@mkdir -p $(@D)
+	-cd tests/browser && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error && \
+		npm run --silent bundle -- --outfile=$(abspath $@)
 
 check-cargo:
 	@command -v cargo >/dev/null || { \

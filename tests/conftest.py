@@ -132,9 +132,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Let what fails against Kamailio try once more: on a busy machine it loses a row or a datagram now and then, which
     says nothing of Sipwright. The summary lists such tests; Sipwright's have one try."""
     for item in items:
-        if isinstance(item, pytest.Function) and hasattr(item, "callspec"):
-            if item.callspec.params.get("kind") == "kamailio":
-                item.add_marker(pytest.mark.flaky(reruns=1))
+        call = getattr(item, "callspec", None)
+        if call is not None and call.params.get("kind") == "kamailio":
+            item.add_marker(pytest.mark.flaky(reruns=1))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

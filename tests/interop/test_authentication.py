@@ -8,28 +8,15 @@ from pathlib import Path
 import pytest
 
 from conftest import Start
-from sipwright.modules.digest import ha1
-from sipwright.settings.database import DatabaseSettings
-from sipwright.storage.database import Database
-from sipwright.storage.urls import read_url
 from support.phones import Phone
 from support.ports import free_port
 from support.servers import Server
 from support.sipp import Sipp
-
-REALM = "127.0.0.1"
+from support.users import users_database
 
 
 def with_users(start: Start, directory: Path, examples: Path, settings: Mapping[str, object]) -> Server:
-    algorithm = str(settings.get("auth.algorithm", "MD5"))
-    url = f"sqlite://{directory / 'users.db'}"
-    database = Database(read_url(url), directory, DatabaseSettings())
-    database.create_tables()
-    for name in ("alice", "bob"):
-        row = {"username": name, "domain": REALM, "ha1": ha1(algorithm, name, REALM, "secret")}
-        database.write("insert", "subscriber", row)
-    assert database.flush(5)
-    database.close()
+    url = users_database(directory, str(settings.get("auth.algorithm", "MD5")))
     return start(examples / "authentication.py", settings={"auth_db.db_url": url, **settings})
 
 

@@ -15,7 +15,7 @@ from support.servers import ROOT, Server
 from support.sipp import Sipp
 
 CALLS = 20
-EXAMPLES = {"authentication.py", "load_balancer.py", "redirect.py", "registrar_proxy.py"}
+EXAMPLES = {"authentication.py", "load_balancer.py", "redirect.py", "registrar_proxy.py", "websocket.py"}
 
 
 def test_every_example_has_its_test() -> None:

@@ -91,11 +91,11 @@ class Browser:
 
 
 @contextmanager
-def chromium() -> Iterator[Browser]:
-    """A window."""
+def chromium(*arguments: str) -> Iterator[Browser]:
+    """A window of a browser that is started with these further arguments."""
     options = ChromeOptions()
     options.binary_location = tool("chromium")
-    for argument in _ARGUMENTS:
+    for argument in (*_ARGUMENTS, *arguments):
         options.add_argument(argument)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     driver = Chrome(options=options, service=ChromeService(tool("chromedriver")))

@@ -14,6 +14,7 @@ PACKAGES = {
     "mariadb": "mariadb-client",
     "mariadb-install-db": "mariadb-server",
     "mariadbd": "mariadb-server",
+    "npm": "npm",
     "openssl": "openssl",
     "redis-server": "redis-server",
     "rtpengine": "rtpengine-daemon",

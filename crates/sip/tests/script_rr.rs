@@ -483,6 +483,15 @@ fn loose_route_mode_1_leaves_a_request_uri_of_ours_alone() {
     assert_eq!(loose_route_mode(&mut ctx(INVITE), 1), -1);
 }
 
+#[test]
+fn a_gruu_is_no_route_of_ours() {
+    let uri = "sip:bob@example.com;gr=urn:uuid:1";
+    let mut c = bye(uri, &["<sip:127.0.0.1:25060;lr>"]);
+    assert_eq!(loose_route(&mut c), 1);
+    assert_eq!(c.uri(), uri.as_bytes());
+    assert_eq!(lines(&sent(&c), "Route:"), [""; 0]);
+}
+
 // checked against Kamailio 5.6
 #[test]
 fn a_second_route_of_ours_that_no_socket_has() {

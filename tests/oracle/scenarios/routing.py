@@ -67,6 +67,15 @@ async def previous_hop_is_a_strict_router(net: Net, alice: Peer, bob: Peer) -> N
 
 
 @scenario(LOOSE)
+async def request_uri_is_a_gruu(net: Net, alice: Peer, bob: Peer) -> None:
+    """A GRUU has our domain in it (RFC 5627) and is no sign of a strict router."""
+    route = f"<sip:{ours(net)};lr>, <sip:{bob.at};lr>"
+    alice.request("OPTIONS", f"sip:bob@{ours(net)};gr=urn:uuid:1", ("Route", route), to_header="<sip:b@h>;tag=bob")
+    bob.answer(await bob.expect("OPTIONS"), 200)
+    await alice.expect(200)
+
+
+@scenario(LOOSE)
 async def previous_strict_then_loose(net: Net, alice: Peer, bob: Peer) -> None:
     route = f"<sip:{bob.at};lr>, <sip:target@192.0.2.7>"
     alice.request("OPTIONS", f"sip:{ours(net)};lr", ("Route", route), to_header="<sip:b@h>;tag=bob")

@@ -43,8 +43,10 @@ pub fn loose_route(ctx: &mut Context) -> i32 {
         return NOT_ROUTED;
     }
     let preloaded = ctx.msg.to_tag().is_none();
-    // RFC 3261 section 16.4: a strict router before us put our Route in the request-URI
-    if !preloaded && names_us(ctx, ctx.uri()).is_some() {
+    // RFC 3261 section 16.4: a strict router before us put our Route in the request-URI. A
+    // GRUU names our domain too, but a client behind us (RFC 5627).
+    let is_route = |uri: Uri<'_>| uri.param(b"gr").is_none();
+    if !preloaded && names_us(ctx, ctx.uri()).is_some_and(is_route) {
         after_strict(ctx, &routes)
     } else {
         after_loose(ctx, &routes, preloaded)
