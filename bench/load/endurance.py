@@ -36,7 +36,8 @@ from load.loads import register_callee
 from sipwright.control.client import call
 from support import certificates
 from support.control import data_of
-from support.peers import StreamPeer, UdpPeer, options, register
+from support.messages import request
+from support.peers import StreamPeer, UdpPeer, options
 from support.ports import free_port
 from support.process import rss_bytes
 from support.servers import ROOT, Listen, Server
@@ -209,13 +210,19 @@ async def paced(
 
 
 async def registration(server: Server, peer: UdpPeer, source: random.Random, port: int) -> bool:
-    """One of the users, or the callee, whose calls must find it."""
-    user = "callee" if source.random() < 0.05 else f"user{source.randrange(USERS)}"
-    if user == "callee":
+    """A user who refreshes, one who comes for a minute and is forgotten, or the callee, whom calls must find."""
+    kind = source.choices(["refresh", "visit", "callee"], [80, 15, 5])[0]
+    if kind == "callee":
         await register_callee(server, f"callee{port}", port)
         return True
-    contact = f"sip:{user}@127.0.0.1:{source.randrange(20_000, 60_000)}"
-    return (await register(peer, server.address("udp"), user, contact, timeout_s=15)).status in (200, 403, 503)
+    number, (host, at) = source.randrange(USERS), server.address("udp")
+    user = f"user{number}" if kind == "refresh" else f"visitor{source.randrange(10**9)}"
+    aor, contact = f"sip:{user}@{host}:{at}", f"sip:{user}@127.0.0.1:{20_000 + number}"
+    expires = ("Expires", "3600" if kind == "refresh" else "60")
+    sent = request(
+        "REGISTER", f"sip:{host}:{at}", peer.address, from_uri=aor, to_uri=aor, contact=contact, extra=(expires,)
+    )
+    return (await peer.ask(sent, (host, at), 15)).status == 200
 
 
 async def connection(server: Server, client: ssl.SSLContext, source: random.Random) -> bool:
