@@ -62,6 +62,7 @@ certificate = {0.chain}
 private_key = {0.key}
 """
 Address = tuple[str, int]
+TLS_1_2 = ssl.TLSVersion.TLSv1_2
 
 
 @dataclass(frozen=True)
@@ -72,10 +73,11 @@ class Case:
     unit: str
     kind: str
     load: Callable[[Server, ssl.SSLContext, float], Figure]
+    version: ssl.TLSVersion = ssl.TLSVersion.TLSv1_3
 
 
-def context(authority: Authority) -> ssl.SSLContext:
-    return tls.context(authority.file, version=ssl.TLSVersion.TLSv1_3)
+def context(authority: Authority, version: ssl.TLSVersion = ssl.TLSVersion.TLSv1_3) -> ssl.SSLContext:
+    return tls.context(authority.file, version=version)
 
 
 def full_handshakes(server: Server, client: ssl.SSLContext, seconds: float) -> Figure:
@@ -162,7 +164,10 @@ def paced(server: Server, rate: float, seconds: float, action: Callable[[], bool
 CASES = [
     Case("full handshake and OPTIONS, ECDSA P-256, TLS 1.3", "connection", "ecdsa", full_handshakes),
     Case("full handshake and OPTIONS, RSA-2048, TLS 1.3", "connection", "rsa", full_handshakes),
-    Case("resumed handshake and OPTIONS, TLS 1.3", "connection", "ecdsa", resumed_handshakes),
+    Case("full handshake and OPTIONS, RSA-2048, TLS 1.2", "connection", "rsa", full_handshakes, TLS_1_2),
+    Case("resumed handshake and OPTIONS, ECDSA P-256, TLS 1.3", "connection", "ecdsa", resumed_handshakes),
+    Case("resumed handshake and OPTIONS, RSA-2048, TLS 1.3", "connection", "rsa", resumed_handshakes),
+    Case("resumed handshake and OPTIONS, RSA-2048, TLS 1.2", "connection", "rsa", resumed_handshakes, TLS_1_2),
     Case("OPTIONS over established connections", "message", "ecdsa", messages),
 ]
 
@@ -196,8 +201,9 @@ def started(name: str, own: Issued, mode: int = 2) -> Iterator[Server]:
 def compare(rounds: int, seconds: float, servers: Sequence[str]) -> list[Comparison]:
     """Every load against each server in turn; a round in which a server crashed is told and left out."""
     with authority() as (issuer, issued):
-        client, found = context(issuer), []
+        found = []
         for case in CASES:
+            client = context(issuer, case.version)
             figures: dict[str, list[Figure]] = {name: [] for name in servers}
             for number in range(1, rounds + 1):
                 for name in servers:
@@ -342,8 +348,14 @@ def report(comparisons: Sequence[Comparison], servers: Sequence[str], client: Pa
     table = markdown(HEADINGS, rows(comparisons, "kamailio"))
     text = f"\n## TLS\n\n{table}\n\n"
     by_text = {comparison.name: comparison for comparison in comparisons}
-    resumed = by_text[CASES[2].text].median_us("sipwright") / by_text[CASES[0].text].median_us("sipwright")
-    text += f"A resumed connection costs Sipwright {resumed:.2f} of a full one, each with its OPTIONS.\n\n"
+    text += "A resumed connection with its OPTIONS, of a full one:\n\n"
+    for case in CASES:
+        if case.load is resumed_handshakes:
+            full, again = by_text[case.text.replace("resumed", "full")], by_text[case.text]
+            lived = [name for name in servers if full.figures[name] and again.figures[name]]
+            kinds = [f"{name} {again.median_us(name) / full.median_us(name):.2f}" for name in lived]
+            text += f"- {case.text.partition(', ')[2]}: {', '.join(kinds)}\n"
+    text += "\n"
     memory = [(name, f"{idle_bytes(name) / 1000:.1f} kB") for name in servers]
     text += markdown(("server", f"idle TLS 1.3 connection, of {IDLE:,}"), memory) + "\n\n"
     storms = [storm(client, "sipwright", STORM, mode) for mode in (0, 1, 2)]
