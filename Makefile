@@ -31,6 +31,7 @@ PYTEST ?=
 SOAK_SECONDS ?= 1800
 SOAK_STARTS ?= 200
 ENDURANCE_SECONDS ?= 3600
+CHAOS_SECONDS ?= 60
 # For each target of make fuzz; together about an hour. FUZZ names some of them. In make test all together have this long:
 FUZZ_SECONDS ?= 180
 FUZZ ?=
@@ -84,8 +85,9 @@ interop: $(ENGINE) $(JSSIP) ## Calls and handshakes with foreign clients and jud
 bench: $(ENGINE) $(LOAD_CLIENT) $(STORM_CLIENT) ## Measure against Debian's Kamailio (QUICK=1: a short form); writes bench/results/
 	PYTHONPATH=bench:tests $(BIN)/python -m load --client $(LOAD_CLIENT) --storm $(STORM_CLIENT) $(if $(QUICK),--quick) $(ARGS)
 
-soak: $(ENGINE) ## Load, stop and start for SOAK_SECONDS (1800: ten minutes in each TLS mode) and SOAK_STARTS (200)
-	SOAK_SECONDS=$(SOAK_SECONDS) SOAK_STARTS=$(SOAK_STARTS) $(BIN)/python -m pytest tests/soak tests/shutdown $(PYTEST)
+soak: $(ENGINE) ## Load, faults, stop and start for SOAK_SECONDS (1800: ten minutes in each TLS mode) and SOAK_STARTS (200)
+	SOAK_SECONDS=$(SOAK_SECONDS) SOAK_STARTS=$(SOAK_STARTS) CHAOS_SECONDS=$(CHAOS_SECONDS) \
+		$(BIN)/python -m pytest tests/soak tests/shutdown tests/chaos $(PYTEST)
 
 endurance: $(ENGINE) ## An hour (ENDURANCE_SECONDS) of calls, registrations, TLS churn and reloads: does anything grow?
 	PYTHONPATH=bench:tests $(BIN)/python -m load.endurance --seconds $(ENDURANCE_SECONDS) $(ARGS)

@@ -7,6 +7,7 @@ another host, and starts afresh then.
 """
 
 import importlib
+import threading
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass
@@ -77,6 +78,7 @@ class Host:
         self.before: list[Callable[[], object]] = []
         self.dialog_listeners: list[Callable[[str, Dialog], object]] = []
         self._databases: dict[str, Database] = {}
+        self._opening = threading.Lock()
         self._calls = None if engine is None else Calls(engine)
         if self._calls is not None:
             self.route(CALL, self._calls.run_next)
@@ -166,19 +168,26 @@ class Host:
         It connects when it is first used, and ends after the modules, whose last writes it does. Raises DatabaseError
         for a URL that is not understood or whose driver is not installed.
         """
+        text = url or self.settings.database.url
+        found = self._databases.get(text)
+        return found if found is not None else self._make_database(text)
+
+    def _make_database(self, text: str) -> "Database":
         from sipwright.storage.database import Database
         from sipwright.storage.urls import read_url
 
-        settings = self.settings.database
-        text = url or settings.url
-        found = self._databases.get(text)
-        if found is None:
-            data_dir = self.settings.data_dir or default_data_dir()
-            target = read_url(text or f"sqlite://{(data_dir / DATABASE_FILE).absolute()}")
-            found = self._databases[text] = Database(target, data_dir, settings, make_tables=not text)
-            if self.engine is not None:
-                found.start()
-        return found
+        # Workers come here together when a module first needs it: of two objects one would never be closed, and what
+        # waits in it would be lost. Nothing is asked of the database under the lock.
+        with self._opening:
+            found = self._databases.get(text)
+            if found is None:
+                data_dir = self.settings.data_dir or default_data_dir()
+                target = read_url(text or f"sqlite://{(data_dir / DATABASE_FILE).absolute()}")
+                found = Database(target, data_dir, self.settings.database, make_tables=not text)
+                if self.engine is not None:
+                    found.start()
+                self._databases[text] = found
+            return found
 
     def counters(self) -> dict[str, int]:
         """All counters that modules have."""
@@ -217,6 +226,6 @@ class Host:
 
     def _count_databases(self) -> dict[str, int]:
         total = Counter(dict.fromkeys(DATABASE_COUNTERS, 0))
-        for database in self._databases.values():
+        for database in list(self._databases.values()):
             total.update(database.counters())
         return dict(total)

@@ -136,10 +136,14 @@ class StreamPeer:
     @classmethod
     @asynccontextmanager
     async def open(
-        cls, address: tuple[str, int], tls: ssl.SSLContext | None = None, server_name: str | None = None
+        cls,
+        address: tuple[str, int],
+        tls: ssl.SSLContext | None = None,
+        server_name: str | None = None,
+        local: tuple[str, int] | None = None,
     ) -> AsyncIterator[StreamPeer]:
-        name = server_name or (address[0] if tls else None)
-        reader, writer = await asyncio.open_connection(*address, ssl=tls, server_hostname=name if tls else None)
+        name = (server_name or address[0]) if tls else None
+        reader, writer = await asyncio.open_connection(*address, ssl=tls, server_hostname=name, local_addr=local)
         try:
             yield cls(reader, writer)
         finally:

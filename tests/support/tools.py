@@ -10,6 +10,7 @@ PACKAGES = {
     "chromedriver": "chromium-driver",
     "chromium": "chromium",
     "initdb": "postgresql",
+    "ip": "iproute2",
     "kamailio": "kamailio kamailio-python3-modules kamailio-sqlite-modules kamailio-tls-modules",
     "mariadb": "mariadb-client",
     "mariadb-install-db": "mariadb-server",
@@ -23,6 +24,7 @@ PACKAGES = {
     "stunnel4": "stunnel4",
     "systemd-analyze": "systemd",
     "testssl": "testssl.sh",
+    "unshare": "util-linux",
     "valgrind": "valgrind",
 }
 

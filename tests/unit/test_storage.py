@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
 import sqlite3
 import subprocess
@@ -9,16 +11,19 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import Engine, select
+from sqlalchemy.engine import URL
 
 from sipwright.host import Host
 from sipwright.settings import Settings
 from sipwright.settings.database import DatabaseSettings
 from sipwright.storage import tables
+from sipwright.storage.connect import make_engine
 from sipwright.storage.database import Database
 from sipwright.storage.errors import DatabaseAway, DatabaseUrlError, StatementError, TableVersionError
 from sipwright.storage.spool import Spool
@@ -458,3 +463,40 @@ def test_database_of_the_settings(tmp_path: Path) -> None:
     host.close()
     with pytest.raises(ValueError, match="no transactions"):
         Settings.model_validate({"database": {"url": "text:///x"}})
+
+
+def test_workers_that_come_together_get_one_object(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of two objects one would never be closed, and what waits in it would be lost."""
+
+    def slow(url: URL, settings: DatabaseSettings) -> Engine:
+        time.sleep(0.05)
+        return make_engine(url, settings)
+
+    monkeypatch.setattr("sipwright.storage.database.make_engine", slow)
+    host = Host(Settings(data_dir=tmp_path))
+    with ThreadPoolExecutor(8) as workers:
+        found = list(workers.map(lambda _: host.database(), range(8)))
+    assert len({id(database) for database in found}) == 1
+    host.close()
+
+
+def test_a_line_that_the_disk_has_no_room_for_spoils_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spool = Spool(tmp_path, read_url(f"sqlite://{tmp_path}/full.db"), 1_000_000)
+    writes = [Write("insert", "acc", {"callid": str(number)}, {}) for number in range(3)]
+    write = os.write
+
+    def half(fd: int, data: bytes) -> int:
+        monkeypatch.setattr("os.write", full)
+        return write(fd, data[: len(data) // 2])
+
+    def full(fd: int, data: bytes) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    for number, one in enumerate(writes):
+        monkeypatch.setattr("os.write", half)
+        with pytest.raises(OSError, match="No space"):
+            spool.append([one])
+        assert spool.path.exists() == bool(number)
+        monkeypatch.setattr("os.write", write)
+        spool.append([one])
+    assert [line.write and line.write.values for line in spool.front(9)] == [{"callid": str(n)} for n in range(3)]

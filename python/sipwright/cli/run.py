@@ -1,5 +1,8 @@
 """`sipwright run`: the server itself."""
 
+import contextlib
+import os
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -130,4 +133,13 @@ def announce(server: "Server") -> None:
     lines.append(
         "Stop with Ctrl-C; reload the script with `sipwright ctl app_python.reload`, the settings too with SIGHUP."
     )
-    click.echo("\n".join(lines))
+    _say("\n".join(lines) + "\n")
+
+
+def _say(text: str) -> None:
+    """Writes to standard output, without a buffer that would have to be written at the end: a disk that is full, or a
+    pipe that nobody reads, is no reason to stop a server.
+    """
+    with contextlib.suppress(OSError):
+        sys.stdout.flush()
+        os.write(sys.stdout.fileno(), text.encode(sys.stdout.encoding, "replace"))

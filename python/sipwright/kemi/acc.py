@@ -64,6 +64,9 @@ def configure(host: "Host") -> None:
     host.route(ROUTE, _told)
     if settings.flags():
         host.before_request(_watch)
+    if settings.db_flag >= 0 or settings.db_missed_flag >= 0:
+        # Its libraries take a while to load, for which the first call should not have to wait.
+        host.database(settings.db_url)
     cdrs = cdr.Cdrs(settings, _database, inwork.get)
     host.count(lambda: {"cdr_records": cdrs.records})
     if settings.cdr_enable:

@@ -52,7 +52,12 @@ class Spool:
         data = b"".join(write.to_line() for write in writes)
         if self.size_bytes() + len(data) > self._max_bytes:
             raise SpoolFull(f"{self.path} has reached {self._max_bytes} bytes")
-        _append(self.path, data)
+        try:
+            _append(self.path, data)
+        except OSError:
+            if not self._size:
+                self.path.unlink(missing_ok=True)
+            raise
         self._size += len(data)
 
     def front(self, count: int) -> list[Line]:
@@ -75,9 +80,11 @@ class Spool:
         """What is before `position` needs no more attention."""
         self._position = position
         if self.size_bytes() > 0:
-            temporary = self._position_path.with_suffix(".new")
-            temporary.write_text(str(position), encoding="ascii")
-            temporary.replace(self._position_path)
+            # On a full disk a crash would do them again; what waits must not wait for the disk.
+            with contextlib.suppress(OSError):
+                temporary = self._position_path.with_suffix(".new")
+                temporary.write_text(str(position), encoding="ascii")
+                temporary.replace(self._position_path)
             return
         self.path.unlink(missing_ok=True)
         self._position_path.unlink(missing_ok=True)
@@ -111,11 +118,17 @@ class Spool:
 
 
 def _append(path: Path, data: bytes) -> None:
+    """All of it or, on a disk that is full, nothing: a part of a line would spoil the next one."""
     fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        written = 0
-        while written < len(data):
-            written += os.write(fd, data[written:])
-        os.fsync(fd)
+        before = os.fstat(fd).st_size
+        try:
+            written = 0
+            while written < len(data):
+                written += os.write(fd, data[written:])
+            os.fsync(fd)
+        except OSError:
+            os.ftruncate(fd, before)
+            raise
     finally:
         os.close(fd)
