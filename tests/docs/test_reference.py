@@ -140,6 +140,8 @@ PARAMETERS: dict[str, list[object]] = {
     "htable.get": ["t", "k"],
     "htable.seti": ["t", "k", 5],
     "htable.sets": ["t", "s", "x"],
+    "htable.setxi": ["t", "x", 5, 60],
+    "htable.setxs": ["t", "y", "x", 60],
     "htable.setex": ["t", "s", 60],
     "htable.delete": ["t", "d"],
     "htable.flush": ["u"],

@@ -273,6 +273,8 @@ def test_control_methods_have_kamailios_shapes() -> None:
         (lambda methods: methods.dump("no"), "No such htable"),
         (lambda methods: methods.get("a", "no"), "Key name doesn't exist"),
         (lambda methods: methods.delete("a", "no"), "Key not found"),
+        (lambda methods: methods.setxi("no", "k", 5, 1), "Failed to set the item"),
+        (lambda methods: methods.setxs("no", "k", "x", 1), "Failed to set the item"),
         (lambda methods: methods.setex("a", "no", 1), "Key not found"),
         (lambda methods: methods.reload("a"), "No htable db_url"),
     ],
@@ -280,6 +282,15 @@ def test_control_methods_have_kamailios_shapes() -> None:
 def test_control_methods_say_what_is_wrong(call: Callable[[HtableRpc], object], text: str) -> None:
     with pytest.raises(RpcError, match=text):
         call(HtableRpc(ksr._tables, None))
+
+
+def test_control_methods_write_with_an_end() -> None:
+    methods = HtableRpc(ksr._tables, None)
+    methods.setxi("a", "k", 5, 60)
+    methods.setxs("a", "s", "text", 60)
+    methods.setxs("a", "never", "text", 0)
+    ends = {key: methods.get("a", key)["item"]["expire"] for key in ("k", "s", "never")}
+    assert ends == {"k": 60, "s": 60, "never": "NEVER"}
 
 
 def test_counting_by_name() -> None:

@@ -22,7 +22,7 @@ class HtableRpc:
 
     def register(self, rpc: Rpc) -> None:
         """Adds all of them."""
-        for name in ("dump", "get", "seti", "sets", "setex", "delete", "flush", "listTables", "stats"):
+        for name in ("dump", "get", "seti", "sets", "setxi", "setxs", "setex", "delete", "flush", "listTables", "stats"):
             rpc.add(f"htable.{name}", getattr(self, name))
         rpc.add("htable.reload", self.reload, blocking=True)
         rpc.add("htable.store", self.store, blocking=True)
@@ -52,6 +52,14 @@ class HtableRpc:
     def sets(self, table: str, key: str, value: str) -> str:
         """htable.sets: writes a text."""
         return self._set(table, key, str(value))
+
+    def setxi(self, table: str, key: str, value: int, expires: int) -> str:
+        """htable.setxi: writes a number and the seconds that it has; 0 for no end."""
+        return self._set_until(table, key, int(value), int(expires))
+
+    def setxs(self, table: str, key: str, value: str, expires: int) -> str:
+        """htable.setxs: writes a text and the seconds that it has; 0 for no end."""
+        return self._set_until(table, key, str(value), int(expires))
 
     def setex(self, table: str, key: str, expires: int) -> str:
         """htable.setex: sets the seconds that an item has left."""
@@ -124,8 +132,14 @@ class HtableRpc:
             raise RpcError(FAILED, "No database htable")
         return self._stored, found
 
-    def _set(self, name: str, key: str, value: Value) -> str:
-        if not self._table(name).set(key, value, time.monotonic()):
+    def _set_until(self, name: str, key: str, value: Value, expires_s: int) -> str:
+        # Kamailio's text for a table that is not there is another one here.
+        if name not in self._tables:
+            raise RpcError(FAILED, "Failed to set the item")
+        return self._set(name, key, value, expires_s)
+
+    def _set(self, name: str, key: str, value: Value, expires_s: int | None = None) -> str:
+        if not self._table(name).set(key, value, time.monotonic(), expires_s):
             raise RpcError(FAILED, "The htable is full")
         return "Ok. Key set to new value."
 
