@@ -22,7 +22,19 @@ class HtableRpc:
 
     def register(self, rpc: Rpc) -> None:
         """Adds all of them."""
-        for name in ("dump", "get", "seti", "sets", "setxi", "setxs", "setex", "delete", "flush", "listTables", "stats"):
+        for name in (
+            "dump",
+            "get",
+            "seti",
+            "sets",
+            "setxi",
+            "setxs",
+            "setex",
+            "delete",
+            "flush",
+            "listTables",
+            "stats",
+        ):
             rpc.add(f"htable.{name}", getattr(self, name))
         rpc.add("htable.reload", self.reload, blocking=True)
         rpc.add("htable.store", self.store, blocking=True)
