@@ -56,9 +56,15 @@ class Engine:
         self,
     ) -> list[
         tuple[
-            tuple[int, tuple[str, int], tuple[str, int], bool, str, int, int],
-            tuple[str, str, str, str | None, bool, bool] | None,
+            tuple[int, tuple[str, int], tuple[str, int], bool, str, int, int, str],
+            tuple[str, str, str, str | None, bool, bool, str, str | None] | None,
         ]
+    ]: ...
+    def tls_certificates(
+        self, conid: int, /
+    ) -> tuple[
+        tuple[str, str, list[str], str, str, str, str, str | None] | None,
+        tuple[str, str, list[str], str, str, str, str, str | None] | None,
     ]: ...
     def close_connection(self, id: int, /) -> bool: ...
     def send_datagram(self, socket: int, ip: str, port: int, data: bytes, /) -> bool: ...

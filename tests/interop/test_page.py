@@ -9,12 +9,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.hashes import SHA256
 from selenium.webdriver.common.keys import Keys
 
 from conftest import Start
 from sipwright.control.client import call
 from sipwright.web.feed import MOST_CALLS
+from support import tls
 from support.browser import Browser, chromium
+from support.certificates import Authority
 from support.control import data_of
 from support.http import Web
 from support.messages import request
@@ -261,6 +264,46 @@ def test_a_call_is_followed_while_it_goes_on(served: tuple[Server, Web], browser
     browser.click("#message-close")
     browser.click("#call-close")
     browser.until(lambda: "4 messages" in browser.text("#call-list"), "the list is back")
+
+
+@sizes
+def test_certificates_of_tls_connections(start: Start, browser: Browser, size: tuple[int, int], tmp_path: Path) -> None:
+    authority, stranger = Authority(tmp_path, "Example CA"), Authority(tmp_path / "other", "Stranger CA")
+    own = authority.issue("sip.example.org", ["sip.example.org"])
+    web = Web.chosen()
+    verify = {"tls.verify_client": "optional_no_ca", "tls.ca_list": authority.file}
+    served = {"tls.certificate": own.chain, "tls.private_key": own.key}
+    server = start(None, "udp", "tls", settings={**web.settings, **verify, **served})
+    edge = authority.issue("edge", ["edge.example.org", "192.0.2.7"], days=5)
+    who = stranger.issue("<b>who</b>", None, file="who")
+    address = server.address("tls")
+    with (
+        tls.connect(address, context(authority.file, edge), "sip.example.org") as first,
+        tls.connect(address, context(authority.file, who)) as second,
+        tls.connect(address, context()) as third,
+    ):
+        for peer in (first, second, third):
+            tls.ask(peer, address)
+        opened(browser, web, size=size)
+        browser.until(lambda: len(browser.all("#shown-certificates article")) == 3, "three certificates are shown")
+        cards = [card.text for card in browser.all("#shown-certificates article")]
+        by_name = {card.splitlines()[0]: card for card in cards}
+        assert set(by_name) == {"edge peer's", "<b>who</b> peer's", "sip.example.org ours"}
+        said = by_name["edge peer's"]
+        digits = f"{edge.serial:X}"
+        fingerprint = edge.x509.fingerprint(SHA256()).hex(":").upper()
+        for text in ("/CN=edge", "/CN=Example CA", "DNS:edge.example.org", "192.0.2.7", digits, fingerprint):
+            assert text in said
+        assert "verified" in said
+        assert "expires soon, 5 days left" in said or "expires soon, 4 days left" in said
+        assert "not verified" in by_name["<b>who</b> peer's"]
+        assert "leads to no authority" in by_name["<b>who</b> peer's"]
+        table = browser.text("#tls-connections")
+        assert all(text in table for text in ("edge: verified", "it showed none", "sip.example.org", "sw-tls-"))
+        width = browser.driver.execute_script("return [document.documentElement.scrollWidth, innerWidth]")
+        assert width[0] <= width[1], "nothing is wider than the window"
+        assert "PRIVATE KEY" not in browser.driver.page_source
+        assert browser.complaints() == []
 
 
 def test_registrations_tls_and_the_recording(start: Start, browser: Browser) -> None:

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+import datetime
+import ipaddress
+import json
 import os
 import socket
 import ssl
+import subprocess
 import threading
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
+from cryptography import x509
 
 from conftest import Start
+from sipwright.cli.tls import command
 from sipwright.control.client import ControlError, call
 from sipwright.control.server import SOCKET_NAME
 from support import tls
 from support.certificates import Authority, Issued
 from support.process import rss_bytes, wait_until
 from support.servers import Server
+from support.tools import tool
 
 RELOADS = 1_000
 
@@ -64,6 +72,105 @@ def test_connections_are_listed_and_killed(start: Start, authority: Authority, t
         assert ctl(server, "tls.kill", row["id"]) == "Ok. TLS connection closed."
         assert peer.recv(1) == b""
     wait_until(lambda: ctl(server, "tls.list") == [], 5, "the connection to be gone")
+
+
+def said_by_openssl(issued: Issued) -> dict[str, object]:
+    """What `openssl x509` says of a certificate."""
+    shown = ("-serial", "-subject", "-issuer", "-startdate", "-enddate", "-fingerprint", "-sha256")
+    argv = [tool("openssl"), "x509", "-noout", "-in", str(issued.chain), "-nameopt", "compat", *shown]
+    lines = subprocess.run(argv, capture_output=True, check=True, text=True, timeout=10).stdout.splitlines()
+    serial, subject, issuer, begin, end, fingerprint = (line.partition("=")[2].strip() for line in lines)
+    argv = [tool("openssl"), "x509", "-noout", "-in", str(issued.chain), "-ext", "subjectAltName"]
+    names = subprocess.run(argv, capture_output=True, check=True, text=True, timeout=10).stdout.splitlines()[1]
+    return {
+        "subject": subject,
+        "issuer": issuer,
+        "names": [shorter(name) for name in names.strip().split(", ")],
+        "serial": serial,
+        "not_before": begin,
+        "not_after": end,
+        "fingerprint": fingerprint,
+        "common_name": issued.x509.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)[0].value,
+    }
+
+
+def shorter(name: str) -> str:
+    """A name of OpenSSL's, IPv6 addresses as RFC 5952 has them."""
+    kind, _, address = name.partition(":")
+    return f"{kind}:{ipaddress.ip_address(address)}" if kind == "IP Address" else name
+
+
+@pytest.mark.parametrize("mode", [0, 1, 2])
+def test_certificates_of_both_sides(start: Start, authority: Authority, tmp_path: Path, mode: int) -> None:
+    """Mutual TLS, and a server with a certificate for each name."""
+    general, edge = authority.issue("general"), authority.issue("edge.test", ["edge.test"])
+    file = tmp_path / "tls.cfg"
+    asks = f"verify_certificate = yes\nrequire_certificate = no\nca_list = {authority.file}\n"
+    text = "[server:{0}]\ncertificate = {1.chain}\nprivate_key = {1.key}\n{2}{3}"
+    named = text.format("any", edge, asks, "server_name = edge.test\n")
+    file.write_text(text.format("default", general, asks, "") + named)
+    server = start("answer.py", "tls", settings={"tls.config": file, "tls.threads_mode": mode})
+    address = server.address("tls")
+    name = x509.Name.from_rfc4514_string("CN=Alice Example,OU=Phones,O=Example GmbH,ST=Berlin,C=DE")
+    names = ("alice.test", "192.0.2.7", "2001:db8::7", "sip:alice@example.org", "alice@example.org")
+    cases = [
+        (authority.issue("alice", names, subject=name), "edge.test", edge, "valid"),
+        (authority.issue("soon", days=5), None, general, "expires soon"),
+    ]
+    for own, asked, served, validity in cases:
+        with tls.connect(address, tls.context(authority.file, own), asked) as peer:
+            assert tls.ask(peer, address).status == 200
+            (row,) = ctl(server, "tls.list")
+            shown, ours = dict(row["peer_certificate"]), dict(row["own_certificate"])
+            assert (shown.pop("validity"), ours.pop("validity")) == (validity, "valid")
+            left = (own.x509.not_valid_after_utc - datetime.datetime.now(datetime.UTC)).days
+            assert shown.pop("days_left") in (left, left + 1)
+            assert ours.pop("days_left") >= 29
+            assert shown == said_by_openssl(own)
+            assert ours == said_by_openssl(served)
+            assert (row["verified"], row["certificate"], row["unverified"]) == (True, "verified", None)
+            version, cipher = peer.version(), peer.cipher()
+            assert cipher is not None
+            assert (row["version"], row["cipher"].split()[0]) == (version, cipher[0])
+            assert (row["server_name"], row["threads_mode"]) == (asked, mode)
+            one = ctl(server, "tls.show", row["id"])
+            assert {**one, "timeout": 0} == {**row, "timeout": 0}
+            ask = CliRunner().invoke(
+                command, ["show", str(row["id"]), "-d", str(server.directory / "data"), "-o", "table"]
+            )
+            assert ask.exit_code == 0, ask.output
+            assert f"peer_certificate.fingerprint  {shown['fingerprint']}" in ask.output
+            brief = CliRunner().invoke(command, ["list", "-d", str(server.directory / "data"), "-o", "table"])
+            assert all(text in brief.output for text in (shown["subject"], validity, "verified"))
+            assert "PRIVATE KEY" not in json.dumps(row)
+        wait_until(lambda: ctl(server, "tls.list") == [], 20, "the connection to be gone")
+    with pytest.raises(ControlError, match="there is no TLS connection 77"):
+        ctl(server, "tls.show", 77)
+
+
+def test_why_a_certificate_is_not_verified(start: Start, authority: Authority, tmp_path: Path) -> None:
+    """`optional_no_ca` lets everybody in; the list says what is wrong."""
+    stranger = Authority(tmp_path / "stranger", "Stranger CA")
+    settings = {
+        **put(authority.issue(), tmp_path),
+        "tls.ca_list": authority.file,
+        "tls.verify_client": "optional_no_ca",
+    }
+    server = start("answer.py", "tls", settings=settings)
+    address = server.address("tls")
+    cases = [
+        (authority.expired("old"), "expired", "certificate expired", "expired"),
+        (stranger.issue("who"), "not verified", "leads to no authority in ca_list", "valid"),
+        (None, "none", "it showed none", None),
+    ]
+    for own, verdict, why, validity in cases:
+        with tls.connect(address, tls.context(authority.file, own)) as peer:
+            assert tls.ask(peer, address).status == 200
+            (row,) = ctl(server, "tls.list", 1)
+            assert (row["verified"], row["certificate"]) == (False, verdict)
+            assert why in row["unverified"]
+            assert (row["peer_certificate"] or {}).get("validity") == validity
+        wait_until(lambda: ctl(server, "tls.list") == [], 20, "the connection to be gone")
 
 
 @pytest.mark.parametrize("mode", [0, 1, 2])

@@ -92,7 +92,7 @@ class Controlled:
         following = len(self.entries) + 1 if is_end else found[limit]["number"]
         return {"entries": found[:limit], "next": following, "missed": 0, "end": is_end}
 
-    def tls_list(self) -> Any:
+    def tls_list(self, most: int) -> Any:
         return [{"id": 1, "src_ip": "127.0.0.1", "src_port": 1, "cipher": "TLS_AES_256_GCM_SHA384", "secret": "k"}]
 
     def tls_options(self) -> Any:

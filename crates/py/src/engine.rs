@@ -9,18 +9,17 @@ use pyo3::types::PyBytes;
 use sipwright_engine::config::{EngineConfig, TlsConfig};
 use sipwright_engine::dns::{Key, Kind, Target};
 use sipwright_engine::engine::Engine as Inner;
-use sipwright_engine::net::ConnInfo;
 use sipwright_engine::net::threads::{self, ThreadInfo};
 use sipwright_engine::passed::Times as RouteTimes;
 use sipwright_engine::session::Callback;
-use sipwright_engine::tls::{Verdict, vars};
 use sipwright_engine::traffic::BOUNDS_US;
 use sipwright_sip::tx::RESPONSE_BOUNDS_MS;
 
 use crate::recording::Recording;
+use crate::tls::Endpoint;
 use crate::wire::Wire;
 use crate::worker::Worker;
-use crate::{env, errors, scope};
+use crate::{env, errors, scope, tls};
 
 /// Connection as `(id, proto, remote, local, outbound, state, thread, age_ms)`.
 type Connection = (
@@ -54,12 +53,6 @@ type Spent = (u64, u64, u64);
 /// Time spent in a route as `(name, count, microseconds in all, longest)`.
 type SpentInRoute = (String, u64, u64, u64);
 
-/// An endpoint as `(address, port)`.
-type Endpoint = (String, u16);
-
-/// See [`Engine::tls_connections`].
-type TlsConnection = (u64, Endpoint, Endpoint, bool, &'static str, u64, usize);
-
 /// See [`Engine::traffic`].
 type Traffic = (
     Vec<(&'static str, u64)>,
@@ -80,35 +73,6 @@ type TransactionRow = ((u64, u32), [String; 4], u32, bool, usize, u16, u64);
 )]
 fn seconds(us: u64) -> f64 {
     us as f64 / 1e6
-}
-
-/// What TLS agreed on.
-type TlsAgreed = (String, &'static str, String, Option<String>, bool, bool);
-
-fn tls_connection(c: ConnInfo) -> (TlsConnection, Option<TlsAgreed>) {
-    let endpoint = |a: SocketAddr| (a.ip().to_string(), a.port());
-    let local = c.local.map(endpoint).unwrap_or_default();
-    let agreed = c.tls.map(|tls| {
-        (
-            vars::description(&tls),
-            tls.version,
-            tls.profile.label.to_string(),
-            tls.server_name,
-            tls.verdict == Verdict::Valid,
-            tls.resumed,
-        )
-    });
-    let remote = endpoint(c.remote);
-    let plain = (
-        c.id,
-        remote,
-        local,
-        c.outbound,
-        c.state,
-        c.timeout_ms,
-        c.queued,
-    );
-    (plain, agreed)
 }
 
 /// Sockets, TLS threads, timers and transactions of one server.
@@ -389,14 +353,34 @@ impl Engine {
             .map_err(|e| errors::net(&e))
     }
 
-    /// Open TLS connections as `(id, source, local, outbound, state, timeout_ms, queued)`
-    /// with `(cipher, version, profile, server_name, verified, resumed)` once the handshake is done.
-    fn tls_connections(&self) -> Vec<(TlsConnection, Option<TlsAgreed>)> {
+    /// Open TLS connections as `(id, source, local, outbound, state, timeout_ms, queued, thread)`
+    /// with `(cipher, version, profile, server_name, verified, resumed, certificate, unverified)`
+    /// once the handshake is done: what is to be thought of the peer's certificate, and why.
+    fn tls_connections(&self) -> Vec<(tls::Connection, Option<tls::Agreed>)> {
         let Some(net) = self.inner.core().bound() else {
             return Vec::new();
         };
         let of_tls = net.conns().into_iter().filter(|c| c.proto.is_secure());
-        of_tls.map(tls_connection).collect()
+        of_tls.map(tls::connection).collect()
+    }
+
+    /// The certificates of a TLS connection, ours and the peer's, each as `(subject, issuer,
+    /// names, serial, not_before, not_after, fingerprint, common_name)` or None when there is none.
+    #[pyo3(signature = (conid, /))]
+    fn tls_certificates(&self, conid: u64) -> (Option<tls::Certificate>, Option<tls::Certificate>) {
+        let net = self.inner.core().bound();
+        let Some(info) = net.and_then(|net| net.tls_info(conid)) else {
+            return (None, None);
+        };
+        let own = info
+            .profile
+            .certificate
+            .as_deref()
+            .and_then(tls::certificate);
+        (
+            own,
+            info.peer_certificate.as_deref().and_then(tls::certificate),
+        )
     }
 
     /// Flushes and closes a connection; False when there is none of that number.

@@ -15,6 +15,7 @@ mod message;
 mod prefix;
 mod recording;
 mod scope;
+mod tls;
 mod wire;
 mod worker;
 mod xavps;

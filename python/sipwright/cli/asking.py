@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from sipwright.cli.common import Failure, UsageFailure, server_data_dir
-from sipwright.cli.shown import output_option, show
+from sipwright.cli.shown import is_table, output_option, show
 from sipwright.settings.effective import default_data_dir
 
 
@@ -36,6 +36,11 @@ class Asker:
             raise Failure(str(error)) from error
         except (OSError, IndexError) as error:
             raise Failure(f"--token-file: {self.token_file}: {error}") from error
+
+    @property
+    def as_table(self) -> bool:
+        """Whether results are shown as tables."""
+        return is_table(self.output)
 
     def show(self, result: Any) -> None:
         """Shows a result."""

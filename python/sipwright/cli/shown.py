@@ -20,6 +20,11 @@ def output_option(command: Any) -> Any:
     )(command)
 
 
+def is_table(output: str | None) -> bool:
+    """Whether `show` makes tables of results."""
+    return (output or ("table" if sys.stdout.isatty() else "json")) == "table"
+
+
 def show(result: Any, output: str | None) -> None:
     """Shows a result; a text alone is shown as it is."""
     output = output or ("table" if sys.stdout.isatty() else "json")

@@ -1,5 +1,8 @@
 """`sipwright tls`: TLS of a running server."""
 
+from collections.abc import Iterator
+from typing import Any
+
 import click
 
 from sipwright.cli.asking import Asker, asks
@@ -13,8 +16,41 @@ def command() -> None:
 @command.command("list")
 @asks
 def list_(server: Asker) -> None:
-    """List the open TLS connections."""
-    server.show(server.call("tls.list"))
+    """List the open TLS connections, with who the other sides are by their certificates."""
+    rows = server.call("tls.list")
+    server.show([_brief(row) for row in rows] if server.as_table else rows)
+
+
+@command.command("show")
+@click.argument("id", type=int)
+@asks
+def show(server: Asker, id: int) -> None:
+    """Show the TLS connection with that id, with both certificates."""
+    row = server.call("tls.show", id)
+    server.show(dict(_flat(row)) if server.as_table else row)
+
+
+def _brief(row: dict[str, Any]) -> dict[str, Any]:
+    peer = row.get("peer_certificate") or {}
+    return {
+        "id": row["id"],
+        "peer": f"{row['src_ip']}:{row['src_port']}",
+        "state": row["state"],
+        "version": row.get("version", ""),
+        "name": row.get("server_name"),
+        "profile": row.get("profile", ""),
+        "certificate": row.get("certificate", ""),
+        "subject": peer.get("subject", ""),
+        "validity": f"{peer['validity']}, {peer['not_after']}" if peer else "",
+    }
+
+
+def _flat(row: dict[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in row.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{name}.")
+        else:
+            yield f"{before}{name}", ", ".join(value) if isinstance(value, list) else value
 
 
 @command.command("info")

@@ -1,9 +1,11 @@
-"""TLS of a running server: `tls.list`, `tls.info`, `tls.options`, `tls.reload`, `tls.kill`, and changed files.
+"""TLS of a running server: `tls.list`, `tls.show`, `tls.info`, `tls.options`, `tls.reload`, `tls.kill`, and changed files.
 
 Names and shapes are those of Kamailio's module tls; keys that say more come after them.
 """
 
+import ssl
 import threading
+import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -15,11 +17,19 @@ from sipwright.settings.engine import profiles, tls_json
 from sipwright.settings.errors import SettingsError
 from sipwright.settings.model import Settings
 from sipwright.settings.tls_cfg import TlsCfg
+from sipwright.views import certificate
 from sipwright.watching import Watch
 
 if TYPE_CHECKING:
     from sipwright.server import Server
 
+# A certificate that ends within so many days is to be renewed.
+SOON_DAYS: Final = 21
+_Facts = tuple[str, str, list[str], str, str, str, str, str | None]
+_Listed = tuple[
+    tuple[int, tuple[str, int], tuple[str, int], bool, str, int, int, str],
+    tuple[str, str, str, str | None, bool, bool, str, str | None] | None,
+]
 _FILES: Final = ("certificate", "private_key", "passphrase_file", "ca_list", "crl", "ocsp_response")
 
 
@@ -106,6 +116,7 @@ class TlsControl:
 def register(rpc: Rpc, server: "Server") -> None:
     """Adds the methods of TLS."""
     rpc.add("tls.list", partial(connections, server))
+    rpc.add("tls.show", partial(connection, server))
     rpc.add("tls.info", partial(info, server))
     rpc.add("tls.options", partial(options, server))
     rpc.add("tls.reload", partial(reload, server), blocking=True)
@@ -124,29 +135,60 @@ def reload(server: "Server") -> str:
     return "Ok. TLS configuration reloaded."
 
 
-def connections(server: "Server") -> list[dict[str, Any]]:
-    """Open TLS connections: `src` is the other side, as in Kamailio."""
-    rows = []
-    for (conid, source, local, outbound, state, timeout_ms, queued), agreed in server.engine.tls_connections():
-        row: dict[str, Any] = {
-            "id": conid,
-            "timeout": timeout_ms // 1000,
-            "src_ip": source[0],
-            "src_port": source[1],
-            "dst_ip": local[0],
-            "dst_port": local[1],
-            "cipher": "",
-            "ct_wq_size": queued,
-            "enc_rd_buf": 0,
-            "flags": 0,
-            "state": "established" if state == "open" else state,
-            "outbound": outbound,
-        }
-        if agreed is not None:
-            names = ("cipher", "version", "profile", "server_name", "verified", "resumed")
-            row |= dict(zip(names, agreed, strict=True))
-        rows.append(row)
-    return rows
+def connections(server: "Server", most: int = 0) -> list[dict[str, Any]]:
+    """Open TLS connections, not more than `most` if that is not 0: `src` is the other side, as in Kamailio."""
+    rows = server.engine.tls_connections()
+    return [_connection(server, row, time.time()) for row in (rows[:most] if most > 0 else rows)]
+
+
+def connection(server: "Server", conid: int) -> dict[str, Any]:
+    """One of them. Raises RpcError when there is none of that id."""
+    found = [row for row in server.engine.tls_connections() if row[0][0] == conid]
+    if not found:
+        raise RpcError(FAILED, f"there is no TLS connection {conid}")
+    return _connection(server, found[0], time.time())
+
+
+def _connection(server: "Server", listed: _Listed, now: float) -> dict[str, Any]:
+    (conid, source, local, outbound, state, timeout_ms, queued, thread), agreed = listed
+    row: dict[str, Any] = {
+        "id": conid,
+        "timeout": timeout_ms // 1000,
+        "src_ip": source[0],
+        "src_port": source[1],
+        "dst_ip": local[0],
+        "dst_port": local[1],
+        "cipher": "",
+        "ct_wq_size": queued,
+        "enc_rd_buf": 0,
+        "flags": 0,
+        "state": "established" if state == "open" else state,
+        "outbound": outbound,
+    }
+    if agreed is not None:
+        names = ("cipher", "version", "profile", "server_name", "verified", "resumed", "certificate", "unverified")
+        own, peer = server.engine.tls_certificates(conid)
+        certificates = {"own_certificate": _certificate(own, now), "peer_certificate": _certificate(peer, now)}
+        row |= {**dict(zip(names, agreed, strict=True)), **certificates}
+    return {**row, "threads_mode": server.settings.tls.threads_mode, "thread": thread}
+
+
+def _certificate(facts: _Facts | None, now: float) -> dict[str, Any] | None:
+    """What a certificate says, with how it stands with its time."""
+    if facts is None:
+        return None
+    names = ("subject", "issuer", "names", "serial", "not_before", "not_after", "fingerprint", "common_name")
+    said = dict(zip(names, facts, strict=True))
+    begin, end = (ssl.cert_time_to_seconds(str(said[name])) for name in ("not_before", "not_after"))
+    return {**said, "days_left": int((end - now) // certificate.DAY_S), "validity": _validity(begin, end, now)}
+
+
+def _validity(begin: float, end: float, now: float) -> str:
+    if now < begin:
+        return "not yet valid"
+    if now > end:
+        return "expired"
+    return "expires soon" if end - now < SOON_DAYS * certificate.DAY_S else "valid"
 
 
 def info(server: "Server") -> dict[str, Any]:

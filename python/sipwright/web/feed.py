@@ -125,10 +125,11 @@ class Feed:
     async def _tls(self, total: int) -> list[dict[str, Any]]:
         if total > MOST_WALKED:
             return []
-        names = ("id", "src_ip", "src_port", "state", "outbound", "timeout")
-        more = ("cipher", "version", "profile", "server_name", "verified", "resumed")
-        rows = (await self._call("tls.list", []))[:MOST_ROWS]
-        return [{name: row.get(name) for name in (*names, *more)} for row in rows]
+        names = ("id", "src_ip", "src_port", "state", "outbound", "timeout", "thread")
+        agreed = ("cipher", "version", "profile", "server_name", "verified", "resumed", "certificate", "unverified")
+        more = ("own_certificate", "peer_certificate")
+        rows = await self._call("tls.list", [MOST_ROWS])
+        return [{name: row.get(name) for name in (*names, *agreed, *more)} for row in rows]
 
     async def _registrations(self, users: int) -> list[dict[str, Any]]:
         if users > MOST_WALKED:

@@ -454,6 +454,7 @@ fn tls_info(facts: TlsFacts) -> TlsInfo {
         resumed: false,
         peer_certificate: facts.certificate,
         verdict: facts.verdict,
+        problem: None,
         profile: Arc::new(Identity::nominal("in memory")),
     }
 }

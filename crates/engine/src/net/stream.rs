@@ -259,6 +259,7 @@ impl Stream {
         };
         let suite = session.negotiated_cipher_suite().map(|s| s.suite());
         let chain = session.peer_certificates().unwrap_or_default();
+        let (verdict, problem) = profile.verdict(chain);
         Some(TlsInfo {
             version: match session.protocol_version() {
                 Some(rustls::ProtocolVersion::TLSv1_3) => "TLSv1.3",
@@ -270,7 +271,8 @@ impl Stream {
             server_name,
             resumed: session.handshake_kind() == Some(HandshakeKind::Resumed),
             peer_certificate: chain.first().map(|cert| Bytes::copy_from_slice(cert)),
-            verdict: profile.verdict(chain),
+            verdict,
+            problem,
             profile,
         })
     }

@@ -66,8 +66,25 @@ pub struct TlsInfo {
     pub peer_certificate: Option<Bytes>,
     /// What is to be thought of it, even if the profile does not insist on anything.
     pub verdict: Verdict,
+    /// Why it was found to be bad.
+    pub problem: Option<Arc<str>>,
     /// The profile: our certificate and where it was configured.
     pub profile: Arc<Identity>,
+}
+
+impl TlsInfo {
+    /// Why the other side's certificate is not verified; `None` when it is.
+    #[must_use]
+    pub fn unverified(&self) -> Option<String> {
+        let asks = self.profile.verifies();
+        Some(match self.verdict {
+            Verdict::Valid => return None,
+            Verdict::Missing if asks => "it showed none".to_owned(),
+            Verdict::Missing => "the profile asks for none".to_owned(),
+            _ if !asks => "the profile verifies none".to_owned(),
+            _ => self.problem.as_deref().unwrap_or_default().to_owned(),
+        })
+    }
 }
 
 #[derive(Debug, Default)]

@@ -4,6 +4,7 @@
 //! global or pthread key is shared with the libssl that Python's `ssl` loads.
 
 pub mod dev_cert;
+mod facts;
 mod failures;
 mod keylog;
 mod keys;
@@ -24,6 +25,7 @@ use std::sync::Arc;
 
 use rustls::{ClientConfig, ServerConfig};
 
+pub use self::facts::CertificateFacts;
 pub use self::failures::{Failure, FailureLog, failure_counter, reason};
 use self::profile::Profiles;
 pub use self::profile::{Chosen, Identity};

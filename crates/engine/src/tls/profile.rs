@@ -6,6 +6,7 @@ use std::sync::Arc;
 use rustls::{CertificateError, ClientConfig, ServerConfig};
 use rustls_pki_types::{CertificateDer, UnixTime};
 
+use super::failures::reason;
 use super::load::Loader;
 use super::select::{Selector, best};
 use super::vars::Verdict;
@@ -41,22 +42,32 @@ impl Identity {
         }
     }
 
-    /// What is to be thought of the peer's chain, even if the profile does not insist on it.
+    /// What is to be thought of the peer's chain, even if the profile does not insist on it,
+    /// and the reason when it is found to be bad.
     #[must_use]
-    pub fn verdict(&self, chain: &[CertificateDer<'_>]) -> Verdict {
+    pub fn verdict(&self, chain: &[CertificateDer<'_>]) -> (Verdict, Option<Arc<str>>) {
         let Some((first, rest)) = chain.split_first() else {
-            return Verdict::Missing;
+            return (Verdict::Missing, None);
         };
         let Some(trust) = &self.trust else {
-            return Verdict::Invalid;
+            return (Verdict::Invalid, None);
         };
         if self.insists {
-            return Verdict::Valid;
+            return (Verdict::Valid, None);
         }
         match trust.check(first, rest, UnixTime::now(), self.role) {
-            Ok(()) => Verdict::Valid,
-            Err(e) => verdict_of(&e, first, rest.is_empty()),
+            Ok(()) => (Verdict::Valid, None),
+            Err(e) => {
+                let verdict = verdict_of(&e, first, rest.is_empty());
+                (verdict, Some(reason(&e).into()))
+            }
         }
+    }
+
+    /// Whether the profile has the peer's chain verified at all.
+    #[must_use]
+    pub fn verifies(&self) -> bool {
+        self.trust.is_some()
     }
 }
 

@@ -33,6 +33,21 @@ pub enum Verdict {
     Invalid,
 }
 
+impl Verdict {
+    /// As it is shown in lists of connections.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Missing => "none",
+            Self::Valid => "verified",
+            Self::Revoked => "revoked",
+            Self::Expired => "expired",
+            Self::SelfSigned => "self-signed",
+            Self::Invalid => "not verified",
+        }
+    }
+}
+
 /// The value of `$class` or `$tls(inner)`; `None` when there is no such variable.
 #[must_use]
 pub fn get(info: &TlsInfo, class: &str, inner: &str, index: Index) -> Option<Value<'static>> {
@@ -264,7 +279,7 @@ fn names(cert: &X509Certificate<'_>, kind: &str) -> Option<Vec<String>> {
     )
 }
 
-fn address(bytes: &[u8]) -> Option<String> {
+pub(super) fn address(bytes: &[u8]) -> Option<String> {
     if let Ok(v4) = <[u8; 4]>::try_from(bytes) {
         return Some(Ipv4Addr::from(v4).to_string());
     }
@@ -300,7 +315,7 @@ fn oid_of(part: &str) -> Option<Oid<'static>> {
 }
 
 /// `/C=DE/O=Example/CN=sip.example.org`.
-fn one_line(name: &X509Name<'_>) -> String {
+pub(super) fn one_line(name: &X509Name<'_>) -> String {
     let mut line = String::new();
     for attribute in name.iter_attributes() {
         let oid = attribute.attr_type();
@@ -328,7 +343,7 @@ const MONTHS: [&str; 12] = [
 ];
 
 /// `Nov  2 16:04:57 2026 GMT`.
-fn date(time: ASN1Time) -> String {
+pub(super) fn date(time: ASN1Time) -> String {
     let t = time.to_datetime();
     let month = MONTHS[usize::from(u8::from(t.month())) - 1];
     format!(

@@ -15,6 +15,8 @@ const OF_PYTHON = { main: "main: control", script: "script workers", python: "ot
 const OF_ENGINE = { tls: "TLS", network: "network", timer: "timers", dns: "DNS", other: "other: log writer and the like" };
 // Days before the end of a certificate at which it is time to renew it.
 const SOON_DAYS = 21;
+// Peers named on the card of one certificate.
+const MOST_PEERS = 5;
 let rates = [];
 
 /** Takes rates of the last seconds: all of them, or one more. */
@@ -123,17 +125,69 @@ export function showTls(state) {
   const mode = state.info.tls_threads_mode;
   byId("tls-about").textContent = `Threads mode ${mode} (${MODES[mode]}); ${state.info.tls_provider}.`;
   const columns = [
-    ["peer", (row) => `${row.src_ip}:${row.src_port}`],
-    ["state", (row) => `${row.state}${row.outbound ? ", opened by us" : ""}`],
-    ["agreed", (row) => [row.version, row.cipher?.split(" ")[0]].filter(Boolean).join(" ")],
-    ["profile", (row) => row.profile ?? ""],
+    ["peer", (row) => `${row.src_ip}:${row.src_port}`, "short"],
+    ["state", (row) => `${row.state}${row.outbound ? ", opened by us" : ""}`, "short"],
+    ["agreed", (row) => [row.version, row.cipher?.split(" ")[0], row.resumed ? "(resumed)" : ""].filter(Boolean).join(" "), "short"],
     ["name asked for", (row) => row.server_name ?? ""],
-    ["peer's certificate", (row) => (row.version ? (row.verified ? "verified" : "not verified") : "")],
-    ["resumed", (row) => (row.resumed ? "yes" : "no")],
+    ["our certificate", (row) => (row.own_certificate ? whose(row.own_certificate) : "")],
+    ["peer's certificate", verdict],
+    ["profile", (row) => row.profile ?? ""],
+    ["thread", (row) => row.thread ?? "", "short"],
   ];
   put(byId("tls-connections"), table(some("TLS connections", state.tls.length, state.tls_total), columns, state.tls, "No TLS connection.", true));
+  put(byId("shown-certificates"), ...shownCertificates(state.tls).map(shownCertificate));
   put(byId("certificates"), ...state.certificates.map(certificate));
   showThreads(state);
+}
+
+/** The name by which people know a certificate's owner. */
+function whose(certificate) {
+  return certificate.common_name || certificate.names[0] || certificate.subject;
+}
+
+function verdict(row) {
+  if (!row.version) return "";
+  const kind = row.verified ? "good" : row.certificate === "none" ? "none" : "error";
+  const who = row.peer_certificate ? `${whose(row.peer_certificate)}: ` : "";
+  // Where there is a certificate, its card says why.
+  const why = row.unverified && !who ? `, ${row.unverified}` : "";
+  return element("span", {}, who, element("span", { class: `mark ${kind}` }, row.certificate), why);
+}
+
+/** What was shown in these connections, each certificate once: those of peers first. */
+function shownCertificates(connections) {
+  const found = new Map();
+  for (const [side, name] of [["peer", "peer_certificate"], ["ours", "own_certificate"]]) {
+    for (const row of connections.filter((one) => one[name])) {
+      const key = `${side} ${row[name].fingerprint}`;
+      if (!found.has(key)) found.set(key, { key, side, said: row[name], rows: [] });
+      found.get(key).rows.push(row);
+    }
+  }
+  return [...found.values()];
+}
+
+function shownCertificate({ key, side, said, rows }) {
+  const first = rows[0];
+  const used = rows.slice(0, MOST_PEERS).map((row) => `${row.src_ip}:${row.src_port}`);
+  const about = [
+    ...(side === "peer" ? [["Verified", verdict({ ...first, peer_certificate: null })]] : []),
+    ["Valid", validityOf(said)],
+    ["Subject", said.subject],
+    ["Issuer", said.issuer],
+    ...(said.names.length ? [["Names", said.names.join(", ")]] : []),
+    ["Serial", element("code", {}, said.serial)],
+    ["SHA-256", element("code", {}, said.fingerprint)],
+    [side === "peer" ? "Shown by" : "Shown to", `${used.join(", ")}${rows.length > used.length ? `, and ${count(rows.length - used.length)} more` : ""}`],
+  ];
+  const head = element("h4", {}, `${whose(said)} `, element("span", { class: "side" }, side === "peer" ? "peer's" : "ours"));
+  return element("article", { class: "card", "data-key": key }, head, element("dl", { class: "pairs" }, ...pairs(about)));
+}
+
+function validityOf(said) {
+  const kind = { valid: "good", "expires soon": "slow" }[said.validity] ?? "error";
+  const left = said.validity === "expired" ? "" : `, ${plural(said.days_left, "day")} left`;
+  return element("span", {}, `${said.not_before} to ${said.not_after} `, element("span", { class: `mark ${kind}` }, said.validity + left));
 }
 
 function certificate(row) {
