@@ -163,7 +163,16 @@ PARAMETERS: dict[str, list[object]] = {
 # (tests/unit/test_floods.py, tests/unit/test_small_modules.py), a database (tests/unit/test_htable.py), Redis
 # (tests/protocol/test_redis_sharing.py), or WebSocket (tests/protocol/test_websocket.py).
 CALLED_ELSEWHERE = (
-    {"core.kill", "system.methodSignature", "tls.kill", "pl.set_pipe", "mqueue.fetch", "htable.reload", "htable.store"}
+    {
+        "core.kill",
+        "system.methodSignature",
+        "tls.kill",
+        "tls.show",
+        "pl.set_pipe",
+        "mqueue.fetch",
+        "htable.reload",
+        "htable.store",
+    }
     | {
         "rtpengine.reload",
         "rtpproxy.enable",
