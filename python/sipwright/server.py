@@ -14,7 +14,7 @@ from collections.abc import Callable, Coroutine, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
-from sipwright import _engine, log, process
+from sipwright import _engine, children, log, process
 from sipwright.control import ctl, methods
 from sipwright.control.background import in_thread
 from sipwright.control.http.mounts import HttpContext
@@ -132,6 +132,7 @@ class Server:
         _engine.set_strict(settings.script.strict)
         calls.set_strict(settings.script.strict)
         process.prepare(settings.process)
+        children.keep_streams_usable()
         install_ksr(self.host)
         # The script may set its own.
         sys.setswitchinterval(SWITCH_INTERVAL_S)

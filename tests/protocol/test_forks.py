@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
@@ -33,3 +34,65 @@ def test_children_say_nothing(start: Start, isolation: str) -> None:
     log = server.log()
     for text in ("unsendable", "Exception ignored", "Traceback", "panicked", "Fatal"):
         assert text not in log, log
+
+
+NOISY = """
+import multiprocessing
+import sys
+import threading
+
+import KSR
+
+FORK = multiprocessing.get_context("fork")
+
+
+def noise():
+    while True:
+        print("noise", file=sys.stderr)
+
+
+def fork():
+    \"\"\"Children that end, told by how many there are that do not.\"\"\"
+    hanging = 0
+    for _ in range(8):
+        results = FORK.SimpleQueue()
+        child = FORK.Process(target=results.put, args=("fine",))
+        child.start()
+        assert results.get() == "fine"
+        child.join(15)
+        if child.exitcode is None:
+            hanging += 1
+            child.kill()
+    return hanging
+
+
+def mod_init():
+    for _ in range(2):
+        threading.Thread(target=noise, daemon=True).start()
+    return Noisy()
+
+
+class Noisy:
+    def child_init(self, rank):
+        return 0
+
+    def ksr_request_route(self, msg):
+        KSR.sl.send_reply(200, f"{fork()} hang")
+        return 1
+"""
+
+
+@pytest.mark.timeout(180)
+def test_children_end_while_others_write(start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A child is forked while another thread writes to standard error, whose buffer has a lock."""
+    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
+    script = tmp_path / "noisy.py"
+    script.write_text(NOISY)
+    server = start(script)
+
+    async def story() -> None:
+        async with UdpPeer.open() as alice:
+            answer = await alice.ask(request("OPTIONS", "sip:bob@h", alice.address), server.address("udp"), 150.0)
+            assert answer.first_line == "SIP/2.0 200 0 hang"
+
+    asyncio.run(story())

@@ -6,6 +6,7 @@ forks. Of the requests some raise, sleep, or spin with the interpreter lock in h
 Needs HTTPS_PORT and CA in the environment: a server on loopback that answers any GET.
 """
 
+import faulthandler
 import http.client
 import multiprocessing
 import os
@@ -14,6 +15,7 @@ import sqlite3
 import ssl
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 
@@ -50,7 +52,9 @@ def query():
     database.close()
 
 
-def in_child(results):
+def in_child(results, stacks):
+    # Where it hangs, if it does.
+    faulthandler.dump_traceback_later(15, file=stacks)
     # What a child does with the engine must come to nothing, and not hang.
     KSR.info("a child says this\n")
     KSR.pv.get("$rU")
@@ -59,11 +63,22 @@ def in_child(results):
 
 def fork():
     results = FORK.SimpleQueue()
-    child = FORK.Process(target=in_child, args=(results,))
-    child.start()
-    assert results.get() == "fine"
-    child.join(20)
-    assert child.exitcode == 0, child.exitcode
+    with tempfile.TemporaryFile("w+") as stacks:
+        child = FORK.Process(target=in_child, args=(results, stacks))
+        child.start()
+        assert results.get() == "fine"
+        child.join(20)
+        stacks.seek(0)
+        assert child.exitcode == 0, (child.exitcode, state(child.pid), stacks.read())
+
+
+def state(pid):
+    """What the kernel says of a child that has not ended."""
+    try:
+        with open(f"/proc/{pid}/status") as status, open(f"/proc/{pid}/wchan") as wchan:
+            return status.read().partition("\nTgid")[0], wchan.read()
+    except OSError as error:
+        return str(error)
 
 
 def spin():
