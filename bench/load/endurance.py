@@ -174,7 +174,8 @@ async def load(
 ) -> None:
     """All of it at once until the time is over or Ctrl-C."""
     stop = asyncio.Event()
-    asyncio.get_running_loop().add_signal_handler(signal.SIGINT, stop.set)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
     asyncio.get_running_loop().call_later(seconds, stop.set)
     port = free_port()
     await register_callee(server, f"callee{port}", port)

@@ -75,6 +75,7 @@ def test_without_descriptors(start: Start, certs: Certificates, client_tls: ssl.
             await untouched(server, agent, tcp, tls)
 
     asyncio.run(run())
+    assert server.log().count("new connections wait") == 1, server.log()[-4000:]
     server.assert_clean_stop(5.0)
 
 

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpStream};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
 use sipwright_sip::types::{Millis, Proto};
 
@@ -10,12 +11,55 @@ use super::reactor::{Reactor, Token};
 use super::shared::HandshakeSlot;
 use super::sys;
 use super::table::{ConnState, NewConn, Refused};
+use crate::log::{self, level};
 
 /// Connections accepted for one event before others get their turn.
 const ACCEPTS_PER_TURN: usize = 32;
 
 /// How long to wait for descriptors when there are none left, milliseconds.
 const PAUSE_MS: Millis = 100;
+
+/// A shortage that comes and goes is told this often, milliseconds.
+const SHORTAGE_EVERY_MS: Millis = 60_000;
+
+const ENOUGH: u8 = 0;
+const UNSAID: u8 = 1;
+const SAID: u8 = 2;
+
+/// Whether connections wait because there are no descriptors, or no memory, for them: logged when it begins and
+/// when it is over, not for each connection.
+#[derive(Default)]
+pub struct Shortage {
+    state: AtomicU8,
+    said_at: AtomicU64,
+}
+
+impl Shortage {
+    fn begins(&self, now: Millis, error: &io::Error) {
+        let unsaid =
+            self.state
+                .compare_exchange(ENOUGH, UNSAID, Ordering::Relaxed, Ordering::Relaxed);
+        let said_at = self.said_at.load(Ordering::Relaxed);
+        if unsaid.is_err() || said_at > 0 && now < said_at + SHORTAGE_EVERY_MS {
+            return;
+        }
+        self.said_at.store(now.max(1), Ordering::Relaxed);
+        self.state.store(SAID, Ordering::Relaxed);
+        let text = format!(
+            "new connections wait: {error}; process.open_files_limit and limits.connections say how many there may be"
+        );
+        log::log(level::ERR, &text);
+    }
+
+    /// None waits any more.
+    fn is_over(&self) {
+        if self.state.load(Ordering::Relaxed) != ENOUGH
+            && self.state.swap(ENOUGH, Ordering::Relaxed) == SAID
+        {
+            log::log(level::NOTICE, "new connections are accepted again");
+        }
+    }
+}
 
 /// Accepting is suspended: a level-triggered listener that cannot be served
 /// would make the loop spin.
@@ -63,10 +107,14 @@ impl Reactor {
             };
             match listener.accept() {
                 Ok((sock, remote)) => self.accepted(index, sock, remote),
-                Err(e) if e.kind() == io::ErrorKind::WouldBlock => return,
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
+                    self.cx.shared.shortage.is_over();
+                    return;
+                }
                 Err(e) => {
                     self.cx.shared.stats.accept_errors.inc();
                     if lacks_resources(&e) {
+                        self.cx.shared.shortage.begins(self.cx.now, &e);
                         self.stop_accepting();
                         self.paused = Some(Pause {
                             until: self.cx.now + PAUSE_MS,

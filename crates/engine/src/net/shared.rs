@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 
 use sipwright_sip::types::{Proto, SocketId, SocketInfo};
 
+use super::accept::Shortage;
 use super::command::Command;
 use super::lead::{Lead, Nudge};
 use super::mailbox::Mailbox;
@@ -113,6 +114,8 @@ pub struct Shared {
     pub handshakes: AtomicUsize,
     /// Lines about handshakes that failed.
     pub tls_failures: FailureLog,
+    /// Whether connections wait to be accepted.
+    pub shortage: Shortage,
     /// Counters.
     pub stats: Stats,
     /// How long TLS handshakes took that were completed.
@@ -158,6 +161,7 @@ impl Shared {
             presence: Presence::default(),
             handshakes: AtomicUsize::new(0),
             tls_failures: FailureLog::default(),
+            shortage: Shortage::default(),
             stats: Stats::default(),
             handshake_times: Histogram::default(),
             sockets: OrderedMutex::new(rank::SOCKETS, Arc::new(sockets)),
