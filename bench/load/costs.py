@@ -1,7 +1,9 @@
-"""What the recording of calls and the profile of the script cost: user instructions of a call with and without them.
+"""What the recording of calls and the profile of the script cost, in two ways:
 
-They are counted by callgrind, since both cost less than the speed of a shared machine changes between two runs. What that is in
-time follows from the user time of a call without callgrind, as if all instructions took equally long.
+- CPU time of a message with and without, in turns of some seconds under one load of calls. The turns are short because the
+  machine's speed changes over longer times by more than what is measured.
+- User instructions of a call with and without, counted by callgrind (`--count`): exact, but instructions are not time, and the kernel's
+  share of a call, which both leave as it is, is not in them.
 
 `PYTHONPATH=bench:tests python -m load.costs --client target/bench/udp_closed_loop`
 """
@@ -9,78 +11,126 @@ time follows from the user time of a call without callgrind, as if all instructi
 from __future__ import annotations
 
 import argparse
-import os
+import statistics
 import tempfile
-from dataclasses import replace
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 from load import instructions, loads
-from load.interpreter import Peer
+from load.interpreter import Peer, description
 from sipwright.control.client import call
 from support.control import data_of
+from support.process import cpu_ns
 from support.servers import ROOT, Listen, Server
 
 SCRIPT = ROOT / "examples" / "registrar_proxy.py"
+TURN_S = 2.0
+# Until the profile knows what a message costs, and a ring has its memory.
+SETTLE_S = 1.0
 PROFILE_S = 600
 
 
-class Recording(Peer):
-    """With the recording, which is off by default."""
+@dataclass(frozen=True)
+class Extra:
+    """Something that can be switched on and off, by control methods."""
 
-    name = "recording"
-
-    def argv(self) -> list[str]:
-        return [*super().argv(), "--set", "record.enabled=true"]
-
-
-class Profiled(Peer):
-    """Whose script will be profiled."""
-
-    name = "profiled"
+    name: str
+    on: Callable[[Path], object]
+    off: Callable[[Path], object]
 
 
-def begin_profile(server: Server) -> None:
-    call(data_of(server), "script.profile_start", [PROFILE_S])
+EXTRAS = (
+    Extra("recording", lambda data: call(data, "record.enable", [1]), lambda data: call(data, "record.enable", [0])),
+    Extra(
+        "profile",
+        lambda data: call(data, "script.profile_start", [PROFILE_S]),
+        lambda data: call(data, "script.profile_stop"),
+    ),
+)
 
 
-def times_us(plan: loads.Plan) -> tuple[float, float]:
-    """User time, and user and system time, of a call in microseconds, at the plan's rate."""
+def main() -> None:
+    """Prints what each costs."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--client", type=Path, required=True, help="The load client that `make bench` builds.")
+    parser.add_argument("--rate", type=int, default=500, help="Calls a second (500).")
+    parser.add_argument("--seconds", type=float, default=120.0, help="Of the load for each (120).")
+    parser.add_argument("--count", action="store_true", help="Count instructions instead.")
+    asked = parser.parse_args()
+    plan = replace(loads.Plan.make(asked.client, quick=True), calls_rate=asked.rate, calls_seconds=asked.seconds)
+    print(description())
+    if asked.count:
+        count_them(plan)
+    else:
+        for extra in EXTRAS:
+            print(measured(extra, plan), flush=True)
+
+
+def measured(extra: Extra, plan: loads.Plan) -> str:
+    """CPU time with and without, in turns."""
     with (
         tempfile.TemporaryDirectory(prefix="sipwright-bench-") as directory,
         Peer(SCRIPT, Path(directory) / "server", [Listen("udp")]) as server,
     ):
-        loads.registered_calls(server, replace(plan, calls_seconds=2))
-        before = ticks(server)
-        figure = loads.registered_calls(server, plan)
-        user, system = (now - then for now, then in zip(ticks(server), before, strict=True))
-    each = 1e6 / os.sysconf("SC_CLK_TCK") / figure.done
-    return user * each, (user + system) * each
+        work = threading.Thread(target=loads.registered_calls, args=(server, plan))
+        work.start()
+        time.sleep(5)
+        pairs = list(turns(server, work, extra))
+        work.join()
+    more = [100 * (on / off - 1) for off, on in pairs]
+    spread = statistics.quantiles(more, n=4)
+    off_us = statistics.median(off for off, _ in pairs)
+    added_us = statistics.median(on - off for off, on in pairs)
+    return (
+        f"the {extra.name}: {off_us:.1f} us of CPU a message without it, with it {statistics.median(more):+.1f} % "
+        f"({spread[0]:+.1f} to {spread[2]:+.1f} % in half of {len(more)} turns), {added_us:+.2f} us"
+    )
 
 
-def ticks(server: Server) -> tuple[int, int]:
-    """User and system time of the server so far, in clock ticks (proc(5))."""
-    texts = [Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split() for pid in server.process.pids()]
-    return sum(int(text[11]) for text in texts), sum(int(text[12]) for text in texts)
+def turns(server: Server, work: threading.Thread, extra: Extra) -> Iterator[tuple[float, float]]:
+    """CPU time of a message in a turn without and one with it, in microseconds; the first of a pair changes."""
+    data, pids, first = data_of(server), server.process.pids(), False
+    while True:
+        found = {}
+        for on in (first, not first):
+            (extra.on if on else extra.off)(data)
+            time.sleep(SETTLE_S)
+            found[on] = each_us(data, pids)
+        extra.off(data)
+        if not work.is_alive():
+            return
+        yield found[False], found[True]
+        first = not first
 
 
-def main() -> None:
-    """Prints the counts and the differences."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--client", type=Path, required=True, help="The load client that `make bench` builds.")
-    plan = replace(loads.Plan.make(parser.parse_args().client, quick=True), calls_seconds=20)
-    user_us, cpu_us = times_us(plan)
-    print(f"a call: {cpu_us:.0f} us of CPU, {user_us:.0f} us of it in user mode", flush=True)
-    count = partial(instructions.count, script=SCRIPT, load=loads.registered_calls, plan=plan)
-    without = count(Peer).each
-    for what, found in (("recording", count(Recording)), ("profile", count(Profiled, prepare=begin_profile))):
-        more = found.each / without - 1
-        more_us = more * user_us
-        print(
-            f"the {what}: {100 * more:+.1f} % of the user instructions, about {more_us:+.1f} us or {100 * more_us / cpu_us:+.1f} % "
-            f"of the CPU of a call; {more_us / 10:.1f} % of a core at 1,000 calls/s",
-            flush=True,
-        )
+def each_us(data: Path, pids: list[int]) -> float:
+    before, cpu = messages(data), cpu_ns(pids)
+    time.sleep(TURN_S)
+    used, done = cpu_ns(pids) - cpu, messages(data) - before
+    return used / 1000 / max(done, 1)
+
+
+def messages(data: Path) -> int:
+    found = call(data, "core.traffic")
+    return sum(one["received"] for kind in ("requests", "responses") for one in found[kind].values())
+
+
+def count_them(plan: loads.Plan) -> None:
+    """Instructions with and without."""
+    count = partial(instructions.count, Peer, SCRIPT, loads.registered_calls, plan)
+    without = count().each
+    for extra in EXTRAS:
+        found = count(partial(switch_on, extra))
+        more = found.each - without
+        print(f"the {extra.name}: {more:+,.0f} user instructions a call, {100 * more / without:+.1f} %", flush=True)
+
+
+def switch_on(extra: Extra, server: Server) -> None:
+    extra.on(data_of(server))
 
 
 if __name__ == "__main__":
