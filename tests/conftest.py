@@ -129,12 +129,12 @@ def row(request: pytest.FixtureRequest) -> tables.Row:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let what fails against Kamailio try once more: on a busy machine it loses a row or a datagram now and then, which
+    """Let what fails against Kamailio try again: on a busy machine it loses a row or a datagram now and then, which
     says nothing of Sipwright. The summary lists such tests; Sipwright's have one try."""
     for item in items:
         call = getattr(item, "callspec", None)
         if call is not None and call.params.get("kind") == "kamailio":
-            item.add_marker(pytest.mark.flaky(reruns=1))
+            item.add_marker(pytest.mark.flaky(reruns=4, reruns_delay=2))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -145,7 +145,28 @@ def test_authentication_refuses(sip_server: Make) -> None:
     assert [response.status for response in forged.responses if response.status > 100] == [407, 403]
 
 
+def test_phones_in_browsers(sip_server: Make) -> None:
+    """Their Contact is of no use: they are called over the connection that they came by, and so is what follows."""
+    listen = ["udp:192.0.2.1:5060", "ws:192.0.2.1:80"]
+    sip = sip_server(EXAMPLES / "websocket.py", domain="example.com", settings={"listen": listen})
+    for name in ("alice", "bob"):
+        sip.add_user(name, "secret")
+    bob = sip.phone("bob", transport="ws", password="secret")
+    bob.register(contact="sip:bob@b0b.invalid;transport=ws").expect(200)
+    call = sip.phone("alice", transport="ws", password="secret").invite("bob")
+    invite = bob.expect("INVITE")
+    assert invite.uri == "sip:bob@b0b.invalid;transport=ws"
+    assert ";alias=" in invite.message["Contact"]
+    invite.reply(200)
+    assert ";alias=" in call.expect(200)["Contact"]
+    call.ack()
+    bob.expect("ACK")
+    ended = invite.bye()
+    sip.phone("alice").expect("BYE").reply(200)
+    ended.expect(200)
+
+
 def test_every_example_is_tested_here() -> None:
     names = {path.stem for path in EXAMPLES.glob("*.py")}
-    assert names == {"redirect", "registrar_proxy", "load_balancer", "authentication"}
+    assert names == {"redirect", "registrar_proxy", "load_balancer", "authentication", "websocket"}
     assert all(importlib.util.spec_from_file_location(name, EXAMPLES / f"{name}.py") for name in names)
