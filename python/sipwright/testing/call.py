@@ -35,8 +35,8 @@ class Call:
 
     @property
     def final(self) -> SipMessage | None:
-        """The final response, or None."""
-        return next((one for one in self.responses if one.status >= 200), None)
+        """The final response, or None; a challenge that the phone has answered is none."""
+        return next((one for one in self.responses if one.status >= 200 and not self._is_answered_challenge(one)), None)
 
     @property
     def routes(self) -> list[str]:
