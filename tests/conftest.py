@@ -134,7 +134,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         call = getattr(item, "callspec", None)
         if call is not None and call.params.get("kind") == "kamailio":
-            item.add_marker(pytest.mark.flaky(reruns=8, reruns_delay=1))
+            item.add_marker(pytest.mark.flaky(reruns=4, reruns_delay=1))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -18,8 +18,6 @@ from support.peers import UdpPeer, eventually
 from support.servers import Server, Sipwright
 
 FR_MS = 1_200
-# Kamailio's worker with Python falls silent for good in one run of some dozens; Sipwright is not allowed to.
-ATTEMPTS = {"kamailio": 3, "sipwright": 1}
 
 
 @dataclass
@@ -119,16 +117,7 @@ def play(
         async with stage(start, kind, directory, attributes, **settings) as made:
             await story(made)
 
-    for attempt in range(ATTEMPTS[kind]):
-        if attempt:
-            directory = directory / "again"
-            directory.mkdir()
-        try:
-            asyncio.run(run())
-            return
-        except (TimeoutError, AssertionError, RuntimeError, ExceptionGroup):
-            if attempt + 1 == ATTEMPTS[kind]:
-                raise
+    asyncio.run(run())
 
 
 @in_both

@@ -39,3 +39,10 @@ class Balancer:
 
     def changed(self, msg, event):
         KSR.info(f"event {event} {KSR.pv.get('$ru')}")
+
+    # Kamailio 5.6 looks for these at each reply and each send, and fails the next KSR call where one is missing.
+    def ksr_reply_route(self, msg):
+        return 1
+
+    def ksr_onsend_route(self, msg):
+        return 1
