@@ -26,6 +26,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from dataclasses import astuple, dataclass, field, fields
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -37,9 +38,9 @@ from sipwright.control.client import call
 from support import certificates
 from support.control import data_of
 from support.messages import request
-from support.peers import StreamPeer, UdpPeer, options
+from support.peers import StreamPeer, UdpPeer, eventually, options
 from support.ports import free_port
-from support.process import rss_bytes
+from support.process import open_files, rss_bytes
 from support.servers import ROOT, Listen, Server
 from support.sipp import Sipp
 
@@ -153,14 +154,10 @@ def at_rest(server: Server) -> int:
     found: list[int] = []
     while len(found) < MOST_LOOKS:
         time.sleep(0.1)
-        found.append(descriptors(server.process.pid))
+        found.append(open_files(server.process.pid))
         if len(found) >= SAME_LOOKS and len(set(found[-SAME_LOOKS:])) == 1:
             break
     return found[-1]
-
-
-def descriptors(pid: int) -> int:
-    return len(list(Path(f"/proc/{pid}/fd").iterdir()))
 
 
 def cpu_s(pid: int) -> float:
@@ -250,18 +247,16 @@ async def calls(server: Server, port: int, seconds: float, stop: asyncio.Event, 
     """Both ends are sipp."""
     count, remote = max(1, int(CALLS * seconds)), server.address("udp")
     target = f"sip:callee{port}@{remote[0]}:{remote[1]}"
-    places = {"remote": remote, "directory": server.directory, "calls": count, "timeout_s": seconds + 60}
+    end = partial(Sipp, remote=remote, directory=server.directory, calls=count, timeout_s=seconds + 60)
     with (
-        Sipp("callee", port=port, **places) as callee,  # type: ignore[arg-type]
-        Sipp("caller", port=free_port(), rate=CALLS, keys={"target": target}, **places) as caller,  # type: ignore[arg-type]
+        end("callee", port=port) as callee,
+        end("caller", port=free_port(), rate=CALLS, keys={"target": target}) as caller,
     ):
         await stop.wait()
-        # Whether the last ones are over: it ends by itself unless it was interrupted.
-        deadline = time.monotonic() + 40
-        while caller.child.running() and time.monotonic() < deadline:
-            await asyncio.sleep(0.2)
-            if time.monotonic() > deadline - 35:
-                caller.finish()
+        # It ends by itself, with its last call, unless it was interrupted.
+        with contextlib.suppress(TimeoutError):
+            await eventually(lambda: not caller.child.running())
+        caller.finish()
         callee.finish()
         made = caller.figures()
     course.done["calls"] += made.successful
@@ -278,7 +273,7 @@ async def watch(server: Server, every: float, stop: asyncio.Event, course: Cours
         now, cpu = time.monotonic(), cpu_s(pid)
         threads = len(list(Path(f"/proc/{pid}/task").iterdir()))
         cores = (cpu - used) / max(now - last, 1e-3)
-        course.samples.append(Sample(now - begin, rss_bytes(pid), descriptors(pid), threads, cores))
+        course.samples.append(Sample(now - begin, rss_bytes(pid), open_files(pid), threads, cores))
         last, used = now, cpu
         if tell:
             sample = course.samples[-1]

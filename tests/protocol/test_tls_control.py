@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime
 import ipaddress
 import json
-import os
 import socket
 import ssl
 import subprocess
@@ -24,7 +23,7 @@ from sipwright.control.client import ControlError, call
 from sipwright.control.server import SOCKET_NAME
 from support import tls
 from support.certificates import Authority, Issued
-from support.process import rss_bytes, wait_until
+from support.process import open_files, rss_bytes, wait_until
 from support.servers import Server
 from support.tools import tool
 
@@ -280,10 +279,10 @@ def test_a_thousand_reloads_under_load_leak_nothing(start: Start, authority: Aut
         thread.start()
     try:
         reload(server, pair, tmp_path, RELOADS // 5)
-        rss, descriptors = rss_bytes(pid), len(os.listdir(f"/proc/{pid}/fd"))
+        rss, descriptors = rss_bytes(pid), open_files(pid)
         reload(server, pair, tmp_path, RELOADS - RELOADS // 5)
         grown = rss_bytes(pid) - rss
-        fresh = len(os.listdir(f"/proc/{pid}/fd")) - descriptors
+        fresh = open_files(pid) - descriptors
     finally:
         stop.set()
         for thread in threads:

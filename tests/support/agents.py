@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from random import Random
 
-from support.messages import Sip, request, unique
+from support.callers import ack_of, within
+from support.messages import Sip, request
 from support.peers import UdpPeer
 
 T1_S = 0.1
@@ -86,7 +86,7 @@ class Agent(UdpPeer):
         assert answer.status is not None
         if answer.status >= 300:
             return invite["Call-ID"], [answer.status]
-        bye = await self.final_of(within("BYE", 2, answer, self), server, timeout_s)
+        bye = await self.final_of(within("BYE", answer, self), server, timeout_s)
         assert bye.status is not None
         return invite["Call-ID"], [answer.status, bye.status]
 
@@ -131,11 +131,7 @@ class Agent(UdpPeer):
 
     def _acknowledge(self, invite: Sip, answer: Sip, server: Address) -> None:
         assert answer.status is not None
-        if answer.status < 300:
-            ack = within("ACK", 1, answer, self)
-        else:
-            kept = [(name, invite[name]) for name in ("Via", "Max-Forwards", "From", "Call-ID")]
-            ack = Sip(f"ACK {invite.uri} SIP/2.0", (*kept, ("To", answer["To"]), ("CSeq", "1 ACK")))
+        ack = within("ACK", answer, self) if answer.status < 300 else ack_of(invite, answer)
         self._acks[invite["Call-ID"]] = ack, server
         self._put(ack, server)
 
@@ -167,17 +163,6 @@ class Agent(UdpPeer):
             if done:
                 return
             wait_s = min(2 * wait_s, T2_S)
-
-
-def within(method: str, cseq: int, answer: Sip, agent: UdpPeer) -> Sip:
-    """A request of the caller's within the dialog that this 2xx to INVITE has made."""
-    found = re.search(r"<([^>]+)>", answer["Contact"])
-    assert found, answer["Contact"]
-    routes = tuple(("Route", value) for value in reversed(answer.all("Record-Route")))
-    via = f"SIP/2.0/UDP {agent.address[0]}:{agent.address[1]};branch=z9hG4bK{unique('w')}"
-    kept = (("From", answer["From"]), ("To", answer["To"]), ("Call-ID", answer["Call-ID"]))
-    headers = (("Via", via), ("Max-Forwards", "70"), *kept, ("CSeq", f"{cseq} {method}"), *routes)
-    return Sip(f"{method} {found[1]} SIP/2.0", headers)
 
 
 def _transaction(message: Sip) -> str:

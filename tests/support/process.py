@@ -44,6 +44,11 @@ def cpu_ns(pids: Sequence[int]) -> int:
     return total
 
 
+def open_files(pid: int) -> int:
+    """How many file descriptors a process has."""
+    return len(os.listdir(f"/proc/{pid}/fd"))
+
+
 def rss_bytes(pid: int) -> int:
     """Resident memory of the process."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():

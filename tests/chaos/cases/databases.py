@@ -6,7 +6,8 @@ import asyncio
 import os
 import subprocess
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +77,17 @@ class Load:
                 await asyncio.sleep(0.01)
 
 
+@asynccontextmanager
+async def under_load(server: Server) -> AsyncIterator[Load]:
+    """Load meanwhile; it ends well, or the test fails."""
+    async with Agent.on(Line()) as agent, asyncio.TaskGroup() as tasks:
+        load = Load(server, agent)
+        tasks.create_task(load.run())
+        yield load
+        await load.more()
+        load.enough = True
+
+
 def rows(url: str, query: str) -> list[tuple[Any, ...]]:
     engine = create_engine(read_url(url), poolclass=NullPool)
     with engine.connect() as connection:
@@ -89,25 +101,19 @@ def test_a_killed_database_costs_no_call(start: Start, database: DatabaseServer)
     quick = {"database.flush_ms": 50, "database.retry_ms": 200}
     settings = {"database.url": url, "acc.db_flag": 1, "usrloc.db_mode": 2, "usrloc.db_flush_s": 1, **quick}
     server = start("troubled.py", settings=settings)
-    load: Load
 
-    async def run() -> None:
-        nonlocal load
-        async with Agent.on(Line()) as agent:
-            load = Load(server, agent)
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(load.run())
-                for number in range(1, KILLS + 1):
-                    await load.more()
-                    await asyncio.to_thread(killed, database)
-                    await asyncio.to_thread(server.process.wait_output, "does not answer")
-                    await load.more()
-                    await asyncio.to_thread(database.start)
-                    await asyncio.to_thread(wait_until, lambda: count(server, "is back") == number, 40, "it is back")  # noqa: B023
+    async def run() -> Load:
+        async with under_load(server) as load:
+            for number in range(1, KILLS + 1):
                 await load.more()
-                load.enough = True
+                await asyncio.to_thread(killed, database)
+                await asyncio.to_thread(server.process.wait_output, "does not answer")
+                await load.more()
+                await asyncio.to_thread(database.start)
+                await asyncio.to_thread(wait_until, lambda: count(server, "is back") == number, 40, "it is back")  # noqa: B023
+        return load
 
-    asyncio.run(run())
+    load = asyncio.run(run())
     assert count(server, "does not answer") == count(server, "is back") == KILLS, server.log()
     server.assert_clean_stop(6.0)
     accounted = rows(url, "SELECT method, sip_code, callid FROM acc")
@@ -126,24 +132,18 @@ def test_a_killed_redis_costs_no_call(start: Start, tmp_path: Path) -> None:
     with RedisServer(tmp_path / "redis") as redis:
         settings = {"server_id": 1, "usrloc.share_url": redis.url, "database.flush_ms": 50, "acc.db_flag": 1}
         server = start("troubled.py", settings=settings)
-        load: Load
 
-        async def run() -> None:
-            nonlocal load
-            async with Agent.on(Line()) as agent:
-                load = Load(server, agent)
-                async with asyncio.TaskGroup() as tasks:
-                    tasks.create_task(load.run())
-                    for _ in range(KILLS):
-                        await load.more()
-                        await asyncio.to_thread(redis.kill)
-                        await asyncio.to_thread(server.process.wait_output, "does not answer")
-                        await load.more()
-                        await asyncio.to_thread(redis.start)
-                        await load.more()
-                    load.enough = True
+        async def run() -> Load:
+            async with under_load(server) as load:
+                for _ in range(KILLS):
+                    await load.more()
+                    await asyncio.to_thread(redis.kill)
+                    await asyncio.to_thread(server.process.wait_output, "does not answer")
+                    await load.more()
+                    await asyncio.to_thread(redis.start)
+            return load
 
-        asyncio.run(run())
+        load = asyncio.run(run())
         with redis.client() as client:
             wait_until(lambda: shared(client) >= set(load.registered), 30, "Redis has all")
         log = server.log()

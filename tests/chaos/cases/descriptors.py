@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import resource
 import ssl
 import time
@@ -15,7 +14,7 @@ from conftest import Start
 from support.agents import Agent, Line
 from support.certificates import Certificates
 from support.peers import StreamPeer, options
-from support.process import cpu_ns
+from support.process import cpu_ns, open_files
 from support.servers import Server
 
 LEFT = 4
@@ -23,10 +22,6 @@ WAITING = 8
 # What one and a half seconds of a server that waits may cost; one that spins takes all of them.
 MEASURED_S = 1.5
 IDLE_CPU_S = 0.5
-
-
-def open_files(server: Server) -> int:
-    return len(os.listdir(f"/proc/{server.process.pid}/fd"))
 
 
 def allow(server: Server, count: int) -> None:
@@ -49,14 +44,14 @@ def test_without_descriptors(start: Start, certs: Certificates, client_tls: ssl.
             tls = await stack.enter_async_context(StreamPeer.open(server.address("tls"), client_tls))
             for peer, proto in ((tcp, "tcp"), (tls, "tls")):
                 assert (await peer.ask(options(peer, server.address(proto), proto))).status == 200
-            allow(server, open_files(server) + LEFT)
+            allow(server, open_files(server.process.pid) + LEFT)
             # The system takes their connections; the server gets to those it has descriptors for.
             crowd = [
                 await stack.enter_async_context(StreamPeer.open(server.address("tcp"))) for _ in range(LEFT + WAITING)
             ]
             answers = [asyncio.create_task(peer.ask(options(peer, server.address("tcp"), "tcp"), 40)) for peer in crowd]
             async with asyncio.timeout(20):
-                while sum(task.done() for task in answers) == 0 or open_files(server) < limit(server):
+                while sum(task.done() for task in answers) == 0 or open_files(server.process.pid) < limit(server):
                     await asyncio.sleep(0.05)
             await untouched(server, agent, tcp, tls)
             before = cpu_ns([server.process.pid])

@@ -13,7 +13,8 @@ import pytest
 
 from conftest import Start
 from sipwright.control.client import call
-from support.agents import Agent, Line, within
+from support.agents import Agent, Line
+from support.callers import within
 from support.certificates import Certificates
 from support.messages import Sip, request
 from support.peers import StreamPeer, UdpPeer
@@ -84,7 +85,7 @@ def test_a_udp_peer_that_vanishes_in_a_call(start: Start, certs: Certificates) -
             vanish()
             began = time.monotonic()
             # RFC 4320 section 4.2: no 408 for what is no INVITE, its client has timed out by itself.
-            hung_up = asyncio.create_task(caller.final_of(within("BYE", 2, answer, caller), address, 2.0))
+            hung_up = asyncio.create_task(caller.final_of(within("BYE", answer, caller), address, 2.0))
             calls = [asyncio.create_task(caller.call(address, uri(server, "good"))) for _ in range(10)]
             assert (await caller.final_of(invite(server, caller, "lost"), address)).status == 408
             assert FR_MS / 1000 - 0.1 < time.monotonic() - began < FR_MS / 1000 + SLACK_S

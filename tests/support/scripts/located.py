@@ -47,3 +47,7 @@ class Registrar:
         )
         KSR.sl.send_reply(200, "OK")
         return 1
+
+    # Kamailio 5.6 looks for it at each send, and fails the next KSR call where it is missing.
+    def ksr_onsend_route(self, msg):
+        return 1
