@@ -1,6 +1,10 @@
 """`sipwright record`: the recording of calls of a running server."""
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 import click
 
@@ -31,28 +35,33 @@ def export(file: Path, call_id: str | None, unmasked: bool, data_dir: Path | Non
     from sipwright.settings.effective import default_data_dir
 
     directory = data_dir or default_data_dir()
-    part = file.with_name(f"{file.name}.part")
     try:
-        with reporting(), unmasking(directory) if unmasked else nullcontext("") as key:
-            # Nobody but us may read what was said.
-            with open(_private(part), "wb") as out:
-                entries = entries_of(ServerSource(directory, key), call_id)
-                count = pcapng.write(out, entries, f"Sipwright {_engine.VERSION}")
-            if count:
-                part.replace(file)
+        with reporting(), unmasking(directory) if unmasked else nullcontext("") as key, _whole(file) as out:
+            entries = entries_of(ServerSource(directory, key), call_id)
+            count = pcapng.write(out, entries, f"Sipwright {_engine.VERSION}")
+            if not count:
+                raise Failure(f"no message with Call-ID {call_id} is recorded" if call_id else "no message is recorded")
     except ControlError as error:
         raise Failure(str(error)) from error
-    finally:
-        part.unlink(missing_ok=True)
-    if not count:
-        raise Failure(f"no message with Call-ID {call_id} is recorded" if call_id else "no message is recorded")
     click.echo(f"{count} messages in {file}")
 
 
-def _private(path: Path) -> int:
-    import os
-
-    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+@contextmanager
+def _whole(file: Path) -> Iterator[BinaryIO]:
+    """Writes a file that nobody but us may read; on any error, a full disk too, what was there before stays. OSError."""
+    part = file.with_name(f"{file.name}.part")
+    try:
+        with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "wb") as out:
+            yield out
+            out.flush()
+            # Some file systems find out only now that there is no room.
+            os.fsync(out.fileno())
+        part.replace(file)
+    except OSError as error:
+        # A write does not know the name.
+        raise OSError(error.errno, error.strerror, str(error.filename or file)) from error
+    finally:
+        part.unlink(missing_ok=True)
 
 
 @command.command("status")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
 import subprocess
 from collections import Counter
@@ -13,14 +14,17 @@ from pathlib import Path
 import pytest
 
 from conftest import SCRIPTS
+from sipwright.record import capture
 from support.agents import Agent, Line
 from support.dialogs import rows
 from support.process import wait_until
-from support.servers import Listen, Sipwright
+from support.servers import SIPWRIGHT, Listen, Sipwright
 
 SIZE = "4m"
 BLOCK = 4096
 CALLS = 20
+# Of a call that are recorded: INVITE, 200, ACK, BYE and 200, each once on the way in and once on the way out.
+MESSAGES = 10
 
 
 @pytest.fixture
@@ -40,8 +44,13 @@ def fill(disk: Path) -> None:
             ballast.write(bytes(BLOCK))
 
 
-def make_room(disk: Path) -> None:
-    (disk / "ballast").unlink()
+def make_room(disk: Path, size: int | None = None) -> None:
+    """Removes the ballast, or so many bytes of it."""
+    ballast = disk / "ballast"
+    if size is None:
+        ballast.unlink()
+    else:
+        os.truncate(ballast, ballast.stat().st_size - size)
 
 
 def server_on(directory: Path, data: Path, **settings: object) -> Sipwright:
@@ -127,3 +136,62 @@ def test_a_full_disk_under_the_log_stops_nothing(disk: Path, tmp_path: Path) -> 
 
         asyncio.run(run())
         server.assert_clean_stop(5.0)
+
+
+def exported(data: Path, to: Path, *options: str) -> tuple[int, str]:
+    """`sipwright record export`: exit status, and what it says."""
+    argv = [SIPWRIGHT, "record", "export", to, "--data-dir", data, *options]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=60)
+    return done.returncode, (done.stdout + done.stderr).strip()
+
+
+@pytest.mark.parametrize("room", [0, 16 * BLOCK], ids=["full", "nearly full"])
+def test_a_recording_is_saved_whole_or_not_at_all(disk: Path, tmp_path: Path, room: int) -> None:
+    """What was saved before stays as it was, nothing half-written is left, and the command says what is wrong."""
+    data, made = tmp_path / "data", list[str]()
+    with server_on(tmp_path / "server", data, **{"record.enabled": "true"}) as server:
+
+        async def run(name: str) -> None:
+            async with Agent.on(Line()) as agent:
+                made.extend(await load(server, agent, name))
+
+        asyncio.run(run("before"))
+        saved, other = disk / "saved.pcapng", disk / "other.pcapng"
+        assert exported(data, saved, "--call-id", made[0])[0] == 0
+        earlier = saved.read_bytes()
+        fill(disk)
+        if room:
+            make_room(disk, room)
+        for file in (saved, other):
+            for options in ([], ["--unmasked"]):
+                assert exported(data, file, *options) == (1, f"sipwright: {file}: No space left on device")
+        assert saved.read_bytes() == earlier
+        assert sorted(path.name for path in disk.iterdir()) == ["ballast", "saved.pcapng"]
+        asyncio.run(run("meanwhile"))
+        make_room(disk)
+        code, said = exported(data, saved)
+        messages = [packet.data for packet in capture.read(saved).packets]
+        assert (code, said) == (0, f"{len(messages)} messages in {saved}")
+        for call_id in made:
+            assert sum(f"Call-ID: {call_id}\r\n".encode() in data for data in messages) >= MESSAGES, call_id
+        server.assert_clean_stop(5.0)
+
+
+def test_a_key_that_does_not_fit_is_not_left_there(disk: Path, tmp_path: Path) -> None:
+    """Who wants credentials in the file shows so by one in the data directory; no room there is said, too."""
+    with server_on(tmp_path / "server", disk / "data", **{"record.enabled": "true"}) as server:
+
+        async def run() -> None:
+            async with Agent.on(Line()) as agent:
+                await load(server, agent, "before")
+
+        asyncio.run(run())
+        before = sorted(path.name for path in (disk / "data").iterdir())
+        fill(disk)
+        code, said = exported(disk / "data", tmp_path / "calls.pcapng", "--unmasked")
+        assert (code, "No space left on device" in said) == (1, True), said
+        assert not (tmp_path / "calls.pcapng").exists()
+        make_room(disk)
+        assert sorted(path.name for path in (disk / "data").iterdir()) == before
+        assert exported(disk / "data", tmp_path / "calls.pcapng", "--unmasked")[0] == 0
+        server.assert_clean_stop(9.0)
