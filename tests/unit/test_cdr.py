@@ -46,11 +46,14 @@ class Call:
     def __init__(
         self, database: Database, written: list[str], monkeypatch: pytest.MonkeyPatch, **settings: Any
     ) -> None:
-        self.at = START
+        self.at, self.set_by = START, 0.0
         self.dialog = Dialog(1, 1, 1, "call", "sip:a@x", "sip:b@x", "sip:b@x", Leg("a"), 0, 0)
         acc = AccSettings(cdr_enable=True, **settings)
-        self.cdrs = Cdrs(acc, lambda: database, lambda variable: f"value of {variable}", lambda: self.at)
+        self.cdrs = Cdrs(acc, lambda: database, lambda variable: f"value of {variable}", self.wall, lambda: self.at)
         monkeypatch.setattr(log, "write", lambda _level, text: written.append(text))
+
+    def wall(self) -> float:
+        return self.at + self.set_by
 
     def tell(self, *events: str, after_s: float = 0.0) -> None:
         self.at += after_s
@@ -132,6 +135,16 @@ def test_the_start_outlives_a_restart(make: Any, written: list[str]) -> None:
     again.dialog.variables = dict(call.dialog.variables)
     again.tell(LOADED, TERMINATED, CLOSED, after_s=10)
     assert written == ["start_time=1795799695.250000; end_time=1795799705.250000; duration=10.000000"]
+
+
+@pytest.mark.parametrize("jump_s", [3600, -3600])
+def test_setting_the_clock_makes_no_call_longer(make: Any, written: list[str], jump_s: int) -> None:
+    call = make()
+    call.tell(CREATED)
+    call.set_by = jump_s
+    call.tell(TERMINATED, CLOSED, after_s=10)
+    end = START + jump_s + 10
+    assert written == [f"start_time=1795799695.250000; end_time={end:.6f}; duration=10.000000"]
 
 
 def test_a_dialog_that_was_not_made_here_with_records_leaves_none(make: Any, written: list[str]) -> None:

@@ -13,6 +13,7 @@ from sipwright.modules.dialog import CONFIRMED, CONFIRMED_NO_ACK, EARLY, LOADED,
 from sipwright.modules.dialog_rows import Rows
 from sipwright.modules.dialog_store import Store
 from sipwright.modules.dialog_track import Tracker
+from sipwright.modules.steady import SteadyClock
 from sipwright.settings.model import Settings
 from sipwright.storage.errors import DatabaseAway, TableVersionError
 
@@ -24,6 +25,8 @@ class Node:
     """A tracker with its store, and its database."""
 
     def __init__(self, directory: Path, **settings: Any) -> None:
+        # What the clock of the machine was set by since the start.
+        self.set_by = 0
         self.host = Host(
             Settings.model_validate(
                 {
@@ -32,7 +35,7 @@ class Node:
                 }
             )
         )
-        self.tracker = Tracker(self.host, lambda: NOW)
+        self.tracker = Tracker(self.host, SteadyClock(lambda: NOW + self.set_by, lambda: 0.0))
         self.store = self.tracker.store = Store(self.tracker, self.host)
         self.database = self.host.database(self.host.settings.dialog.db_url)
         self.events: list[tuple[str, str]] = []
@@ -99,6 +102,24 @@ def test_what_is_written_is_read(node: Callable[..., Node]) -> None:
     assert second.tracker.dialogs.size("caller", "alice") == 1
     assert second.tracker.dialogs.find("call", "a", "b") is found
     assert second.events == [(LOADED, "call")]
+
+
+@pytest.mark.parametrize("jump_s", [3600, -3600])
+def test_rows_go_by_the_clock_as_it_is_now(node: Callable[..., Node], jump_s: int) -> None:
+    """Here a dialog has as much time left as before, and so it has in a server that reads the row."""
+    first = node()
+    made = first.dialog()
+    first.set_by = jump_s
+    first.store.hand_over()
+    assert made.deadline == NOW + 100
+    assert first.rows("SELECT start_time, timeout FROM dialog") == [(NOW + jump_s, NOW + jump_s + 100)]
+    second = node()
+    second.set_by = jump_s
+    second.store.load()
+    (found,) = second.tracker.dialogs
+    assert (found.start_ts, found.deadline, found.lifetime) == (NOW, NOW + 100, 100)
+    second.tracker.timers.sweep()
+    assert len(second.tracker.dialogs) == 1
 
 
 def test_only_what_has_changed_is_written(node: Callable[..., Node]) -> None:

@@ -33,19 +33,20 @@ class Cdrs:
         database: "Callable[[], Database]",
         get: Get,
         now: Callable[[], float] = lambda: time.time(),
+        even: Callable[[], float] = lambda: time.monotonic(),
     ) -> None:
         self.records = 0
         self._settings = settings
         self._database = database
         self._get = get
-        self._now = now
+        self._now, self._even = now, even
         self._extra = extra_columns(settings.cdr_extra)
 
     def __call__(self, event: str, dialog: Dialog) -> None:
         """What happens to a dialog."""
         s = self._settings
         if event == CREATED or (event == ACKNOWLEDGED and s.cdr_start_on_confirmed):
-            start = _text(self._now())
+            start, dialog.timed_from = _text(self._now()), self._even()
             dialog.variables |= {s.cdr_start_id: start, s.cdr_end_id: start, s.cdr_duration_id: "0"}
         elif event in (TERMINATED, ENDED, EXPIRED):
             self._end(dialog)
@@ -57,8 +58,12 @@ class Cdrs:
 
     def _end(self, dialog: Dialog) -> None:
         s, end = self._settings, self._now()
-        start = float(dialog.variables.get(s.cdr_start_id) or end)
-        dialog.variables |= {s.cdr_end_id: _text(end), s.cdr_duration_id: _text(max(0.0, end - start))}
+        if dialog.timed_from is not None:
+            # Whoever sets the clock of the machine makes no call longer.
+            lasted = self._even() - dialog.timed_from
+        else:
+            lasted = max(0.0, end - float(dialog.variables.get(s.cdr_start_id) or end))
+        dialog.variables |= {s.cdr_end_id: _text(end), s.cdr_duration_id: _text(lasted)}
 
     def _write(self, dialog: Dialog, get: Get) -> None:
         s, variables = self._settings, dialog.variables

@@ -84,6 +84,8 @@ class Dialog:
     keepalive_failures: int = 0
     byes: int = 0
     is_closed: bool = False
+    timed_from: float | None = None
+    """Monotonic time from which its call data record counts; None for one that a database gave."""
     # What the database has, or will have by writes that wait: whether the row, and which variables.
     is_stored: bool = False
     stored_variables: dict[str, str] = field(default_factory=dict)

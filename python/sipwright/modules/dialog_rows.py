@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, and_, column, delete, select, table
 from sipwright import log
 from sipwright.modules.dialog import Dialog, Leg
 from sipwright.modules.dialog_requests import values_of
+from sipwright.modules.steady import SteadyClock
 from sipwright.settings.dialog import DialogSettings
 from sipwright.storage.writes import Value, Write
 
@@ -25,9 +26,10 @@ _ALL: Final = 1 << 31
 class Rows:
     """The rows of one database. What reads them raises DatabaseError."""
 
-    def __init__(self, database: "Database", settings: DialogSettings) -> None:
+    def __init__(self, database: "Database", settings: DialogSettings, clock: SteadyClock) -> None:
         s = settings
         self.database = database
+        self._clock = clock
         self._settings = s
         self._names = {
             "call_id": s.call_id_column,
@@ -84,8 +86,8 @@ class Rows:
             "from_socket": caller.socket,
             "to_socket": callee.socket,
             "state": dialog.state,
-            "start_ts": dialog.start_ts,
-            "deadline": dialog.deadline,
+            "start_ts": self._clock.shown(dialog.start_ts),
+            "deadline": self._clock.shown(dialog.deadline),
             "sflags": _signed(dialog.sflags),
             "toroute": dialog.toroute or None,
             "iflags": dialog.iflags,
@@ -125,17 +127,17 @@ class Rows:
 
     # ---- reading ---------------------------------------------------------------------------------------------------
 
-    def page(self, after_id: int, now: int) -> tuple[list[Dialog], int]:
+    def page(self, after_id: int) -> tuple[list[Dialog], int]:
         """The next dialogs after the row with that `id`, without their variables, and the `id` of the last one, 0 at the end."""
         statement = select(self._table).where(self._table.c.id > after_id).order_by(self._table.c.id)
         rows = self.database.query(statement.limit(self._settings.db_fetch_rows or _ALL))
-        return self._dialogs(rows, now), int(rows[-1]._mapping["id"]) if rows else 0
+        return self._dialogs(rows), int(rows[-1]._mapping["id"]) if rows else 0
 
-    def of_call(self, call_id: str, entry: int, now: int) -> list[Dialog]:
+    def of_call(self, call_id: str, entry: int) -> list[Dialog]:
         """The dialogs of a Call-ID with their variables; its entry is what the tables have an index of."""
         condition = self._table.c[self._names["call_id"]] == call_id
         in_entry = and_(self._table.c[self._settings.h_entry_column] == entry, condition)
-        found = self._dialogs(self.database.query(select(self._table).where(in_entry)), now)
+        found = self._dialogs(self.database.query(select(self._table).where(in_entry)))
         if found:
             of_entry = self._vars.c[self._settings.vars_h_entry_column] == entry
             variables = self.variables(of_entry)
@@ -153,16 +155,16 @@ class Rows:
             found.setdefault((int(entry), int(number)), {})[str(name)] = str(value)
         return found
 
-    def _dialogs(self, rows: Iterable[Any], now: int) -> list[Dialog]:
+    def _dialogs(self, rows: Iterable[Any]) -> list[Dialog]:
         found = []
         for row in rows:
             try:
-                found.append(self._dialog(row._mapping, now))
+                found.append(self._dialog(row._mapping))
             except (TypeError, ValueError) as error:
                 log.error(f"dialog: row {row._mapping['id']} of {self._settings.table_name} is left out: {error}")
         return found
 
-    def _dialog(self, row: Mapping[str, Any], now: int) -> Dialog:
+    def _dialog(self, row: Mapping[str, Any]) -> Dialog:
         def text(name: str) -> str:
             value = row[self._names[name]]
             return "" if value is None else str(value)
@@ -182,7 +184,7 @@ class Rows:
                 text(f"{side}_socket"),
             )
 
-        start_ts, deadline = number("start_ts"), number("deadline")
+        start_ts, deadline = self._clock.noted(number("start_ts")), self._clock.noted(number("deadline"))
         return Dialog(
             0,
             int(row[self._settings.h_entry_column]),
@@ -192,7 +194,7 @@ class Rows:
             text("to_uri"),
             text("req_uri"),
             leg("from"),
-            init_ts=now,
+            init_ts=self._clock.now,
             lifetime=max(0, deadline - start_ts),
             callee=leg("to"),
             state=number("state"),

@@ -40,12 +40,12 @@ METHODS = (
 )
 Rows = list[dict[str, Any]]
 
-_KEYS: dict[str, Callable[[Dialog], str]] = {
+_KEYS: dict[str, Callable[[Dialog], str | int]] = {
     "ruri": lambda one: one.req_uri,
     "furi": lambda one: one.from_uri,
     "turi": lambda one: one.to_uri,
     "callid": lambda one: one.call_id,
-    "start_ts": lambda one: str(one.start_ts),
+    "start_ts": lambda one: one.start_ts,
 }
 _BRIEF: dict[str, tuple[str, Callable[[Dialog], str | int]]] = {
     "f": ("from_uri", lambda one: one.from_uri),
@@ -81,7 +81,7 @@ class DialogRpc:
         if get is None:
             raise RpcError(FAILED, "Invalid matching key parameter")
         matches = _test(mkey, mop, str(mval))
-        found = [one for one in self._dialogs if matches(get(one))]
+        found = [one for one in self._dialogs if matches(str(self._of_today(mkey, get(one))))]
         return [self._shown(one) for one in (found[:limit] if limit else found)]
 
     list_match_ctx = list_match
@@ -164,7 +164,7 @@ class DialogRpc:
         """A few values of each dialog."""
         chosen = [_BRIEF[key] for key in _BRIEF if key in attrs]
         return [
-            {"h_entry": one.h_entry, "h_id": one.h_id, **{name: get(one) for name, get in chosen}}
+            {"h_entry": one.h_entry, "h_id": one.h_id, **{name: self._of_today(name, get(one)) for name, get in chosen}}
             for one in self._dialogs
         ]
 
@@ -179,8 +179,12 @@ class DialogRpc:
             raise RpcError(FAILED, f"Profile not found: {profile}")
         return value if has_value else None
 
+    def _of_today(self, name: str, value: str | int) -> str | int:
+        """A value of a dialog; times by the wall clock as it is now."""
+        return self._tracker.clock.shown(value) if name.endswith("_ts") and isinstance(value, int) else value
+
     def _shown(self, one: Dialog) -> dict[str, Any]:
-        with_value = self._dialogs.profiles
+        with_value, clock = self._dialogs.profiles, self._tracker.clock
         return {
             "h_entry": one.h_entry,
             "h_id": one.h_id,
@@ -188,11 +192,11 @@ class DialogRpc:
             "from_uri": one.from_uri,
             "to_uri": one.to_uri,
             "state": one.state,
-            "start_ts": one.start_ts,
-            "init_ts": one.init_ts,
-            "end_ts": one.end_ts,
-            "duration": one.duration(self._tracker.now),
-            "timeout": one.deadline,
+            "start_ts": clock.shown(one.start_ts),
+            "init_ts": clock.shown(one.init_ts),
+            "end_ts": clock.shown(one.end_ts),
+            "duration": one.duration(clock.now),
+            "timeout": clock.shown(one.deadline),
             "lifetime": one.lifetime,
             "dflags": 0,
             "sflags": one.sflags,

@@ -66,7 +66,7 @@ class Store:
     def _rows(self) -> "Rows":
         from sipwright.modules.dialog_rows import Rows
 
-        return Rows(self._database, self.settings)
+        return Rows(self._database, self.settings, self._tracker.clock)
 
     @cached_property
     def _database(self) -> "Database":
@@ -169,7 +169,7 @@ class Store:
     def load_call(self, call_id: str) -> int:
         """Reads the dialogs of a Call-ID that are not here; how many they were. Raises DatabaseError."""
         entry = hash_entry(call_id, self._tracker.dialogs.entries)
-        return sum(map(self._take, self._rows.of_call(call_id, entry, self._tracker.now)))
+        return sum(map(self._take, self._rows.of_call(call_id, entry)))
 
     def load_extra(self) -> int:
         """Reads all dialogs that are not here; how many they were. Raises DatabaseError."""
@@ -202,7 +202,7 @@ class Store:
         variables = self._rows.variables()
         last, count = 0, 0
         while not self._stopping.is_set():
-            page, last = self._rows.page(last, self._tracker.now)
+            page, last = self._rows.page(last)
             for dialog in page:
                 set_variables(dialog, variables.get((dialog.h_entry, dialog.h_id), {}))
                 count += self._take(dialog)

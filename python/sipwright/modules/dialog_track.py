@@ -6,8 +6,6 @@ keep-alives, is in `dialog_timers`.
 
 import sys
 import threading
-import time
-from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -34,6 +32,7 @@ from sipwright.modules.dialog import (
 from sipwright.modules.dialog_requests import routes_to_callee, send, values_of
 from sipwright.modules.dialog_timers import Timers
 from sipwright.modules.location_events import Sockets
+from sipwright.modules.steady import SteadyClock
 
 if TYPE_CHECKING:
     from sipwright._engine import Message
@@ -73,7 +72,7 @@ class Scope(threading.local):
 class Tracker:
     """All that follows the dialogs of one server."""
 
-    def __init__(self, host: "Host", now: Callable[[], float] = lambda: time.time()) -> None:
+    def __init__(self, host: "Host", clock: SteadyClock | None = None) -> None:
         settings: DialogSettings = host.settings.dialog
         self.settings = settings
         start = host.settings.server_id if settings.h_id_start < 0 else settings.h_id_start
@@ -88,14 +87,14 @@ class Tracker:
         self.store: Store | None = None
         self._sockets = Sockets(host.engine)
         self._host = host
-        self._now = now
+        self.clock = clock or SteadyClock()
         self._scope = Scope()
         self._full = False
 
     @property
     def now(self) -> int:
-        """Seconds since 1970."""
-        return int(self._now())
+        """Seconds of `clock`, in which all times of dialogs are."""
+        return self.clock.now
 
     def scope(self) -> Scope:
         """What is known of the message in work of this thread."""

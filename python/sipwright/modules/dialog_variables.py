@@ -36,7 +36,6 @@ _ATTRIBUTES: Final[dict[str, Callable[[Dialog], Value]]] = {
     "to_bindaddr": lambda one: one.callee.socket or None,
     "from_bindaddr": lambda one: one.caller.socket or None,
     "lifetime": lambda one: one.lifetime,
-    "start_ts": lambda one: one.start_ts,
 }
 
 
@@ -90,6 +89,8 @@ class Variables:
         dialog = self._tracker.current()
         if dialog is None:
             return None
+        if name == "start_ts":
+            return self._tracker.clock.shown(dialog.start_ts)
         get = _ATTRIBUTES.get(name)
         if get is None:
             log.error(f"invalid pv [$dlg({name})]")

@@ -140,7 +140,7 @@ def test_a_full_disk_under_the_log_stops_nothing(disk: Path, tmp_path: Path) -> 
 
 def exported(data: Path, to: Path, *options: str) -> tuple[int, str]:
     """`sipwright record export`: exit status, and what it says."""
-    argv = [SIPWRIGHT, "record", "export", to, "--data-dir", data, *options]
+    argv: list[str | Path] = [SIPWRIGHT, "record", "export", to, "--data-dir", data, *options]
     done = subprocess.run(argv, capture_output=True, text=True, timeout=60)
     return done.returncode, (done.stdout + done.stderr).strip()
 
