@@ -2,11 +2,13 @@
 
 A buffered stream of Python has a lock. A child that is forked while another thread writes has that lock as it was then,
 taken by a thread that is not there: it would wait for ever when it writes, and when it ends, since `multiprocessing`
-flushes both streams. So each child begins with streams of its own.
+flushes both streams. So each child begins with streams of its own, and so do the handlers of `logging` that write to those
+or to files.
 """
 
 import contextlib
 import io
+import logging
 import os
 import sys
 from functools import cache
@@ -22,16 +24,36 @@ def keep_streams_usable() -> None:
 
 
 def _renew() -> None:
+    renewed: dict[io.TextIOWrapper, io.TextIOWrapper] = {}
     for name in ("stdout", "stderr"):
         old = getattr(sys, name)
         if not isinstance(old, io.TextIOWrapper) or old is not getattr(sys, f"__{name}__"):
             continue
-        # Without a buffer (python -u) there is no lock; a stream that was closed is not needed.
-        if isinstance(old.buffer, io.BufferedWriter):
-            with contextlib.suppress(OSError, ValueError):
-                _laid_aside.append(old)
-                setattr(sys, name, _same(old))
-                setattr(sys, f"__{name}__", getattr(sys, name))
+        if (new := _laid(old, renewed)) is not None:
+            setattr(sys, name, new)
+            setattr(sys, f"__{name}__", new)
+    _renew_logging(renewed)
+
+
+def _renew_logging(renewed: dict[io.TextIOWrapper, io.TextIOWrapper]) -> None:
+    """`logging` gives its handlers new locks in a child by itself, but not their streams."""
+    # There is no public way to those that no logger has, such as targets of others. Each is a weak reference.
+    for reference in vars(logging).get("_handlerList", ()):
+        handler = reference()
+        # One that has no stream of its own looks it up whenever it writes. `setStream` would flush the old one, and wait.
+        old = vars(handler).get("stream") if isinstance(handler, logging.StreamHandler) else None
+        if isinstance(old, io.TextIOWrapper) and (new := _laid(old, renewed)) is not None:
+            vars(handler)["stream"] = new
+
+
+def _laid(old: io.TextIOWrapper, renewed: dict[io.TextIOWrapper, io.TextIOWrapper]) -> io.TextIOWrapper | None:
+    """A new stream in the place of one that has a lock, the same one for all who write to it."""
+    # Without a buffer (python -u) there is no lock; a stream that was closed is not needed.
+    if old not in renewed and isinstance(old.buffer, io.BufferedWriter):
+        with contextlib.suppress(OSError, ValueError):
+            renewed[old] = _same(old)
+            _laid_aside.append(old)
+    return renewed.get(old)
 
 
 def _same(old: io.TextIOWrapper) -> io.TextIOWrapper:

@@ -37,6 +37,7 @@ def test_children_say_nothing(start: Start, isolation: str) -> None:
 
 
 NOISY = """
+import logging
 import multiprocessing
 import sys
 import threading
@@ -51,22 +52,29 @@ def noise():
         print("noise", file=sys.stderr)
 
 
+def say(results):
+    logging.warning("a child says this")
+    results.put("fine")
+
+
 def fork():
     \"\"\"Children that end, told by how many there are that do not.\"\"\"
     hanging = 0
     for _ in range(8):
         results = FORK.SimpleQueue()
-        child = FORK.Process(target=results.put, args=("fine",))
+        child = FORK.Process(target=say, args=(results,))
         child.start()
-        assert results.get() == "fine"
         child.join(15)
         if child.exitcode is None:
             hanging += 1
             child.kill()
+        else:
+            assert results.get() == "fine"
     return hanging
 
 
 def mod_init():
+    logging.basicConfig()
     for _ in range(2):
         threading.Thread(target=noise, daemon=True).start()
     return Noisy()
