@@ -61,7 +61,7 @@ class Server:
         assert settings.data_dir is not None
         self.settings = settings
         self.data_dir = settings.data_dir
-        self.started_at = time.time()
+        self._started_s = time.monotonic()
         self.engine = _engine.Engine(to_engine_json(settings))
         self.host = Host(settings, self.engine)
         self.runtime = Runtime(self.engine, settings.script)
@@ -113,6 +113,10 @@ class Server:
         """Brings settings into force that can change while the server runs."""
         old, self.settings, self.host.settings = self.settings, settings, settings
         apply(self, old, settings)
+
+    def uptime_s(self) -> float:
+        """How long it has been running, whatever was done to the wall clock meanwhile."""
+        return time.monotonic() - self._started_s
 
     @property
     def is_draining(self) -> bool:

@@ -76,16 +76,14 @@ def build() -> dict[str, Any]:
 
 def uptime(server: "Server") -> dict[str, Any]:
     """Since when the server runs."""
-    now = time.time()
-    since = server.started_at
-    return {"now": time.ctime(now), "up_since": time.ctime(since), "uptime": int(now - since)}
+    now, seconds = time.time(), server.uptime_s()
+    return {"now": time.ctime(now), "up_since": time.ctime(now - seconds), "uptime": int(seconds)}
 
 
 def runinfo(server: "Server") -> dict[str, Any]:
     """What runs, and since when."""
-    now, since = time.time(), server.started_at
-    seconds = int(now - since)
-    days, rest = divmod(seconds, 86_400)
+    now, seconds = time.time(), server.uptime_s()
+    days, rest = divmod(int(seconds), 86_400)
     told = build()
     return {
         "name": "sipwright",
@@ -94,8 +92,8 @@ def runinfo(server: "Server") -> dict[str, Any]:
         "compiler": told["compiler"],
         "compiled": told["compiled"],
         "time_now": time.ctime(now),
-        "time_started": time.ctime(since),
-        "uptime_secs": seconds,
+        "time_started": time.ctime(now - seconds),
+        "uptime_secs": int(seconds),
         "utime_days": f"{days}d {rest // 3600}h {rest // 60 % 60}m {rest % 60}s",
     }
 

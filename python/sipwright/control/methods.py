@@ -2,7 +2,6 @@
 
 import os
 import platform
-import time
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -50,7 +49,7 @@ def info(server: "Server") -> dict[str, Any]:
         **core.build(),
         "python": platform.python_version(),
         "pid": os.getpid(),
-        "uptime_s": round(time.time() - server.started_at, 1),
+        "uptime_s": round(server.uptime_s(), 1),
         "script": str(settings.script.path),
         "script_version": server.runtime.generation,
         "isolation": settings.script.isolation,

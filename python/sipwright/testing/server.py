@@ -125,7 +125,6 @@ class VirtualServer:
         self.host.virtual_timers = self._timers
         self.host.fill = self._fill
         self._closing.callback(self.host.close)
-        self.started_at = at.timestamp()
         self._names = [
             f"{name} {'AAAA' if ':' in one else 'A'} {one}" for name, all in addresses.items() for one in all
         ]
@@ -237,6 +236,10 @@ class VirtualServer:
         self.wire.set_records(self._names)
 
     # Time.
+
+    def uptime_s(self) -> float:
+        """The same for `core.uptime`."""
+        return self.now_s
 
     @property
     def now_s(self) -> float:
