@@ -83,10 +83,14 @@ PARAMETERS: dict[str, list[object]] = {
     "stats.fetchn": ["bad_msg_hdr"],
     "stats.reset_statistics": ["bad_msg_hdr"],
     "stats.clear_statistics": ["bad_msg_hdr"],
+    "cnt.get_raw": ["script", "calls"],
+    "cnt.get_vars": ["script"],
+    "cnt.help": ["script", "calls"],
     "cnt.list_vars": ["sl"],
     "cnt.var_list": ["sl"],
     "cfg.get": ["script", "workers"],
     "cfg.help": ["script", "workers"],
+    "cfg.reset": ["core"],
     "cfg.set": ["core", "debug", 2],
     "cfg.seti": ["core", "debug", 2],
     "cfg.sets": ["core", "debug", 2],
@@ -135,6 +139,7 @@ PARAMETERS: dict[str, list[object]] = {
     "dispatcher.set_state": ["a", 1, "all"],
     "dispatcher.set_duid_state": ["a", 1, "a"],
     "dispatcher.hash": [4, "bob", "example.com"],
+    "cfgutils.rand_set_prob": [10],
     "mqueue.get_size": ["q"],
     "htable.dump": ["t"],
     "htable.get": ["t", "k"],
@@ -185,7 +190,7 @@ CALLED_ELSEWHERE = (
         "ws.close",
     }
     # They need a transaction (tests/protocol/test_metrics.py).
-    | {"tm.cancel", "tm.reply_callid", "tm.t_uac_start", "tm.t_uac_wait", "tm.t_uac_wait_block"}
+    | {"tm.cancel", "tm.reply", "tm.reply_callid", "tm.t_uac_start", "tm.t_uac_wait", "tm.t_uac_wait_block"}
     | {
         # They show dialogs; tests/unit/test_dialog.py has some.
         method
@@ -200,6 +205,7 @@ SETTINGS: dict[str, object] = {
     "nathelper.natping_interval_s": 60,
     "htable.tables.t.autoexpire_s": 0,
     "htable.tables.u.autoexpire_s": 0,
+    "cfgutils.hash_file": __file__,
     "counters.script_counter": "calls",
     "pv.shvset": "n=i:7",
     "http_client.httpcon": "server=>http://127.0.0.1/api",

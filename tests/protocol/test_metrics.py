@@ -145,6 +145,8 @@ def test_statistics_by_name_and_group(start: Start) -> None:
     assert call(data, "stats.fetch", ["sl:"])["sl.sent_replies"] == "2"
     assert call(data, "stats.fetch", ["nothing"]) == {}
     assert len(call(data, "stats.get_statistics", ["all"])) > 100
+    names = [name.split(".") for name in call(data, "stats.fetch", ["all"])]
+    assert [name for name in names if not call(data, "cnt.help", name)] == []
     with pytest.raises(ControlError, match="Please provide which stats to retrieve"):
         call(data, "stats.fetch")
     # A reset counts from then on; what is now stays.

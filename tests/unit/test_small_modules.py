@@ -43,7 +43,7 @@ def configured() -> Iterator[None]:
     settings = Settings(
         mqueue=MqueueSettings(mqueue=["name=q;size=3"]),
         pv=PvSettings(shvset=["n=i:7", "t=s:x"]),
-        counters=CountersSettings(script_counter=["calls", "a.b"], variable=["old"]),
+        counters=CountersSettings(script_counter=["calls calls so far", "a.b:"], variable=["old"]),
     )
     host = Host(settings)
     for module in (mqueue, cfgutils, counters, kex, programs, pv):
@@ -137,9 +137,8 @@ def test_counters() -> None:
     assert [statistics.update_stat("old", 3), statistics.update_stat("no", 1)] == [1, -1]
     assert counters.counters.all() == {"script.calls": 1, "a.b": 5, "script.old": 3}
     assert statistics.reset_stat("old") == 1
-    assert (counters.get("a", "b"), counters.group_of("script")) == (5, {"calls": 1, "old": 0})
-    with pytest.raises(RpcError):
-        counters.get("a", "c")
+    assert counters.counters.all() == {"script.calls": 1, "a.b": 5, "script.old": 0}
+    assert [counters.counters.meaning(name) for name in ("script.calls", "a.b", "none")] == ["calls so far", "", None]
 
 
 def test_programs() -> None:

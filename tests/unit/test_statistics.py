@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from sipwright.control.rpc import RpcError
 from sipwright.control.statistics import Groups, Statistics
+from sipwright.host import Host
+from sipwright.kemi import counters
+from sipwright.settings import Settings
+from sipwright.settings.small import CountersSettings
 
 
 def statistics() -> tuple[Statistics, Groups]:
@@ -66,3 +72,48 @@ def test_groups() -> None:
     assert made.get("sl", "sent_replies") == 3
     with pytest.raises(RpcError, match=r"non-existent counter sl\.nothing"):
         made.get("sl", "nothing")
+
+
+def test_one_is_reset() -> None:
+    made, groups = statistics()
+    made.reset("core", "rcv_requests")
+    groups["core"]["rcv_requests"] += 1
+    assert made.get("core", "rcv_requests") == 1
+    made.reset("usrloc", "location_contacts")
+    assert made.get("usrloc", "location_contacts") == 5
+    with pytest.raises(RpcError, match=r"non-existent counter core\.nothing"):
+        made.reset("core", "nothing")
+
+
+@pytest.fixture
+def script_counters() -> Iterator[None]:
+    counters.configure(Host(Settings(counters=CountersSettings(script_counter=["calls: calls so far", "plain"]))))
+    yield
+    counters.configure(Host(Settings()))
+
+
+@pytest.mark.usefixtures("script_counters")
+def test_a_counter_of_the_script_is_reset_for_the_script_too() -> None:
+    made = Statistics(lambda: {"script": {n.partition(".")[2]: v for n, v in counters.counters.all().items()}})
+    for everything in (False, True):
+        counters.add("calls", 5)
+        if everything:
+            made.reset_statistics("script:")
+        else:
+            made.reset("script", "calls")
+        assert counters.counters.get("script.calls") == made.get("script", "calls") == 0
+        counters.inc("calls")
+        counters.reset("calls")
+        assert made.get("script", "calls") == 0
+
+
+@pytest.mark.usefixtures("script_counters")
+def test_help() -> None:
+    read = {"script": {"calls": 0, "plain": 0}, "sl": {"200_replies": 1}, "core": {"rcv_replies_2xx_invite": 1}}
+    made = Statistics(lambda: read)
+    assert made.help("script", "calls") == "calls so far"
+    assert made.help("script", "plain") == "custom script counter."
+    assert made.help("sl", "200_replies") == "responses 200 sent without a transaction"
+    assert made.help("core", "rcv_replies_2xx_invite") == "responses of class 2 to INVITE received"
+    with pytest.raises(RpcError, match="non-existent counter"):
+        made.help("sl", "nothing")

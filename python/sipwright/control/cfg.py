@@ -1,9 +1,10 @@
 """Control methods of Kamailio's module cfg_rpc: settings, by section and name.
 
 Names are those of our settings; Kamailio's parameter names are understood too. What can be changed here is the log level
-(`core`, `debug`); everything else is shown, and a change is refused with the reason.
+(`core`, `debug`), until it is reset; everything else is shown, and a change is refused with the reason.
 """
 
+import re
 from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from sipwright import _engine
+from sipwright import _engine, log
 from sipwright.control.core import debug
 from sipwright.control.rpc import Rpc, RpcError
 from sipwright.settings.live import SECRETS, is_live
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 _CORE: Final = "core"
 _DEBUG: Final = "debug"
 _UNITS: Final = ("", "_s", "_ms", "_bytes")
+# That of a URL.
+_PASSWORD: Final = re.compile(r"://[^\s/@:]*:[^\s/@]+@")
 
 
 def register(rpc: Rpc, server: "Server") -> None:
@@ -32,19 +35,23 @@ def register(rpc: Rpc, server: "Server") -> None:
     rpc.add("cfg.help", partial(describe, server))
     for name in ("set", "seti", "sets", "set_now_int", "set_now_string"):
         rpc.add(f"cfg.{name}", partial(change, server))
+    rpc.add("cfg.reset", partial(reset, server))
 
 
 def names(server: "Server", group: str = "") -> list[str]:
     """The settings, `section: name`, of one section or of all; those of no section are `core`."""
-    return [f"{section}: {name}" for section, name, _, _ in _all(server) if group in ("", section)]
+    level = [f"{_CORE}: {_DEBUG}"] if group in ("", _CORE) else []
+    return level + [f"{section}: {name}" for section, name, _, _ in _all(server) if group in ("", section)]
 
 
-def get(server: "Server", group: str, name: str) -> Any:
-    """The value of a setting; secret ones are not shown."""
+def get(server: "Server", group: str, name: str = "") -> Any:
+    """The value of a setting, or of all of a section; secret ones are not shown."""
+    if not name:
+        return _group(server, group)
     if (group, name) == (_CORE, _DEBUG):
         return _engine.core_get_debug()
     _, field_name, _, value = _found(server, group, name, "Failed to get the variable")
-    if any(part in field_name for part in SECRETS) and value:
+    if _is_secret(field_name, value):
         raise RpcError(400, "Variable exists, but it is not readable via RPC interface")
     return value
 
@@ -70,6 +77,26 @@ def change(server: "Server", group: str, name: str, value: str) -> None:
     full = field_name if section == _CORE else f"{section}.{field_name}"
     how = "call settings.reload" if is_live(full) else "start the server anew"
     raise RpcError(400, f"{full} is read from the settings: set it there and {how}")
+
+
+def reset(server: "Server", group: str, *_name: str) -> None:
+    """Sets the settings of a section that were changed here back to what was read."""
+    if group == _CORE:
+        _engine.set_log_level(log.LEVELS[server.settings.log.level])
+    elif group not in {section for section, _, _, _ in _all(server)}:
+        raise RpcError(400, f"there are no settings {group}")
+
+
+def _group(server: "Server", group: str) -> dict[str, Any]:
+    level = {_DEBUG: _engine.core_get_debug()} if group == _CORE else {}
+    rows = [(name, value) for section, name, _, value in _all(server) if section == group]
+    if not rows:
+        raise RpcError(400, f"there are no settings {group}")
+    return level | {name: value for name, value in rows if not _is_secret(name, value)}
+
+
+def _is_secret(name: str, value: Any) -> bool:
+    return bool(value) and (any(part in name for part in SECRETS) or _PASSWORD.search(str(value)) is not None)
 
 
 def _found(server: "Server", group: str, name: str, otherwise: str) -> tuple[str, str, FieldInfo, Any]:

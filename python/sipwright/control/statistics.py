@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sipwright.control.core import shmmem
 from sipwright.control.rpc import Rpc, RpcError
+from sipwright.control.statistics_help import meaning
 from sipwright.kemi import counters
 
 if TYPE_CHECKING:
@@ -44,23 +45,27 @@ Groups = dict[str, dict[str, int]]
 def register(rpc: Rpc, server: "Server") -> None:
     """Adds the methods."""
     statistics = Statistics(partial(groups, server))
+    for name in ("get", "get_raw"):
+        rpc.add(f"cnt.{name}", statistics.get)
+    rpc.add("cnt.reset", statistics.reset)
+    rpc.add("cnt.help", statistics.help)
+    for name in ("grps_list", "list_groups"):
+        rpc.add(f"cnt.{name}", statistics.group_names)
+    for name in ("grp_get_all", "get_vars"):
+        rpc.add(f"cnt.{name}", statistics.of_group)
+    for name in ("var_list", "list_vars"):
+        rpc.add(f"cnt.{name}", statistics.names_of)
     rpc.add("stats.get_statistics", statistics.get_statistics)
     rpc.add("stats.fetch", statistics.fetch)
     rpc.add("stats.fetchn", statistics.fetchn)
     rpc.add("stats.reset_statistics", statistics.reset_statistics)
     rpc.add("stats.clear_statistics", statistics.clear_statistics)
-    rpc.add("cnt.get", statistics.get)
-    rpc.add("cnt.grps_list", statistics.group_names)
-    rpc.add("cnt.list_groups", statistics.group_names)
-    rpc.add("cnt.grp_get_all", statistics.of_group)
-    rpc.add("cnt.var_list", statistics.names_of)
-    rpc.add("cnt.list_vars", statistics.names_of)
     rpc.add("sl.stats", partial(sl_stats, server))
     rpc.add("tm.stats", partial(tm_stats, server))
 
 
 class Statistics:
-    """The methods `stats.*`; `read` gives the statistics by group."""
+    """The methods `stats.*` and `cnt.*`; `read` gives the statistics by group."""
 
     def __init__(self, read: Callable[[], Groups]) -> None:
         self._read = read
@@ -84,7 +89,9 @@ class Statistics:
         """Sets statistics to 0; those that show what is now stay what they are."""
         with self._lock:
             for group, name, value in self._wanted(names):
-                self._bases[group, name] = self._bases.get((group, name), 0) + value
+                # A counter of the script is reset itself: the script reads it too.
+                if not counters.counters.reset(f"{group}.{name}"):
+                    self._bases[group, name] = self._bases.get((group, name), 0) + value
 
     def clear_statistics(self, *names: str) -> list[str]:
         """The same; returns what they are, and in parentheses what they were."""
@@ -101,6 +108,17 @@ class Statistics:
         if name not in values:
             raise RpcError(400, f"non-existent counter {group}.{name}")
         return values[name]
+
+    def reset(self, group: str, name: str) -> None:
+        """Sets a statistic or a counter of the script to 0; one that shows what is now stays what it is."""
+        self.get(group, name)
+        self.reset_statistics(f"{group}:{name}")
+
+    def help(self, group: str, name: str) -> str:
+        """What a statistic or a counter of the script counts."""
+        self.get(group, name)
+        told = counters.counters.meaning(f"{group}.{name}")
+        return meaning(group, name) if told is None else told or "custom script counter."
 
     def group_names(self) -> list[str]:
         """The groups of statistics."""

@@ -1,6 +1,7 @@
 """Control methods of Kamailio's module tm: transactions, and requests of our own."""
 
 import queue
+import re
 import secrets
 import threading
 from functools import partial
@@ -18,6 +19,16 @@ LISTED: Final = 10_000
 # RFC 3261 section 17.1.2.2, timer F, and some time for the workers.
 WAIT_S: Final = 60.0
 WAITING_AT_MOST: Final = 100
+# What `tm.reply` says without one of its parameters.
+_REPLY_EXPECTED: Final = (
+    "Reply code expected",
+    "Reason phrase expected",
+    "Transaction ID expected",
+    "To tag expected",
+)
+_TRANSACTION: Final = re.compile(r"(\d{1,20}):(\d{1,20})")
+# More rows than there can be.
+_ALL: Final = 2**31
 _ROUTE: Final = "sipwright:rpc-uac"
 
 
@@ -26,6 +37,7 @@ def register(rpc: Rpc, server: "Server") -> None:
     rpc.add("tm.list", partial(transactions, server))
     rpc.add("tm.clean", clean)
     rpc.add("tm.cancel", cancel, blocking=True)
+    rpc.add("tm.reply", partial(reply, server), blocking=True)
     rpc.add("tm.reply_callid", reply_callid, blocking=True)
     sender = Sender(server)
     rpc.add("tm.t_uac_start", sender.start, blocking=True)
@@ -68,8 +80,43 @@ def cancel(callid: str, cseq: str) -> None:
         raise RpcError(400, "Transaction not found")
 
 
-def reply_callid(code: int, reason: str, callid: str, cseq: str, *_more: str) -> None:
+def reply(server: "Server", *values: str | int) -> None:
+    """Answers an INVITE by the place and label of its transaction, `tindex:tlabel` of `tm.list`."""
+    texts = [str(value).strip() for value in values]
+    if not texts or not texts[0].isdecimal():
+        raise RpcError(400, _REPLY_EXPECTED[0])
+    for number, missing in enumerate(_REPLY_EXPECTED):
+        if not texts[number : number + 1] or not texts[number]:
+            raise RpcError(400, missing)
+    code, reason, transaction, _tag, *more = texts
+    found = _TRANSACTION.fullmatch(transaction)
+    if found is None:
+        raise RpcError(400, "Invalid transaction ID")
+    callid, cseq = _invite(server, (int(found[1]), int(found[2])))
+    reply_callid(int(code), reason, callid, cseq, "", *more)
+
+
+def _invite(server: "Server", wanted: tuple[int, int]) -> tuple[str, str]:
+    """Call-ID and sequence number of the INVITE of a transaction, which are to name no other one."""
+    rows = [
+        (place, call_id, cseq)
+        for place, (method, _, _, call_id), cseq, by_client, *_ in server.engine.transactions(_ALL)
+        if by_client and method == "INVITE"
+    ]
+    found = next(((call_id, cseq) for place, call_id, cseq in rows if place == wanted), None)
+    if found is None:
+        raise RpcError(481, "No such transaction")
+    if sum(1 for _, *row in rows if tuple(row) == found) > 1:
+        raise RpcError(400, "several transactions have this Call-ID and sequence number")
+    return found[0], str(found[1])
+
+
+def reply_callid(
+    code: int, reason: str, callid: str, cseq: str, tag: str = "", headers: str = "", body: str = ""
+) -> None:
     """Answers the INVITE with this Call-ID and sequence number."""
+    if _given(headers) or _given(body):
+        raise RpcError(400, "a response from here has no header fields and no body of its own")
     if not 100 <= code < 700:
         raise RpcError(400, "the code must be from 100 to 699")
     if _engine.tmx_t_reply_callid(callid, cseq, code, reason) != 1:

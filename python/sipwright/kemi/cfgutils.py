@@ -7,9 +7,12 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 from sipwright import _engine, log
+from sipwright.control.rpc import RpcError
 from sipwright.kemi.calls import ksr
+from sipwright.modules.config_hash import ConfigHash
 from sipwright.modules.dispatcher_select import hash_of
 from sipwright.script.worker import current_handler
+from sipwright.settings.errors import SettingsError
 
 if TYPE_CHECKING:
     from sipwright._engine import Message
@@ -54,6 +57,13 @@ def configure(host: "Host") -> None:
     _probability = _initial_probability = settings.initial_probability
     _locks[:] = [threading.RLock() for _ in range(1 << (settings.lock_set_size or _DEFAULT_LOCKS))]
     host.variable("RANDOM", lambda inner, _: random.randint(0, 2**31 - 1))
+    try:
+        ConfigHash(settings.hash_file).register(host.rpc)
+    except OSError as error:
+        raise SettingsError(f"cfgutils.hash_file: {settings.hash_file}: {error.strerror}") from error
+    host.rpc.add("cfgutils.rand_set_prob", _set_probability)
+    host.rpc.add("cfgutils.rand_reset_prob", _reset_probability)
+    host.rpc.add("cfgutils.rand_get_prob", _show_probability)
 
 
 @ksr("cfgutils.rand_set_prob")
@@ -191,6 +201,25 @@ def pkg_status() -> int:
 def pkg_summary() -> int:
     """Without effect: the memory is the process's own: 1."""
     return 1
+
+
+# ---- control methods -----------------------------------------------------------------------------------------------
+
+
+def _set_probability(percent: int) -> None:
+    """Sets the probability of `KSR.cfgutils.rand_event`, in per cent."""
+    if rand_set_prob(percent) != 1:
+        raise RpcError(500, "Invalid Percent")
+
+
+def _reset_probability() -> None:
+    """Sets it back to `cfgutils.initial_probability`."""
+    rand_reset_prob()
+
+
+def _show_probability() -> str:
+    """The probability of `KSR.cfgutils.rand_event`."""
+    return f"actual probability: {_probability} percent"
 
 
 # ---- helpers -------------------------------------------------------------------------------------------------------

@@ -1,9 +1,9 @@
 """KSR.counters: counters that scripts keep and the control socket shows, with Kamailio's return codes."""
 
-from typing import TYPE_CHECKING, Any, Final
+import re
+from typing import TYPE_CHECKING, Final
 
 from sipwright import log
-from sipwright.control.rpc import FAILED, RpcError
 from sipwright.kemi.calls import ksr
 from sipwright.modules.counting import Counters
 
@@ -14,27 +14,26 @@ __all__ = ["add", "inc", "reset"]
 
 # Prefix of the counters among those of `core.stats`.
 _PREFIX: Final = "script."
+# Kamailio separates the description of a counter from its name by a space or a colon.
+_DEFINED: Final = re.compile(r"\s*([^\s:]+)[\s:]*(.*?)\s*", re.DOTALL)
 
 counters = Counters()
 _group = "script"
 
 
 def configure(host: "Host") -> None:
-    """Makes the counters of the settings; `$stat`, control methods."""
+    """Makes the counters of the settings; `$stat`. `sipwright.control.statistics` has the control methods."""
     global counters, _group
     counters = Counters()
     settings = host.settings.counters
     _group = settings.script_cnt_grp_name
-    for name in settings.script_counter:
-        counters.define(_full(name))
+    for line in settings.script_counter:
+        if (found := _DEFINED.fullmatch(line)) is not None:
+            counters.define(_full(found[1]), found[2])
     for name in settings.variable:
         counters.define(f"{_group}.{name}")
     host.variable("stat", lambda inner, _: counters.get(_full(inner)))
     host.count(lambda: {name.removeprefix(_PREFIX): value for name, value in counters.all().items()})
-    host.rpc.add("cnt.get", get)
-    host.rpc.add("cnt.reset", reset_one)
-    host.rpc.add("cnt.grps_list", lambda: sorted({name.partition(".")[0] for name in counters.all()}))
-    host.rpc.add("cnt.grp_get_all", group_of)
 
 
 @ksr("counters.inc")
@@ -53,25 +52,6 @@ def add(name: str, value: int) -> int:
 def reset(name: str) -> int:
     """Sets a counter to 0: 1, or -1 when there is none of that name."""
     return _done(counters.reset(_full(name)), name)
-
-
-def get(group: str, name: str) -> int:
-    """cnt.get."""
-    value = counters.get(f"{group}.{name}")
-    if value is None:
-        raise RpcError(FAILED, f"counter {group}.{name} does not exist")
-    return value
-
-
-def reset_one(group: str, name: str) -> None:
-    """cnt.reset."""
-    if not counters.reset(f"{group}.{name}"):
-        raise RpcError(FAILED, f"counter {group}.{name} does not exist")
-
-
-def group_of(group: str) -> dict[str, Any]:
-    """cnt.grp_get_all: the counters of a group."""
-    return {name.partition(".")[2]: value for name, value in counters.all().items() if name.partition(".")[0] == group}
 
 
 def _full(name: str) -> str:

@@ -8,11 +8,13 @@ class Counters:
 
     def __init__(self) -> None:
         self._values: dict[str, int] = {}
+        self._meanings: dict[str, str] = {}
         self._lock = threading.Lock()
 
-    def define(self, name: str) -> None:
-        """Makes a counter, 0."""
+    def define(self, name: str, meaning: str = "") -> None:
+        """Makes a counter, 0; `meaning` is for people."""
         self._values.setdefault(name, 0)
+        self._meanings.setdefault(name, meaning)
 
     def has(self, name: str) -> bool:
         """Whether there is that counter."""
@@ -37,6 +39,10 @@ class Counters:
     def get(self, name: str) -> int | None:
         """Its value; None when there is none of that name."""
         return self._values.get(name)
+
+    def meaning(self, name: str) -> str | None:
+        """What it counts, empty when that was not told; None when there is none of that name."""
+        return self._meanings.get(name)
 
     def all(self) -> dict[str, int]:
         """A copy of all of them."""

@@ -1,6 +1,7 @@
 """Settings of small modules; names as in Kamailio's modules of those names."""
 
 import re
+from pathlib import Path
 from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, BeforeValidator, Field
@@ -8,7 +9,6 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from sipwright.settings.section import Count, Positive, Section
 
 CFGUTILS_IGNORED_MODPARAMS: Final = {
-    "hash_file": "there is no configuration file to compare",
     "initial_gflags": "there are no global flags",
 }
 _NAMED: Final = re.compile(r"\s*(\w+)\s*=\s*([^;]*)\s*")
@@ -72,6 +72,10 @@ class CfgutilsSettings(Section):
     """Chance, locks, shared variables: `KSR.cfgutils`."""
 
     initial_probability: int = Field(10, ge=0, le=100, description="Probability of `rand_event`, in per cent.")
+    hash_file: Path | None = Field(
+        None,
+        description="File that the control method `cfgutils.check_config_hash` compares with what it was at the start.",
+    )
     lock_set_size: Count = Field(0, description="Locks, as a power of two; 0 for 64 of them (Kamailio: none).")
 
 
@@ -79,7 +83,9 @@ class CountersSettings(Section):
     """Counters of scripts: `KSR.counters` and `KSR.statistics`."""
 
     script_counter: Lines = Field(
-        default_factory=list, description="Counters, `[GROUP.]NAME`; without a group they are of the group `script`."
+        default_factory=list,
+        description="Counters, `[GROUP.]NAME` and, behind a space or a colon, what they count; without a group they are of the "
+        "group `script`.",
     )
     script_cnt_grp_name: str = Field("script", description="That group.")
     variable: Lines = Field(default_factory=list, description="Counters of Kamailio's module statistics.")
