@@ -28,6 +28,9 @@ class NameServer:
     port: int
     records: dict[tuple[str, str], dns.rrset.RRset] = field(default_factory=dict)
     hanging: set[str] = field(default_factory=set)
+    """Not answered; one that is in `lies` too is not answered by TCP alone."""
+    elsewhere: set[str] = field(default_factory=set)
+    """Answered by UDP from another address."""
     lies: dict[str, Lie] = field(default_factory=dict)
     asked: list[tuple[str, str, str]] = field(default_factory=list)
 
@@ -50,7 +53,8 @@ class NameServer:
         name = question.name.to_text(omit_final_dot=True)
         kind = dns.rdatatype.to_text(question.rdtype)
         self.asked.append((name, kind, proto))
-        if name in self.hanging:
+        lie = self.lies.get(name) if proto == "udp" else None
+        if name in self.hanging and lie is None:
             return []
         reply = dns.message.make_response(query)
         found = self.records.get((name, kind))
@@ -58,9 +62,12 @@ class NameServer:
             reply.answer.append(found)
         elif not any(known == name for known, _ in self.records):
             reply.set_rcode(dns.rcode.NXDOMAIN)
-        lie = self.lies.get(name)
         good: bytes = reply.to_wire()
-        return lie(wire, good) if lie and proto == "udp" else [good]
+        return lie(wire, good) if lie else [good]
+
+    def is_elsewhere(self, wire: bytes) -> bool:
+        """Whether the name of a query is answered from another address."""
+        return dns.message.from_wire(wire).question[0].name.to_text(omit_final_dot=True) in self.elsewhere
 
 
 def truncated(_: bytes, good: bytes) -> list[bytes]:
@@ -72,31 +79,39 @@ def truncated(_: bytes, good: bytes) -> list[bytes]:
 
 
 @contextlib.contextmanager
-def name_server() -> Iterator[NameServer]:
-    """Runs a name server, by UDP and TCP."""
-    server = NameServer(free_port())
+def name_server(port: int = 0) -> Iterator[NameServer]:
+    """Runs a name server, by UDP and TCP; on a free port unless one is named."""
+    server = NameServer(port or free_port())
 
     class Udp(socketserver.BaseRequestHandler):
         def handle(self) -> None:
             wire, reply_socket = self.request
+            source = other if server.is_elsewhere(wire) else reply_socket
             for message in server.answer(wire, "udp"):
-                reply_socket.sendto(message, self.client_address)
+                source.sendto(message, self.client_address)
 
     class Tcp(socketserver.BaseRequestHandler):
         def handle(self) -> None:
             connection: socket.socket = self.request
             connection.settimeout(5)
             length = int.from_bytes(connection.recv(2, socket.MSG_WAITALL), "big")
-            for message in server.answer(connection.recv(length, socket.MSG_WAITALL), "tcp"):
+            answers = server.answer(connection.recv(length, socket.MSG_WAITALL), "tcp")
+            for message in answers:
                 connection.sendall(len(message).to_bytes(2, "big") + message)
+            if not answers:
+                # Until the other side closes, or for so long that it has given up.
+                with contextlib.suppress(OSError):
+                    connection.recv(1)
 
     class Reused(socketserver.ThreadingTCPServer):
         allow_reuse_address = True
 
     with (
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other,
         socketserver.UDPServer(("127.0.0.1", server.port), Udp) as udp,
         Reused(("127.0.0.1", server.port), Tcp) as tcp,
     ):
+        other.bind(("127.0.0.2", server.port))
         threads = [threading.Thread(target=each.serve_forever, args=(0.05,)) for each in (udp, tcp)]
         for thread in threads:
             thread.start()
