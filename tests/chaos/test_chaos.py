@@ -1,5 +1,5 @@
 """Faults that a test makes around a real server: a bad line, peers that vanish, name servers that lie, no descriptors,
-no disk, no database.
+no disk, no database, a clock that is set.
 
 Each file of `cases` runs in network, mount and process namespaces of its own, where it may take addresses away and mount
 what it likes, and with which whatever it has started ends. CHAOS_SECONDS makes the load in them longer (3).

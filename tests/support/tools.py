@@ -9,6 +9,7 @@ PACKAGES = {
     "cargo": "rustup",
     "chromedriver": "chromium-driver",
     "chromium": "chromium",
+    "gcc": "gcc libc6-dev",
     "initdb": "postgresql",
     "ip": "iproute2",
     "kamailio": "kamailio kamailio-python3-modules kamailio-sqlite-modules kamailio-tls-modules",

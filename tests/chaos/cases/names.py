@@ -14,7 +14,6 @@ from pathlib import Path
 import dns.message
 import dns.rcode
 import dns.rrset
-import pytest
 
 from conftest import Start
 from sipwright.control.client import call
@@ -29,11 +28,11 @@ from support.servers import Server
 
 DOMAIN = "example.com"
 # Long enough for a reply of a name server on a busy machine; each is asked twice.
-TIMEOUT_MS, TOTAL_MS = 3000, 8000
+TIMEOUT_MS, TOTAL_MS = 2000, 6000
 HANGS_S = 2 * TIMEOUT_MS / 1000
 # What a busy machine may add.
 SLACK_S = 6.0
-GOOD_CALLS = 10
+GOOD_CALLS = 8
 MOST_KEPT = 64
 FLOOD = 150
 FLOOD_BYTES = 8_000_000
@@ -247,22 +246,30 @@ def test_the_first_of_two_servers_hangs(start: Start) -> None:
     server.assert_clean_stop(5.0)
 
 
-@pytest.mark.parametrize("ttl_s", [0x7FFF_FFFF, 0xFFFF_FFFF])
-def test_a_ttl_of_a_lifetime(start: Start, ttl_s: int) -> None:
+def test_a_ttl_of_a_lifetime(start: Start) -> None:
     """It is kept no longer than the settings say."""
+    ttls = {"most": 0x7FFF_FFFF, "more": 0xFFFF_FFFF}
     with name_server() as names:
-        publish(names, "good", ttl=60)
-        names.lies[f"good.{DOMAIN}"] = lambda _, good: [good.replace((60).to_bytes(4, "big"), ttl_s.to_bytes(4, "big"))]
+        publish(names, *ttls, ttl=60)
+        for host, ttl_s in ttls.items():
+            names.lies[f"{host}.{DOMAIN}"] = with_ttl(ttl_s)
         server = started(start, names.address, **{"dns.cache_max_ttl_s": 600})
 
         async def act(story: Story) -> None:
-            assert await story.named("good") == await story.named("good") == [200, 200]
+            for host in ttls:
+                assert await story.named(host) == await story.named(host) == [200, 200]
 
         play(server, act)
-        (kept,) = [row for row in call(data_of(server), "dns.view") if row["type"] == "A"]
-        assert 500 < kept["expires_s"] <= 600
-        assert names.count(f"good.{DOMAIN}", "A") == 1
+        kept = {row["name"]: row["expires_s"] for row in call(data_of(server), "dns.view") if row["type"] == "A"}
+        for host in ttls:
+            assert 500 < kept[f"{host}.{DOMAIN}"] <= 600
+            assert names.count(f"{host}.{DOMAIN}", "A") == 1
     server.assert_clean_stop(5.0)
+
+
+def with_ttl(ttl_s: int) -> Lie:
+    """The right answer, with another TTL than 60 seconds."""
+    return lambda _, good: [good.replace((60).to_bytes(4, "big"), ttl_s.to_bytes(4, "big"))]
 
 
 def test_a_flood_of_names_is_not_kept(start: Start) -> None:
