@@ -306,6 +306,122 @@ def test_certificates_of_tls_connections(start: Start, browser: Browser, size: t
         assert browser.complaints() == []
 
 
+# What is wider than the place it has, and words that are broken where another column could give way.
+CUT_OFF = """
+const wide = [...document.querySelectorAll("html, body *")].filter((one) =>
+  one.clientWidth && one.scrollWidth > one.clientWidth + 1 && getComputedStyle(one).display !== "inline");
+const found = wide.map((one) => `${one.tagName}#${one.id} is ${one.scrollWidth} in ${one.clientWidth}`);
+const range = document.createRange();
+for (const cell of document.querySelectorAll("main th, main td, main dt, nav a, #about, .who")) {
+  const texts = document.createTreeWalker(cell, NodeFilter.SHOW_TEXT);
+  while (texts.nextNode()) {
+    for (const word of texts.currentNode.data.matchAll(/\\w+/g)) {
+      range.setStart(texts.currentNode, word.index);
+      range.setEnd(texts.currentNode, word.index + word[0].length);
+      if (word[0].length < 20 && new Set([...range.getClientRects()].map((box) => box.top)).size > 1) found.push(`${word[0]} is broken`);
+    }
+  }
+}
+return found
+"""
+USER = "reception.desk.third-floor"
+COMPANY = """
+import KSR
+
+
+class Handler:
+    def child_init(self, rank):
+        return 0
+
+    def ksr_request_route(self, msg):
+        if KSR.is_REGISTER():
+            KSR.registrar.save("location", 0)
+        elif KSR.pv.get("$rU") == "raise":
+            raise ValueError("no route in carriers_by_prefix_and_time_of_day")
+        else:
+            KSR.tm.t_on_failure("ksr_failure_route_with_a_long_name")
+            KSR.tm.t_relay()
+        return 1
+
+    def ksr_failure_route_with_a_long_name(self, msg):
+        return 1
+
+
+def mod_init():
+    return Handler()
+"""
+
+
+async def traffic(server: Server) -> str:
+    """A registration, a call that is refused, and one whose route fails; the Call-ID of the first call."""
+    async with UdpPeer.open() as phone, UdpPeer.open() as caller:
+        contact, agent = (
+            f"sip:{USER}@127.0.0.1:{phone.address[1]};transport=udp;ob",
+            ("User-Agent", "Phone 1.2 (Linux)"),
+        )
+        sent = request(
+            "REGISTER", "sip:127.0.0.1", phone.address, to_uri=f"sip:{USER}@127.0.0.1", contact=contact, extra=(agent,)
+        )
+        assert (await phone.ask(sent, server.address("udp"))).status == 200
+        uri = f"sip:{USER}@127.0.0.1:{phone.address[1]}"
+        invite = request("INVITE", uri, caller.address, from_uri="sip:+4989123456789@carrier.example.net")
+        caller.send(invite, server.address("udp"))
+        received, source = await phone.receive()
+        phone.send(received.reply(486, "Busy Here", "callee"), source)
+        assert (await caller.final(invite["Call-ID"])).status == 486
+        failed = request("INVITE", "sip:raise@127.0.0.1", caller.address)
+        assert (await caller.ask(failed, server.address("udp"))).status == 500
+        return invite["Call-ID"]
+
+
+def test_nothing_is_cut_off_at_any_width(start: Start, browser: Browser, tmp_path: Path) -> None:
+    """With long names, before there is traffic and after; with a call and a message opened."""
+    script = tmp_path / "proxy_of_the_example_company.py"
+    script.write_text(COMPANY)
+    web = Web.chosen()
+    server = start(script, "udp", "tls", settings={**web.settings, "record.enabled": "true"})
+    widths = (360, 620, 820, 1010, 1400)
+
+    def look(width: int) -> None:
+        browser.look(f"http://127.0.0.1:{web.port}/", width, 900, dark=width == 1010)
+        browser.until(lambda: browser.text("#live") == "live", "the page is live")
+        browser.until(lambda: "No thread of the engine" in browser.text("#threads-about"), "all of it is shown")
+
+    def cut_off() -> list[str]:
+        found = browser.driver.execute_script(CUT_OFF)
+        assert isinstance(found, list)
+        return found
+
+    for width in (widths[0], widths[-1]):
+        look(width)
+        for place, says in (
+            ("#requests", "Requests\nNo request yet."),
+            ("#routes", "Routes\nNo route has run yet."),
+            ("#tls-connections", "TLS connections\nNo TLS connection."),
+            ("#registration-list", "Contacts\nNobody is registered."),
+        ):
+            assert browser.text(place) == says
+        assert cut_off() == [], width
+    call_id = asyncio.run(traffic(server))
+    with tls.connect(server.address("tls"), context()):
+        for width in widths:
+            look(width)
+            browser.until(lambda: USER in browser.text("#registration-list"), "the contact is listed")
+            browser.until(lambda: "TLSv1.3" in browser.text("#tls-connections"), "the connection is listed")
+            browser.until(lambda: "ksr_failure_route" in browser.text("#routes"), "both routes are listed")
+            assert "came from" not in browser.text("#registration-list table tbody"), "a card has no empty lines"
+            assert cut_off() == [], width
+            browser.click(f'#call-list button[data-call="{call_id}"]')
+            browser.until(lambda: len(rows(browser)) > 6, "the ladder is drawn")
+            assert cut_off() == [], width
+            browser.click("#ladder .row")
+            browser.until(lambda: call_id in browser.text("#message-text"), "the message is shown")
+            assert cut_off() == [], width
+            # Where there is no room for the list, there is none for what stands above it.
+            assert browser.all("#record")[0].is_displayed() == (width >= 1000)
+    assert browser.complaints() == []
+
+
 def test_registrations_tls_and_the_recording(start: Start, browser: Browser) -> None:
     web = Web.chosen()
     server = start(None, "udp", "tls", settings=web.settings)

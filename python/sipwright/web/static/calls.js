@@ -1,7 +1,7 @@
 // The list of calls, and the one that is open.
 
 import { Ladder, fill } from "./ladder.js";
-import { arrows, ask, byId, clock, count, element, enterable, plural, put, shortUri, timeOfDay } from "./parts.js";
+import { arrows, ask, byId, clock, count, element, enterable, plural, put, shortUri, timeOfDay, wrapping } from "./parts.js";
 
 // Width from which the call stands beside the list and not in its place, as in the style sheet.
 const BESIDE = 1000;
@@ -119,7 +119,7 @@ export class Calls {
       element(
         "button",
         attributes,
-        element("span", { class: "who" }, element("span", { class: "method" }, call.method), ` ${title(call)}`),
+        element("span", { class: "who" }, element("span", { class: "method" }, call.method), " ", wrapping(title(call))),
         element(
           "span",
           { class: "how" },
@@ -163,9 +163,9 @@ export class Calls {
     if (!this.followed) return;
     this.known = this.calls.find((call) => call.call_id === this.followed) ?? this.ladder.data?.call ?? this.known;
     const call = this.known;
-    put(byId("call-title"), ...(call ? [element("span", { class: "method" }, call.method), ` ${title(call)}`] : ["Call"]));
+    put(byId("call-title"), ...(call ? [element("span", { class: "method" }, call.method), " ", wrapping(title(call))] : ["Call"]));
     const about = call ? [element("span", { class: `state ${call.state}` }, stateOf(call)), `, ${lasted(call)}, ${plural(call.messages, "message")}, `] : [];
-    put(byId("call-about"), ...about, `Call-ID ${this.followed}${this.note()}`);
+    put(byId("call-about"), ...about, element("span", { class: "short" }, "Call-ID"), ` ${this.followed}${this.note()}`);
   }
 
   note() {

@@ -9,7 +9,7 @@ const TIME = 58;
 // Below that the times take more room than they are worth.
 const NARROW = 480;
 // Columns farther apart tell no more; nearer ones have no room for labels, so that the ladder scrolls.
-const [NEAREST, WIDEST] = [100, 460];
+const [NEAREST, WIDEST] = [96, 460];
 // Width of a character of the labels, generously.
 const CHARACTER = 7.3;
 const DECISIONS = new Set(["route", "function"]);
@@ -193,7 +193,8 @@ export function fill(row, columns) {
 
 function details(row, columns) {
   const entry = row.entry;
-  const about = [["Time", `${row.seconds.toFixed(6)} s after the first, ${new Date(entry.wall_us / 1000).toISOString()}`]];
+  const at = element("time", { class: "short" }, new Date(entry.wall_us / 1000).toISOString());
+  const about = [["Time", element("span", {}, `${row.seconds.toFixed(6)} s after the first, `, at)]];
   if (row.source !== row.target) {
     about.push(["From", columns[row.source]], ["To", columns[row.target]]);
     if (entry.connection) about.push(["Connection", String(entry.connection)]);

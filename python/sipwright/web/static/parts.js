@@ -70,7 +70,7 @@ function adopt(old, fresh) {
  * where there is no room.
  */
 export function table(caption, columns, rows, none, wide = false) {
-  if (!rows.length) return element("p", { class: "note" }, none);
+  if (!rows.length) return element("div", { class: "none" }, element("h3", {}, caption), element("p", { class: "note" }, none));
   const head = element("tr", {}, ...columns.map(([title, , kind]) => element("th", { scope: "col", class: kind ?? "" }, title)));
   const lines = rows.map((row) => element("tr", {}, ...columns.map((column) => cell(column, row))));
   return element(
@@ -84,6 +84,12 @@ function cell([title, show, kind], row) {
   const shown = show(row);
   const attributes = { "data-title": title, class: kind ?? "" };
   return shown instanceof Node ? element("td", attributes, shown) : element("td", attributes, String(shown ?? ""));
+}
+
+/** Text that wraps behind its marks, as in a long URI, name or path, rather than within a word, a number or an address. */
+export function wrapping(text) {
+  const parts = text.split(/(?<=[_@;/,]|[.:](?!\d))(?=[^_@;/,.:\s])/);
+  return parts.length < 2 ? text : element("span", {}, ...parts.flatMap((part, index) => (index ? [element("wbr"), part] : [part])));
 }
 
 /** Names and values. */

@@ -1,6 +1,6 @@
 // The figures, and the sections on traffic, script, TLS and registrations.
 
-import { byId, clock, count, element, milliseconds, pairs, plural, put, shape, table, timeOfDay } from "./parts.js";
+import { byId, clock, count, element, milliseconds, pairs, plural, put, shape, table, timeOfDay, wrapping } from "./parts.js";
 
 const HISTORY = 120;
 const [WIDTH, HEIGHT, ABOVE] = [600, 120, 8];
@@ -28,7 +28,7 @@ export function showHead(state) {
   const info = state.info;
   byId("health").textContent = info.status;
   byId("health").className = `badge ${info.status}`;
-  byId("about").textContent = `${info.version}, up ${clock(info.uptime_s)}, ${info.script} (version ${info.script_version})`;
+  put(byId("about"), wrapping(`${info.version}, up ${clock(info.uptime_s)}, ${info.script} (version ${info.script_version})`));
   const open = Object.entries(state.connections).map(([name, number]) => `${name} ${count(number)}`);
   const figures = [
     ["Messages in", `${count(state.received)}/s`],
@@ -86,17 +86,17 @@ function niceTop(value) {
 
 export function showScript(state) {
   const routes = [
-    ["route", (row) => row.name],
+    ["route", (row) => wrapping(row.name)],
     ["calls/s", (row) => count(row.rate), "number"],
     ["mean", (row) => milliseconds(row.mean_ms || row.total_us / row.count / 1000), "number"],
     ["longest", (row) => milliseconds(row.longest_us / 1000), "number"],
   ];
   put(byId("routes"), table("Routes", routes, state.routes, "No route has run yet."));
   const workers = [
-    ["worker", (row) => row.worker],
-    ["is in", (row) => (row.busy ? row.route : "idle")],
-    ["for", (row) => (row.busy ? milliseconds(row.since_ms) : "")],
-    ["at", (row) => row.at ?? ""],
+    ["worker", (row) => row.worker, "short"],
+    ["is in", (row) => (row.busy ? wrapping(row.route) : "idle"), "short"],
+    ["for", (row) => (row.busy ? milliseconds(row.since_ms) : ""), "number"],
+    ["at", (row) => wrapping(row.at ?? "")],
   ];
   put(byId("workers"), table("Workers", workers, state.workers, "No workers."));
   const rows = [...state.notable].reverse().map(notableItem);
@@ -105,16 +105,18 @@ export function showScript(state) {
 
 function notableItem(row) {
   const isError = row.kind === "error";
+  const [route, where] = row.name.split(" (", 2);
   const why = isError ? row.result.trimEnd().split("\n").at(-1) : `took ${milliseconds(row.spent_us / 1000)}`;
   const summary = element(
     "summary",
     {},
     element("span", { class: `mark ${isError ? "error" : "slow"}` }, isError ? "error" : "slow"),
     element("time", {}, ` ${timeOfDay(row.wall_us)} `),
-    element("span", { class: "where" }, row.name),
+    element("span", { class: "where" }, route),
     element("span", { class: "why" }, ` ${why}`),
   );
   const made = element("details", { "data-key": row.number }, summary);
+  if (where) made.append(element("p", { class: "note" }, wrapping(where.replace(/\)$/, ""))));
   if (isError) made.append(element("pre", { tabindex: "0", "aria-label": "Traceback" }, row.result));
   else made.append(element("p", { class: "note" }, "The log names the line that it was at."));
   if (row.call_id) made.append(element("button", { type: "button", "data-call": row.call_id }, `Show call ${row.call_id}`));
@@ -127,9 +129,9 @@ export function showTls(state) {
   const columns = [
     ["peer", (row) => `${row.src_ip}:${row.src_port}`, "short"],
     ["state", (row) => `${row.state}${row.outbound ? ", opened by us" : ""}`, "short"],
-    ["agreed", (row) => [row.version, row.cipher?.split(" ")[0], row.resumed ? "(resumed)" : ""].filter(Boolean).join(" "), "short"],
-    ["name asked for", (row) => row.server_name ?? ""],
-    ["our certificate", (row) => (row.own_certificate ? whose(row.own_certificate) : "")],
+    ["agreed", (row) => wrapping([row.version, row.cipher?.split(" ")[0], row.resumed ? "(resumed)" : ""].filter(Boolean).join(" "))],
+    ["name asked for", (row) => wrapping(row.server_name ?? "")],
+    ["our certificate", (row) => wrapping(row.own_certificate ? whose(row.own_certificate) : "")],
     ["peer's certificate", verdict],
     ["profile", (row) => row.profile ?? ""],
     ["thread", (row) => row.thread ?? "", "short"],
@@ -148,7 +150,7 @@ function whose(certificate) {
 function verdict(row) {
   if (!row.version) return "";
   const kind = row.verified ? "good" : row.certificate === "none" ? "none" : "error";
-  const who = row.peer_certificate ? `${whose(row.peer_certificate)}: ` : "";
+  const who = row.peer_certificate ? wrapping(`${whose(row.peer_certificate)}: `) : "";
   // Where there is a certificate, its card says why.
   const why = row.unverified && !who ? `, ${row.unverified}` : "";
   return element("span", {}, who, element("span", { class: `mark ${kind}` }, row.certificate), why);
@@ -173,9 +175,9 @@ function shownCertificate({ key, side, said, rows }) {
   const about = [
     ...(side === "peer" ? [["Verified", verdict({ ...first, peer_certificate: null })]] : []),
     ["Valid", validityOf(said)],
-    ["Subject", said.subject],
-    ["Issuer", said.issuer],
-    ...(said.names.length ? [["Names", said.names.join(", ")]] : []),
+    ["Subject", wrapping(said.subject)],
+    ["Issuer", wrapping(said.issuer)],
+    ...(said.names.length ? [["Names", wrapping(said.names.join(", "))]] : []),
     ["Serial", element("code", {}, said.serial)],
     ["SHA-256", element("code", {}, said.fingerprint)],
     [side === "peer" ? "Shown by" : "Shown to", `${used.join(", ")}${rows.length > used.length ? `, and ${count(rows.length - used.length)} more` : ""}`],
@@ -194,9 +196,9 @@ function certificate(row) {
   const name = row.file ? row.names?.join(", ") || row.subject || row.file : "No certificate";
   const about = [
     ...(row.ends ? [["Valid until", validity(row)]] : []),
-    ...(row.subject ? [["Subject", row.subject]] : []),
-    ...(row.issuer ? [["Issuer", row.issuer]] : []),
-    ...(row.file ? [["File", row.file]] : []),
+    ...(row.subject ? [["Subject", wrapping(row.subject)]] : []),
+    ...(row.issuer ? [["Issuer", wrapping(row.issuer)]] : []),
+    ...(row.file ? [["File", wrapping(row.file)]] : []),
     ["Used by", element("ul", {}, ...row.profiles.map((profile) => element("li", {}, use(profile))))],
   ];
   const problem = row.problem ? [element("p", { class: "mark error" }, row.problem)] : [];
@@ -206,7 +208,7 @@ function certificate(row) {
 
 function use(profile) {
   const where = [profile.side, profile.address, profile.server_name].filter(Boolean).join(" ");
-  const asks = profile.verifies ?? "";
+  const asks = { true: "yes", false: "no" }[profile.verifies] ?? profile.verifies ?? "";
   return `${profile.profile} (${where})${asks === "" ? "" : `, verifies the other side: ${asks}`}`;
 }
 
@@ -227,7 +229,7 @@ function showThreads(state) {
   const columns = [
     ["kind", (row) => kinds[row.kind] ?? row.kind],
     ["threads", (row) => count(row.threads), "number"],
-    ["with a Python thread state", (row) => count(row.python), "number"],
+    ["with Python state", (row) => count(row.python), "number"],
   ];
   put(byId("threads"), table("Threads", columns, rows, "Not known."));
 }
@@ -236,11 +238,11 @@ export function showRegistrations(state) {
   byId("registrations-about").textContent = `${plural(state.registered, "user")}.`;
   const caption = `Contacts${state.registrations.length < state.registered ? " (some)" : ""}`;
   const columns = [
-    ["address of record", (row) => row.aor],
-    ["contact", (row) => row.contact],
+    ["address of record", (row) => wrapping(row.aor)],
+    ["contact", (row) => wrapping(row.contact)],
     ["ends in", (row) => (typeof row.expires === "number" ? `${row.expires} s` : row.expires), "number"],
-    ["user agent", (row) => row.user_agent],
-    ["came from", (row) => row.received],
+    ["user agent", (row) => wrapping(row.user_agent)],
+    ["came from", (row) => wrapping(row.received)],
   ];
   put(byId("registration-list"), table(caption, columns, state.registrations, "Nobody is registered.", true));
 }
