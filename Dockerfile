@@ -1,5 +1,5 @@
 # syntax=docker/dockerfile:1
-# A container of the server. Its settings come from /etc/sipwright/sipwright.toml or from arguments:
+# A container of the server. Its settings come from /etc/sipwright/sipwright.toml, the environment and arguments:
 #
 #   docker build -t sipwright .
 #   docker run --rm --network host -v ./conf:/etc/sipwright:ro -v sipwright:/var/lib/sipwright sipwright
@@ -15,6 +15,8 @@ COPY requirements.lock ./
 RUN python3 -m venv /build && /build/bin/pip install --quiet --require-hashes --requirement requirements.lock
 COPY Cargo.toml Cargo.lock pyproject.toml README.md LICENSE ./
 COPY crates crates
+# cargo reads every member of the workspace.
+COPY fuzz fuzz
 COPY python python
 ENV PYO3_PYTHON=/build/bin/python
 RUN /build/bin/maturin build --release --locked --out /wheels
@@ -23,7 +25,9 @@ RUN sed -E '/^ +--hash/d; s/ \\$//' requirements.lock >/wheels/constraints.txt
 
 FROM python:3.13-slim-bookworm
 RUN useradd --system --home-dir /var/lib/sipwright --shell /usr/sbin/nologin sipwright \
-    && install -d -o sipwright -g sipwright /var/lib/sipwright /etc/sipwright
+    && install -d -o sipwright -g sipwright /var/lib/sipwright /etc/sipwright \
+    # In force where no settings are mounted.
+    && echo 'listen = ["udp:0.0.0.0:5060", "tcp:0.0.0.0:5060", "tls:0.0.0.0:5061"]' >/etc/sipwright/sipwright.toml
 RUN --mount=type=bind,from=build,source=/wheels,target=/wheels \
     wheel=$(echo /wheels/sipwright-*.whl) \
     && pip install --no-cache-dir --constraint /wheels/constraints.txt "sipwright[mysql,postgresql] @ file://$wheel" \
@@ -37,4 +41,4 @@ EXPOSE 5060/udp 5060/tcp 5061/tcp
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=3s --start-period=5s CMD ["sipwright", "ctl", "core.uptime"]
 ENTRYPOINT ["sipwright"]
-CMD ["run", "--listen", "udp:0.0.0.0:5060", "--listen", "tcp:0.0.0.0:5060", "--listen", "tls:0.0.0.0:5061"]
+CMD ["run"]

@@ -1,19 +1,13 @@
-"""A server that systemd runs tells it what it does, and only the server does; the container's file names what there is."""
+"""A server that systemd runs tells it what it does, and only the server does."""
 
 from __future__ import annotations
 
-import json
 import os
-import re
 import signal
 import socket
-import tomllib
 from pathlib import Path
 
-import click
-
-from sipwright.cli import main
-from support.servers import ROOT, Sipwright
+from support.servers import Sipwright
 
 SCRIPT = """
 import os
@@ -57,32 +51,3 @@ def test_a_life_as_a_service(tmp_path: Path) -> None:
             assert f"version 2 of {script}" in told("READY")["STATUS"], "the last good version stays"
             assert server.stop().code == 0
             told("STOPPING")
-
-
-# ---- the container -------------------------------------------------------------------------------------------------
-
-DOCKERFILE = (ROOT / "Dockerfile").read_text()
-
-
-def test_the_container_copies_what_is_there() -> None:
-    sources = [words.split()[:-1] for words in re.findall(r"^COPY (?!--from)(.*)$", DOCKERFILE, re.MULTILINE)]
-    assert sources
-    for source in (one for words in sources for one in words):
-        assert (ROOT / source).exists(), source
-
-
-def test_the_container_starts_the_server_by_options_that_there_are() -> None:
-    (words,) = re.findall(r"^CMD (\[.*\])$", DOCKERFILE, re.MULTILINE)
-    name, *arguments = json.loads(words)
-    group = main
-    assert isinstance(group, click.Group)
-    command = group.get_command(click.Context(group), name)
-    assert command is not None
-    context = command.make_context(name, arguments)
-    assert len(context.params["listen"]) == 3
-
-
-def test_the_container_installs_extras_that_there_are() -> None:
-    (extras,) = re.findall(r"sipwright\[([a-z,]+)\]", DOCKERFILE)
-    offered = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
-    assert set(extras.split(",")) <= set(offered)
