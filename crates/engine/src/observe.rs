@@ -1,14 +1,12 @@
 //! Where messages and decisions pass those who watch: counters, recording, trace.
 
-use std::borrow::Cow;
 use std::net::SocketAddr;
 
 use bytes::Bytes;
-use sipwright_sip::mask;
 use sipwright_sip::types::Flow;
 
 use crate::core::Core;
-use crate::record::{Instant, Kind, Way};
+use crate::record::{Instant, Kind, Made, Shown, Way};
 use crate::session::{self, Callback, Current};
 
 impl Core {
@@ -17,8 +15,8 @@ impl Core {
         self.passed.count(sent, bytes);
         if self.recorder.is_on() {
             let kind = if sent { Kind::Sent } else { Kind::Received };
-            self.recorder
-                .message(kind, Instant::now(), self.way(flow), bytes);
+            let way = self.way(flow);
+            self.recorder.message(kind, Instant::now(), &way, bytes);
         }
         self.tap.note(sent, flow, bytes);
     }
@@ -44,31 +42,35 @@ impl Core {
             (false, true) => b"suspended",
             (false, false) => b"",
         };
-        let texts = [callback.name().as_bytes(), event.as_bytes(), result];
-        self.decided(current, Kind::Route, began, texts);
+        let shown = [Shown::Text(event.as_bytes()), Shown::Text(result)];
+        let name = callback.name().as_bytes();
+        self.decided(current, Kind::Route, (began, now.mono_ns), name, shown);
     }
 
-    /// A script did something: name, arguments and result. Passwords in URIs are masked.
-    pub fn decided(&self, current: &Current, kind: Kind, began: Instant, texts: [&[u8]; 3]) {
+    /// A script did something: from when until when (monotonic nanoseconds), name, arguments
+    /// and result. Passwords in URIs are masked for those who read it.
+    pub fn decided(
+        &self,
+        current: &Current,
+        kind: Kind,
+        (began, ended_ns): (Instant, u64),
+        name: &[u8],
+        [arguments, result]: [Shown<'_>; 2],
+    ) {
         if !self.recorder.is_on() {
             return;
         }
-        let [name, arguments, result] = texts;
         // A made-up message belongs to no call.
         let call_id = match current.kind {
             session::Kind::Fake => b"",
             _ => current.ctx.msg.call_id(),
         };
-        let (arguments, result) = (shown(arguments), shown(result));
-        self.recorder
-            .decided(kind, began, [call_id, name, &arguments, &result]);
-    }
-}
-
-/// A text without passwords. Few have an `@` at all.
-fn shown(text: &[u8]) -> Cow<'_, [u8]> {
-    match text.contains(&b'@') {
-        true => mask::masked_text(text).into(),
-        false => text.into(),
+        let made = Made {
+            call_id,
+            name,
+            arguments,
+            result,
+        };
+        self.recorder.decided(kind, began, ended_ns, &made);
     }
 }

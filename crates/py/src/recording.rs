@@ -7,7 +7,9 @@ use bytes::Bytes;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use sipwright_engine::record::calls::{Call, Calls};
-use sipwright_engine::record::{Entry, Instant, Kind, Piece, RecordConfig, Recorder, Way};
+use sipwright_engine::record::{
+    Entry, Instant, Kind, Piece, RecordConfig, Recorder, Shown, Value, Way,
+};
 use sipwright_engine::session::Current;
 use sipwright_sip::types::Proto;
 use sipwright_sip::{Message, mask};
@@ -220,7 +222,7 @@ impl Recording {
             mono_ns: wall_us * 1000,
             wall_us,
         };
-        self.inner.message(kind, at, way, data);
+        self.inner.message(kind, at, &way, data);
         Ok(())
     }
 
@@ -298,8 +300,7 @@ impl Recorded {
 /// 1970; None while nothing is recorded.
 #[pyfunction]
 pub fn record_begin() -> Option<(u64, u64)> {
-    let now = || Instant::now();
-    let at = scope::core().recorder.is_on().then(now)?;
+    let at = begin()?;
     Some((at.mono_ns, at.wall_us))
 }
 
@@ -311,27 +312,38 @@ pub fn record_call(began: (u64, u64), name: &str, arguments: &str, result: &str)
         mono_ns: began.0,
         wall_us: began.1,
     };
-    note(Kind::Function, began, [name, arguments, result]);
+    note(
+        Kind::Function,
+        began,
+        name,
+        [arguments, result].map(text_of),
+    );
 }
 
 /// Records an exception of the script: where, and its text with the traceback.
 #[pyfunction]
 #[pyo3(signature = (place, text, /))]
 pub fn record_error(place: &str, text: &str) {
-    note(Kind::Error, Instant::now(), [place, "", text]);
+    note(Kind::Error, Instant::now(), place, ["", text].map(text_of));
 }
 
-fn note(kind: Kind, began: Instant, texts: [&str; 3]) {
+const fn text_of(text: &str) -> Shown<'_> {
+    Shown::Text(text.as_bytes())
+}
+
+fn note(kind: Kind, began: Instant, name: &str, shown: [Shown<'_>; 2]) {
+    let times = (began, Instant::now().mono_ns);
     let core = scope::core();
-    scope::with(|c: &mut Current| core.decided(c, kind, began, texts.map(str::as_bytes)));
+    scope::with(|c: &mut Current| core.decided(c, kind, times, name.as_bytes(), shown));
 }
 
-/// Whether anything is recorded, and since when a call that begins now runs.
+/// Since when a call that begins now runs; None while nothing is recorded.
 pub fn begin() -> Option<Instant> {
-    scope::core().recorder.is_on().then(Instant::now)
+    scope::with_core(|core| core.recorder.is_on()).then(Instant::now)
 }
 
 /// Records a call of a builtin.
-pub fn builtin(began: Instant, name: &str, arguments: &str, result: &str) {
-    note(Kind::Function, began, [name, arguments, result]);
+pub fn builtin(began: Instant, name: &str, arguments: &[Value<'_>], result: Value<'_>) {
+    let shown = [Shown::Values(arguments), Shown::Values(&[result])];
+    note(Kind::Function, began, name, shown);
 }

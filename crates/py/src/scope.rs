@@ -43,13 +43,18 @@ pub fn set_core(core: &Arc<Core>) {
 
 /// The core of this process.
 pub fn core() -> Arc<Core> {
+    with_core(Arc::clone)
+}
+
+/// Runs `f`, which must be short, on the core of this process.
+pub fn with_core<R>(f: impl FnOnce(&Arc<Core>) -> R) -> R {
     let made = CORE
         .read()
-        .unwrap_or_else(std::sync::PoisonError::into_inner)
-        .clone();
-    let own = made.filter(|(process, _)| *process == process_generation());
-    own.map(|(_, core)| core)
-        .unwrap_or_else(|| Arc::clone(BARE.get_or_init(|| Core::new(Default::default()))))
+        .unwrap_or_else(std::sync::PoisonError::into_inner);
+    match &*made {
+        Some((process, core)) if *process == process_generation() => f(core),
+        _ => f(BARE.get_or_init(|| Core::new(Default::default()))),
+    }
 }
 
 /// Puts a message into work; gives the serial that its Python object carries.

@@ -22,5 +22,5 @@ class RecordSettings(Section):
         65_536,
         ge=16,
         le=16_777_216,
-        description="Messages and decisions that are kept; each takes about 130 bytes more.",
+        description="Messages and decisions that are kept; each takes 80 bytes more.",
     )

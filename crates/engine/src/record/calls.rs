@@ -115,7 +115,7 @@ impl Calls {
             if let Ok(msg) = Message::parse(entry.data.clone()) {
                 self.message(entry, &msg);
             }
-        } else if let Some(call) = self.found.get_mut(&entry.decision().call_id) {
+        } else if let Some(call) = self.found.get_mut(&entry.call_id()) {
             call.last = entry.at;
             call.errors += u32::from(entry.kind == Kind::Error);
         }

@@ -1,25 +1,25 @@
 //! The recording: the last messages and what scripts decided about them, in bounded memory.
 //!
 //! Whoever receives, sends or decides copies a few hundred bytes into a ring under a leaf
-//! lock; nothing is parsed, allocated or awaited there. Readers follow by number: they copy
-//! a piece at a time out of the ring and look at it without the lock.
+//! lock; nothing is parsed, formatted, masked, allocated or awaited there. Readers follow by
+//! number: they copy a piece at a time out of the ring and look at it without the lock.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use sipwright_sip::types::{ConnId, Proto};
 
-use crate::net::sys;
 use crate::sync::{OrderedMutex, rank};
 
 pub mod calls;
+mod clock;
 mod ring;
 mod text;
 
+pub use self::clock::Instant;
 use self::ring::{Head, Ring};
-pub use self::text::Decision;
+pub use self::text::{Decision, Made, Shown, Value};
 
 /// What is copied out of the ring under one lock: some microseconds.
 const PIECE_BYTES: usize = 65_536;
@@ -40,7 +40,7 @@ pub struct RecordConfig {
     pub enabled: bool,
     /// Bytes of messages and decisions that are kept.
     pub max_bytes: usize,
-    /// Messages and decisions that are kept; each takes about 130 bytes more.
+    /// Messages and decisions that are kept; each takes 80 bytes more.
     pub max_entries: usize,
     /// Routes that take longer are kept longer.
     pub slow_ms: u64,
@@ -89,27 +89,6 @@ impl Kind {
     #[must_use]
     pub const fn is_message(self) -> bool {
         matches!(self, Self::Received | Self::Sent)
-    }
-}
-
-/// When something was: monotonic nanoseconds, and microseconds since 1970.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub struct Instant {
-    /// Monotonic.
-    pub mono_ns: u64,
-    /// Wall clock.
-    pub wall_us: u64,
-}
-
-impl Instant {
-    /// Now.
-    #[must_use]
-    pub fn now() -> Self {
-        let wall = SystemTime::now().duration_since(UNIX_EPOCH);
-        Self {
-            mono_ns: sys::monotonic_ns(),
-            wall_us: wall.map_or(0, |t| u64::try_from(t.as_micros()).unwrap_or(u64::MAX)),
-        }
     }
 }
 
@@ -162,7 +141,7 @@ impl Entry {
     #[must_use]
     pub fn call_id(&self) -> Bytes {
         if !self.kind.is_message() {
-            return self.decision().call_id;
+            return text::call_id(&self.data);
         }
         let parsed = sipwright_sip::Message::parse(self.data.clone());
         parsed.map_or_else(|_| Bytes::new(), |m| m.bytes().slice_ref(m.call_id()))
@@ -263,26 +242,23 @@ impl Recorder {
     }
 
     /// Records a message that passed at that time.
-    pub fn message(&self, kind: Kind, at: Instant, way: Way, bytes: &[u8]) {
-        let head = Head::new(kind, at, 0, way);
-        self.ring.lock().push(head, &[bytes]);
+    pub fn message(&self, kind: Kind, at: Instant, way: &Way, bytes: &[u8]) {
+        let head = Head::message(kind, at, way);
+        self.ring.lock().push(head, bytes);
     }
 
-    /// Records what a script did, from a time on until now.
-    pub fn decided(&self, kind: Kind, began: Instant, texts: [&[u8]; 4]) {
-        let spent = sys::monotonic_ns().saturating_sub(began.mono_ns) / 1000;
-        let head = Head::new(
-            kind,
-            began,
-            u32::try_from(spent).unwrap_or(u32::MAX),
-            Way::NONE,
-        );
-        let packed = text::pack(texts);
-        let is_slow = kind == Kind::Route && spent >= self.slow_ms.load(Ordering::Relaxed) * 1000;
-        if is_slow || kind == Kind::Error {
-            self.notable.lock().push(head, &packed.parts());
-        }
-        self.ring.lock().push(head, &packed.parts());
+    /// Records what a script did from a time on, until another in monotonic nanoseconds.
+    pub fn decided(&self, kind: Kind, began: Instant, ended_ns: u64, made: &Made<'_>) {
+        let spent_us = ended_ns.saturating_sub(began.mono_ns) / 1000;
+        let head = Head::decision(kind, began, u32::try_from(spent_us).unwrap_or(u32::MAX));
+        let slow_us = || self.slow_ms.load(Ordering::Relaxed).saturating_mul(1000);
+        let is_notable = kind == Kind::Error || kind == Kind::Route && spent_us >= slow_us();
+        text::packed(made, |data| {
+            if is_notable {
+                self.notable.lock().push(head, data);
+            }
+            self.ring.lock().push(head, data);
+        });
     }
 
     /// What comes from number `from` on: as much as one look may copy.

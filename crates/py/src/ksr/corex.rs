@@ -3,14 +3,14 @@
 use sipwright_engine::log::{self, level};
 use sipwright_sip::script::corex;
 
-use super::{Call, Out, ksr_table, on_context, qualified, read};
+use super::{Call, Out, ksr_table, on_context, read};
 use crate::scope::{self, ThreadSlot};
 
 fn send<'py>(call: &Call<'_, 'py>, uri: &str, socket: &str, data: &[u8]) -> Out<'py> {
     match scope::core().send_data(&ThreadSlot { py: call.py }, uri, socket, data) {
         Ok(()) => Out::Int(1),
         Err(why) => {
-            log::log(level::ERR, &format!("{}: {why}", qualified(call.function)));
+            log::log(level::ERR, &format!("{}: {why}", call.function.qualified));
             Out::Int(-1)
         }
     }

@@ -18,6 +18,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyInt, PyString};
 use pyo3::{BoundObject, ffi};
 use sipwright_engine::log;
+use sipwright_engine::record::Value as Recorded;
 use sipwright_sip::script::{Context, Value};
 
 use crate::{recording, scope};
@@ -80,6 +81,8 @@ pub struct Function {
     pub module: &'static str,
     /// Name within the module.
     pub name: &'static str,
+    /// `KSR.tm.t_relay`; functions of the core have no module part.
+    pub qualified: &'static str,
     /// Names and types of the parameters.
     pub params: &'static [(&'static str, Param)],
     /// What it returns.
@@ -158,6 +161,16 @@ const MAX_PARAMS: usize = 8;
 enum Arg<'a> {
     Str(&'a str),
     Int(i64),
+}
+
+impl<'a> Arg<'a> {
+    /// The argument as the recording keeps it.
+    const fn recorded(self) -> Recorded<'a> {
+        match self {
+            Self::Str(text) => Recorded::Str(text.as_bytes()),
+            Self::Int(n) => Recorded::Int(n),
+        }
+    }
 }
 
 /// One call in progress: its checked arguments.
@@ -300,52 +313,27 @@ fn invoke<'py>(
     let began = function.effect.then(recording::begin).flatten();
     let out = (function.call)(&mut call);
     if let Some(began) = began {
-        let (arguments, result) = (shown(&args[..expected]), shown_result(&out));
-        recording::builtin(began, &qualified(function), &arguments, &result);
+        let arguments = args.map(Arg::recorded);
+        recording::builtin(
+            began,
+            function.qualified,
+            &arguments[..expected],
+            recorded(&out),
+        );
     }
     to_python(py, out)
 }
 
-/// Characters of an argument that are recorded.
-const LONGEST_ARGUMENT: usize = 80;
-
-/// Arguments as a script writes them, shortened.
-fn shown(args: &[Arg<'_>]) -> String {
-    let mut out = String::new();
-    for arg in args {
-        if !out.is_empty() {
-            out.push_str(", ");
-        }
-        match arg {
-            Arg::Int(n) => out.push_str(&n.to_string()),
-            Arg::Str(s) => push_quoted(&mut out, s),
-        }
-    }
-    out
-}
-
-fn push_quoted(out: &mut String, text: &str) {
-    let cut = text.char_indices().nth(LONGEST_ARGUMENT);
-    let kept = cut.map_or(text, |(end, _)| &text[..end]);
-    out.push('"');
-    kept.escape_debug().for_each(|c| out.push(c));
-    out.push_str(if cut.is_some() { "...\"" } else { "\"" });
-}
-
-fn shown_result(out: &Out<'_>) -> String {
+/// A result as the recording keeps it.
+fn recorded<'a>(out: &'a Out<'_>) -> Recorded<'a> {
     match out {
-        Out::Int(n) => n.to_string(),
-        Out::Bool(true) => "True".to_owned(),
-        Out::Bool(false) => "False".to_owned(),
-        Out::Void => String::new(),
-        Out::Null => "None".to_owned(),
-        Out::Bytes(bytes) => {
-            let mut text = String::new();
-            push_quoted(&mut text, &String::from_utf8_lossy(bytes));
-            text
-        }
-        Out::Object(_) => "...".to_owned(),
-        Out::Raise(_) => "raised".to_owned(),
+        Out::Int(n) => Recorded::Int(*n),
+        Out::Bool(yes) => Recorded::Bool(*yes),
+        Out::Void => Recorded::Void,
+        Out::Null => Recorded::Null,
+        Out::Bytes(bytes) => Recorded::Str(bytes),
+        Out::Object(_) => Recorded::Object,
+        Out::Raise(_) => Recorded::Raised,
     }
 }
 
@@ -409,7 +397,7 @@ fn refuse<'py>(
     function: &'static Function,
     what: &str,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let name = qualified(function);
+    let name = function.qualified;
     if STRICT.load(Ordering::Relaxed) {
         return Err(PyTypeError::new_err(format!("{name} {what}")));
     }
@@ -419,14 +407,6 @@ fn refuse<'py>(
         &format!("{place}{name} {what}; it returns False"),
     );
     Ok(PyBool::new(py, false).into_bound().into_any())
-}
-
-/// `KSR.tm.t_relay`; functions of the core have no module part.
-pub fn qualified(function: &Function) -> String {
-    match function.module {
-        "core" => format!("KSR.{}", function.name),
-        module => format!("KSR.{module}.{}", function.name),
-    }
 }
 
 /// File and line of the Python code that is calling.
@@ -463,7 +443,7 @@ pub fn on_context<'py, T: Into<Out<'py>>>(
         for what in complaints {
             log::log(
                 log::level::ERR,
-                &format!("{place}{}: {what}", qualified(call.function)),
+                &format!("{place}{}: {what}", call.function.qualified),
             );
         }
     }
@@ -477,12 +457,13 @@ pub fn read<'py>(f: impl FnOnce(&Context) -> Out<'py>) -> Out<'py> {
 
 /// Declares a table of KSR functions of one Kamailio module.
 macro_rules! ksr_table {
-    ($module:literal; $( $(#[doc = $doc:literal])+ $name:ident ( $($arg:ident : $ty:ident),* ) -> $ret:ident = $body:expr; )*) => {
+    ($module:tt; $( $(#[doc = $doc:literal])+ $name:ident ( $($arg:ident : $ty:ident),* ) -> $ret:ident = $body:expr; )*) => {
         /// The functions of this Kamailio module.
         pub static FUNCTIONS: &[$crate::ksr::Function] = &[ $(
             $crate::ksr::Function {
                 module: $module,
                 name: stringify!($name),
+                qualified: $crate::ksr::qualified!($module $name),
                 params: &[ $( (stringify!($arg), $crate::ksr::Param::$ty) ),* ],
                 ret: $crate::ksr::Ret::$ret,
                 doc: concat!($($doc, "\n"),+),
@@ -493,3 +474,14 @@ macro_rules! ksr_table {
     };
 }
 pub(crate) use ksr_table;
+
+/// `KSR.tm.t_relay`; functions of the core have no module part.
+macro_rules! qualified {
+    ("core" $name:ident) => {
+        concat!("KSR.", stringify!($name))
+    };
+    ($module:tt $name:ident) => {
+        concat!("KSR.", $module, ".", stringify!($name))
+    };
+}
+pub(crate) use qualified;

@@ -50,10 +50,7 @@ fn relay<'py>(call: &Call<'_, 'py>, hop: Option<Result<NextHop, String>>, flags:
         None => core.t_relay(&slot, flags).into(),
         Some(Ok(hop)) => core.t_relay_to(&slot, hop, flags).into(),
         Some(Err(why)) => {
-            log::log(
-                level::ERR,
-                &format!("{}: {why}", super::qualified(call.function)),
-            );
+            log::log(level::ERR, &format!("{}: {why}", call.function.qualified));
             Out::Int(-1)
         }
     }
