@@ -123,16 +123,20 @@ def test_its_own_time_is_left_out() -> None:
         for _ in range(20_000):
             abs(1)
 
-    began = time.perf_counter_ns()
-    many()
-    plain = time.perf_counter_ns() - began
-    tracer = Tracer({}, called, measure_call_cost_ns())
-    began = time.perf_counter_ns()
-    shown = tracer.follow("route", 1, many)
-    took = time.perf_counter_ns() - began
-    assert tracer.roots["route"].total_ns == shown
-    # With the tracer's own time it would be ten times as long.
-    assert shown < plain + (took - plain) / 3
+    def is_left_out() -> bool:
+        began = time.perf_counter_ns()
+        many()
+        plain = time.perf_counter_ns() - began
+        tracer = Tracer({}, called, measure_call_cost_ns())
+        began = time.perf_counter_ns()
+        shown = tracer.follow("route", 1, many)
+        took = time.perf_counter_ns() - began
+        assert tracer.roots["route"].total_ns == shown
+        # With the tracer's own time it would be ten times as long.
+        return shown < plain + (took - plain) / 3
+
+    # A thread that has to wait for a core is not slower in all of its parts.
+    assert any(is_left_out() for _ in range(20))
 
 
 class Worker:
