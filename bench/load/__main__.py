@@ -18,7 +18,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
-from load import instructions, interpreter, limits, loads, overload, prepared, tls_figures
+from load import costs, instructions, interpreter, limits, loads, overload, prepared, tls_figures
 from load.figures import HEADINGS, Comparison, Figure, markdown, rows
 from oracle.profile import HERE, Profile
 from support.servers import ROOT, Kamailio, Listen, Server, Sipwright
@@ -84,6 +84,7 @@ CASES = [
 CALLS = [case for case in CASES if case.name in ("relay", "registrar")]
 HIGHEST, MEMORY, INSTRUCTIONS, TLS, MILLION = "highest", "memory", "instructions", "tls", "million"
 OVERLOAD, OVERLOAD_S, OVERLOAD_QUICK_S = "overload", 10.0, 3.0
+COSTS, COSTS_RATE, COSTS_S, COSTS_QUICK_S = "costs", 1_000, 60.0, 20.0
 TLS_SECONDS, TLS_QUICK_SECONDS = 10, 3
 MEMORY_CALLS, MEMORY_RATE = 100_000, 1000
 
@@ -102,11 +103,16 @@ def main() -> int:
         at_three_times = (
             overload.report(OVERLOAD_QUICK_S if options.quick else OVERLOAD_S) if OVERLOAD in options.case else ""
         )
+        extras = (
+            costs.report(options.client.resolve(), COSTS_RATE, COSTS_QUICK_S if options.quick else COSTS_S)
+            if COSTS in options.case
+            else ""
+        )
     except MissingTool as error:
         print(f"bench: {error}", file=sys.stderr)
         return 2
     text = report(comparisons, plan, rounds) + instructions_report(counts) + limits_report(highest, rested)
-    text += at_three_times + over_tls
+    text += at_three_times + extras + over_tls
     print(text)
     if not options.no_write:
         RESULTS.mkdir(exist_ok=True)
@@ -117,7 +123,7 @@ def main() -> int:
 
 
 def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    names = [*(case.name for case in CASES), INSTRUCTIONS, HIGHEST, MEMORY, OVERLOAD, TLS, MILLION]
+    names = [*(case.name for case in CASES), INSTRUCTIONS, HIGHEST, MEMORY, OVERLOAD, COSTS, TLS, MILLION]
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--client", type=Path, required=True, help="the built udp_closed_loop")
     parser.add_argument("--storm", type=Path, required=True, help="the built tls_storm")

@@ -5,7 +5,7 @@
 - User instructions of a call with and without, counted by callgrind (`--count`): exact, but instructions are not time, and the kernel's
   share of a call, which both leave as it is, is not in them.
 
-`PYTHONPATH=bench:tests python -m load.costs --client target/bench/udp_closed_loop`
+`make bench ARGS="--case costs"` does the first, `PYTHONPATH=bench:tests python -m load.costs --client target/bench/udp_closed_loop` either.
 """
 
 from __future__ import annotations
@@ -68,6 +68,13 @@ def main() -> None:
     else:
         for extra in EXTRAS:
             print(measured(extra, plan), flush=True)
+
+
+def report(client: Path, rate: int, seconds: float) -> str:
+    """What each costs at so many calls a second, as Markdown."""
+    plan = replace(loads.Plan.make(client, quick=True), calls_rate=rate, calls_seconds=seconds)
+    lines = [f"- {measured(extra, plan)}" for extra in EXTRAS]
+    return "\n".join([f"\n## Recording and profile, {rate} calls/s\n", *lines, ""])
 
 
 def measured(extra: Extra, plan: loads.Plan) -> str:

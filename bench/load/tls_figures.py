@@ -40,7 +40,7 @@ SCRIPT = ROOT / "tests" / "support" / "scripts" / "answer.py"
 WORKERS = 2
 RATE = 300
 CLIENTS = 8
-MESSAGES_RATE = 1_500
+MESSAGES_RATES = (1_500, 4_000)
 IDLE = 2_000
 STORM = 20_000
 MILLION = 1_000_000
@@ -61,6 +61,7 @@ require_certificate = no
 certificate = {0.chain}
 private_key = {0.key}
 """
+HANDSHAKE_MODE = "sipwright, mode 1"
 Address = tuple[str, int]
 TLS_1_2 = ssl.TLSVersion.TLSv1_2
 
@@ -74,6 +75,13 @@ class Case:
     kind: str
     load: Callable[[Server, ssl.SSLContext, float], Figure]
     version: ssl.TLSVersion = ssl.TLSVersion.TLSv1_3
+    every_mode: bool = False
+    """Whether the modes that have threads for TLS are told apart."""
+
+    def servers(self, names: Sequence[str]) -> list[str]:
+        """Those that it is measured with, of the servers that were asked for."""
+        more = [HANDSHAKE_MODE] if self.every_mode and "sipwright" in names else []
+        return [*names, *more]
 
 
 def context(authority: Authority, version: ssl.TLSVersion = ssl.TLSVersion.TLSv1_3) -> ssl.SSLContext:
@@ -120,8 +128,8 @@ def connected(address: Address, client: ssl.SSLContext, session: ssl.SSLSession 
         yield peer
 
 
-def messages(server: Server, client: ssl.SSLContext, seconds: float) -> Figure:
-    """OPTIONS over connections that are there."""
+def messages(server: Server, client: ssl.SSLContext, seconds: float, rate: float | None = None) -> Figure:
+    """OPTIONS over connections that are there, at the rate or as fast as the clients get answers."""
     address = server.address("tls")
     idle: list[ssl.SSLSocket] = []
     with contextlib.ExitStack() as stack:
@@ -135,22 +143,22 @@ def messages(server: Server, client: ssl.SSLContext, seconds: float) -> Figure:
                 local.peer = idle.pop()
             return tls.ask(local.peer, address).status == 200
 
-        return paced(server, MESSAGES_RATE, seconds, one)
+        return paced(server, rate, seconds, one)
 
 
-def paced(server: Server, rate: float, seconds: float, action: Callable[[], bool]) -> Figure:
-    """Calls the action at the rate from several threads, and meters the server meanwhile."""
-    count = int(rate * seconds)
-    done, lock, order = [0, 0], threading.Lock(), iter(range(count))
+def paced(server: Server, rate: float | None, seconds: float, action: Callable[[], bool]) -> Figure:
+    """Calls the action from several threads, at the rate or each as soon as it can, and meters the server meanwhile."""
+    done, lock = [0, 0], threading.Lock()
     meter, start = Meter(server), time.monotonic()
+    times = due(start, rate, seconds)
 
     def client() -> None:
         while True:
             with lock:
-                number = next(order, None)
-            if number is None:
+                at = next(times, None)
+            if at is None:
                 return
-            time.sleep(max(0.0, start + number / rate - time.monotonic()))
+            time.sleep(max(0.0, at - time.monotonic()))
             fine = action()
             with lock:
                 done[0 if fine else 1] += 1
@@ -161,6 +169,15 @@ def paced(server: Server, rate: float, seconds: float, action: Callable[[], bool
     return meter.stop(done[0], done[1])
 
 
+def due(start: float, rate: float | None, seconds: float) -> Iterator[float]:
+    """When each action is to begin: evenly, or at once until the time is over."""
+    if rate is not None:
+        yield from (start + number / rate for number in range(int(rate * seconds)))
+        return
+    while time.monotonic() < start + seconds:
+        yield start
+
+
 CASES = [
     Case("full handshake and OPTIONS, ECDSA P-256, TLS 1.3", "connection", "ecdsa", full_handshakes),
     Case("full handshake and OPTIONS, RSA-2048, TLS 1.3", "connection", "rsa", full_handshakes),
@@ -168,7 +185,16 @@ CASES = [
     Case("resumed handshake and OPTIONS, ECDSA P-256, TLS 1.3", "connection", "ecdsa", resumed_handshakes),
     Case("resumed handshake and OPTIONS, RSA-2048, TLS 1.3", "connection", "rsa", resumed_handshakes),
     Case("resumed handshake and OPTIONS, RSA-2048, TLS 1.2", "connection", "rsa", resumed_handshakes, TLS_1_2),
-    Case("OPTIONS over established connections", "message", "ecdsa", messages),
+    *(
+        Case(
+            f"OPTIONS over established connections, {'closed loop' if rate is None else f'{rate:,}/s'}",
+            "message",
+            "ecdsa",
+            partial(messages, rate=rate),
+            every_mode=True,
+        )
+        for rate in (*MESSAGES_RATES, None)
+    ),
 ]
 
 
@@ -204,10 +230,10 @@ def compare(rounds: int, seconds: float, servers: Sequence[str]) -> list[Compari
         found = []
         for case in CASES:
             client = context(issuer, case.version)
-            figures: dict[str, list[Figure]] = {name: [] for name in servers}
+            figures: dict[str, list[Figure]] = {name: [] for name in case.servers(servers)}
             for number in range(1, rounds + 1):
-                for name in servers:
-                    with started(name, issued[case.kind]) as server:
+                for name in figures:
+                    with started(name, issued[case.kind], 1 if name == HANDSHAKE_MODE else 2) as server:
                         figure = survived(server, partial(measured, case, server, client, seconds))
                     if figure is None:
                         note(f"{case.text} round {number}: {name} crashed")
