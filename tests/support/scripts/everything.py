@@ -69,7 +69,15 @@ def fork():
         assert results.get() == "fine"
         child.join(20)
         stacks.seek(0)
-        assert child.exitcode == 0, (child.exitcode, state(child.pid), stacks.read())
+        assert exit_status(child) == 0, (child.exitcode, state(child.pid), stacks.read())
+
+
+def exit_status(child):
+    """Waits for it: a thread that starts a process meanwhile also collects those that have ended, and `join` returns before it says so."""
+    until = time.monotonic() + 5
+    while child.exitcode is None and time.monotonic() < until:
+        time.sleep(0.01)
+    return child.exitcode
 
 
 def state(pid):

@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import sys
+import time
 
 import KSR
 
@@ -28,6 +29,10 @@ def with_multiprocessing():
     child.start()
     assert results.get() == "fine"
     child.join()
+    # Another worker that starts a process meanwhile also collects those that have ended: `join` may return before it says so.
+    until = time.monotonic() + 5
+    while child.exitcode is None and time.monotonic() < until:
+        time.sleep(0.01)
     assert child.exitcode == 0
 
 
