@@ -27,7 +27,7 @@ def command(seconds: float, output: str, rows: int, data_dir: Path | None) -> No
     """Measure which routes, KSR functions and functions of the script a running server spends its time in.
 
     Some messages, chosen at random, are followed through the script; calls and totals are estimates for all. As many are
-    followed as cost about 1 % of the server's CPU time. Ctrl-C ends it early.
+    followed as cost about half a percent of the server's CPU time. Ctrl-C ends it early.
     """
     from sipwright.control.client import ControlError, call
     from sipwright.settings.effective import default_data_dir

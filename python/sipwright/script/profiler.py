@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sipwright._engine import Message
 
 # Of the CPU time of the process; a server with little to do may spend this part of a core anyhow.
-SHARE: Final = 0.01
+SHARE: Final = 0.005
 IDLE_SHARE: Final = 0.001
 # One message of so many is followed until the first adjustment, and so much is what one costs before that is known.
 FIRST_EVERY: Final = 32
