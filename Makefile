@@ -8,6 +8,7 @@ TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 DEPENDENCIES := $(VENV)/.dependencies
 ENGINE := $(VENV)/.engine
 LOAD_CLIENT := $(TARGET_DIR)/bench/udp_closed_loop
+CALLS_CLIENT := $(TARGET_DIR)/bench/open_calls
 STORM_CLIENT := $(TARGET_DIR)/quick/examples/tls_storm
 FUZZERS := $(TARGET_DIR)/.fuzzers
 JSSIP := $(TARGET_DIR)/browser/jssip.js
@@ -82,8 +83,9 @@ format: $(DEPENDENCIES) check-cargo ## Format Python and Rust
 interop: $(ENGINE) $(JSSIP) ## Calls and handshakes with foreign clients and judges: sipp, pjsua2, baresip, openssl, testssl
 	$(BIN)/python -m pytest tests/interop $(PYTEST)
 
-bench: $(ENGINE) $(LOAD_CLIENT) $(STORM_CLIENT) ## Measure against Debian's Kamailio (QUICK=1: a short form); writes bench/results/
-	PYTHONPATH=bench:tests $(BIN)/python -m load --client $(LOAD_CLIENT) --storm $(STORM_CLIENT) $(if $(QUICK),--quick) $(ARGS)
+bench: $(ENGINE) $(LOAD_CLIENT) $(CALLS_CLIENT) $(STORM_CLIENT) ## Measure against Debian's Kamailio (QUICK=1: a short form); writes bench/results/
+	PYTHONPATH=bench:tests $(BIN)/python -m load --client $(LOAD_CLIENT) --calls $(CALLS_CLIENT) --storm $(STORM_CLIENT) \
+		$(if $(QUICK),--quick) $(ARGS)
 
 soak: $(ENGINE) ## Load, faults, stop and start for SOAK_SECONDS (1800: ten minutes in each TLS mode) and SOAK_STARTS (200)
 	SOAK_SECONDS=$(SOAK_SECONDS) SOAK_STARTS=$(SOAK_STARTS) CHAOS_SECONDS=$(CHAOS_SECONDS) \
@@ -126,7 +128,7 @@ $(DEPENDENCIES): requirements.lock pyproject.toml | check-python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
 	@touch $@
 
-$(LOAD_CLIENT): bench/load/udp_closed_loop.rs | check-cargo
+$(TARGET_DIR)/bench/%: bench/load/%.rs | check-cargo
 	@mkdir -p $(@D)
 	rustc --edition 2024 -O $< -o $@
 

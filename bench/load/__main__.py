@@ -100,9 +100,8 @@ def main() -> int:
         rested = [weigh(case, plan) for case in CALLS] if MEMORY in options.case else []
         over_tls = measure_tls(rounds, options) if TLS in options.case else ""
         over_tls += tls_figures.million(options.storm) if MILLION in options.case else ""
-        at_three_times = (
-            overload.report(OVERLOAD_QUICK_S if options.quick else OVERLOAD_S) if OVERLOAD in options.case else ""
-        )
+        overload_s = OVERLOAD_QUICK_S if options.quick else OVERLOAD_S
+        at_three_times = overload.report(options.calls, overload_s) if OVERLOAD in options.case else ""
         extras = (
             costs.report(options.client.resolve(), COSTS_RATE, COSTS_QUICK_S if options.quick else COSTS_S)
             if COSTS in options.case
@@ -126,6 +125,7 @@ def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     names = [*(case.name for case in CASES), INSTRUCTIONS, HIGHEST, MEMORY, OVERLOAD, COSTS, TLS, MILLION]
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--client", type=Path, required=True, help="the built udp_closed_loop")
+    parser.add_argument("--calls", type=Path, required=True, help="the built open_calls")
     parser.add_argument("--storm", type=Path, required=True, help="the built tls_storm")
     parser.add_argument("--quick", action="store_true", help="two short rounds")
     parser.add_argument("--rounds", type=int, help="rounds of each load")

@@ -29,6 +29,8 @@ def mod_init(): return Handler()
 WAIT_MS = 100
 SETTINGS = {"limits.queue_wait_ms": WAIT_MS, "limits.retry_after_s": 7}
 OFFERED = 600
+# Six times what one worker does in the time that is allowed.
+BURST = 60
 # Three times what one worker does.
 EVERY_S = 0.01 / 3
 
@@ -90,6 +92,32 @@ def test_three_times_the_capacity(start: Start, tmp_path: Path) -> None:
     assert recovered_s < 1.0
     assert isinstance(server, Sipwright)
     assert call(server.data_dir, "core.stats")["overload_refused"] >= counts[503]
+
+
+def test_a_burst_is_served_as_far_as_it_can_be_in_time(start: Start, tmp_path: Path) -> None:
+    """All of it came before the server could know that it is too much. What belongs to dialogs is served however late."""
+    script = tmp_path / "slow.py"
+    script.write_text(SCRIPT)
+    server = start(script, workers=1, settings=SETTINGS)
+    to = server.address("udp")
+
+    async def burst() -> tuple[Counter[int | None], Counter[int | None]]:
+        async with Crowd.open() as peer:
+            asked = [asyncio.create_task(peer.ask(options(peer, to), to, 20)) for _ in range(BURST)]
+            ended = [asyncio.create_task(peer.ask(bye(peer, to), to, 20)) for _ in range(10)]
+            new, within = await asyncio.gather(*asked), await asyncio.gather(*ended)
+            return Counter(one.status for one in new), Counter(one.status for one in within)
+
+    # Where the machine stops the worker for long, all of it has waited for a worker that was stuck, and is served.
+    for _ in range(5):
+        new, within = asyncio.run(burst())
+        assert within == {200: 10}
+        assert new.keys() <= {200, 503}
+        assert new[200] > 0
+        if new[503] >= BURST / 2:
+            break
+    else:
+        raise AssertionError(f"of {BURST} requests of 10 ms each these were answered: {new}")
 
 
 def test_workers_that_are_stuck_refuse_nobody(start: Start, tmp_path: Path) -> None:

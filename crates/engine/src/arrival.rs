@@ -45,8 +45,7 @@ impl Core {
             self.refuse(&msg, &flow, b"Service Unavailable");
             return;
         }
-        // What belongs to a dialog is let in, so that calls that were accepted go on and end.
-        if is_new && msg.to_tag().is_none() && self.is_overloaded() {
+        if self.is_too_much(&msg) {
             self.refuse_overload(&msg, &flow);
             return;
         }
@@ -381,6 +380,10 @@ impl Sink for Core {
 
     fn jobs_pending(&self) -> bool {
         !self.queue.is_empty()
+    }
+
+    fn is_lagging(&self) -> bool {
+        self.lag.is_lagging(self.now_us())
     }
 }
 

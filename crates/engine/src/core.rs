@@ -29,6 +29,7 @@ use crate::heap;
 use crate::job::{Job, Queued};
 use crate::log::{self, level};
 use crate::net::{How, Net, SendError, Sink, TxTag};
+use crate::overload::Lag;
 use crate::passed::Passed;
 use crate::pending::PendingTable;
 use crate::queue::JobQueue;
@@ -87,6 +88,8 @@ pub struct Core {
     stopping: AtomicBool,
     /// Which worker is at work, so that others are called only when it does not keep up.
     pub(crate) shift: Shift,
+    /// Whether messages wait for too long.
+    pub(crate) lag: Lag,
     /// Start of the to-tags of stateless replies; ACKs that carry it are ours to absorb.
     pub(crate) sl_tag: [u8; SL_TAG_PREFIX],
     /// The Server header line of responses made here, empty for none.
@@ -133,7 +136,7 @@ counters! {
     retransmissions,
     /// ACKs to stateless replies absorbed.
     filtered_acks,
-    /// Requests refused with 503 because the queue was full.
+    /// Requests refused with 503 because the queue was full or messages waited for too long.
     overload_refused,
     /// Messages dropped because the queue was full and no answer was possible.
     overload_dropped,
@@ -206,6 +209,7 @@ impl Core {
             draining: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
             shift: Shift::default(),
+            lag: Lag::new(config.limits.queue_wait_us),
             sl_tag: sl_tag_prefix(hasher.hash_one(instance)),
             server_line: server_line(&config.server_header),
             counters: Counters::default(),
@@ -549,17 +553,6 @@ impl Core {
             .map_err(|full| full.job)?;
         self.wake_worker();
         Ok(())
-    }
-
-    /// Whether the workers lag: what they took up last had waited for longer than is allowed, and what they take up next has
-    /// too. Workers that are stuck take up nothing; what waits for them is bounded by number alone.
-    pub(crate) fn is_overloaded(&self) -> bool {
-        let limit = self.config.limits.queue_wait_us;
-        if limit == 0 || self.shift.last_wait_us() <= limit {
-            return false;
-        }
-        let since = self.queue.oldest(|queued| queued.at_us);
-        since.is_some_and(|at| self.now_us().saturating_sub(at) > limit)
     }
 
     /// When the next timer of a transaction runs out, if any runs.

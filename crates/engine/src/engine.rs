@@ -275,7 +275,7 @@ impl Worker {
             let now_us = self.core.now_us();
             let waited_us = now_us.saturating_sub(at_us);
             self.core.traffic.times.queue_wait.note(waited_us);
-            self.core.shift.taken(now_us, waited_us);
+            self.core.shift.taken(now_us);
             if !self.active.replace(true) {
                 self.core.shift.begin();
                 if let Some(port) = &mut self.port {
@@ -285,7 +285,8 @@ impl Worker {
             if !self.core.queue.is_empty() {
                 self.core.net().nudge_worker();
             }
-            if let Some(mut current) = self.core.begin(job) {
+            let job = self.core.admit(job, at_us, now_us);
+            if let Some(mut current) = job.and_then(|job| self.core.begin(job)) {
                 current.began_us = now_us;
                 return Some(current);
             }

@@ -15,6 +15,7 @@ pub mod log;
 pub mod net;
 mod observe;
 mod onsend;
+mod overload;
 pub mod passed;
 pub mod pending;
 pub mod queue;

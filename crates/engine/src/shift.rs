@@ -21,7 +21,6 @@ thread_local! {
 pub(crate) struct Shift {
     active: AtomicUsize,
     last_taken_us: AtomicU64,
-    last_wait_us: AtomicU64,
 }
 
 impl Shift {
@@ -35,15 +34,9 @@ impl Shift {
         self.active.fetch_sub(1, Ordering::SeqCst);
     }
 
-    /// A worker takes up a message now, which has waited for so long.
-    pub fn taken(&self, now_us: u64, waited_us: u64) {
+    /// A worker takes up a message now.
+    pub fn taken(&self, now_us: u64) {
         self.last_taken_us.store(now_us, Ordering::SeqCst);
-        self.last_wait_us.store(waited_us, Ordering::Relaxed);
-    }
-
-    /// How long the message that was taken up last had waited.
-    pub fn last_wait_us(&self) -> u64 {
-        self.last_wait_us.load(Ordering::Relaxed)
     }
 
     /// Whether some worker is at work and took up a message just now.
@@ -75,10 +68,10 @@ mod tests {
         let shift = Shift::default();
         assert!(!shift.is_kept_up(0), "nobody is at work");
         shift.begin();
-        shift.taken(5_000, 0);
+        shift.taken(5_000);
         assert!(shift.is_kept_up(5_999));
         assert!(!shift.is_kept_up(6_000), "the first one is stuck");
-        shift.taken(6_100, 0);
+        shift.taken(6_100);
         shift.end();
         assert!(!shift.is_kept_up(6_200), "the first one has gone idle");
     }

@@ -212,6 +212,21 @@ fn the_relief_reader_steps_in_while_no_worker_waits_and_back_out() {
 }
 
 #[test]
+fn the_relief_reader_helps_workers_that_lag_much_earlier() {
+    let mut cfg = config(&[Proto::Udp]);
+    // Later than the test waits.
+    cfg.relief_after_ms = 60_000;
+    let sink = Arc::new(Recorder::default());
+    sink.lagging.store(true, Ordering::SeqCst);
+    let net = Net::bind(&cfg, Arc::clone(&sink) as Arc<dyn Sink>).unwrap();
+    net.start().unwrap();
+    let to = net.sockets()[0].addr;
+    client().send_to(&request("late", ""), to).unwrap();
+    sink.messages(1);
+    net.stop();
+}
+
+#[test]
 fn the_relief_reader_keeps_out_while_a_worker_waits() {
     let server = Server::start(&config(&[Proto::Udp]));
     until("workers wait", || server.net.workers_waiting() == 2);

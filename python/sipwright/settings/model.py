@@ -129,8 +129,8 @@ class LimitSettings(Section):
     queue_messages: Positive = Field(8_192, description="Messages that may wait for a script worker; then 503.")
     queue_wait_ms: Count = Field(
         4_000,
-        description="Messages of the queue may wait so long; while they wait longer, although the workers take them up, requests "
-        "outside of dialogs get 503. 0 for no bound.",
+        description="Messages of the queue may wait so long; requests outside of dialogs that wait longer, or would, although the "
+        "workers take messages up, get 503. 0 for no bound.",
     )
     retry_after_s: Count = Field(10, description="Retry-After of these 503, in seconds.")
     drain_ms: Count = Field(5_000, description="Longest time that a stop waits for work in progress.")
@@ -230,7 +230,9 @@ class UdpSettings(Section):
     send_buffer_bytes: Positive = Field(2_097_152, description="Send buffer asked of the kernel.")
     batch: int = Field(32, ge=1, le=1_024, description="Datagrams read by one system call.")
     relief_after_ms: Positive = Field(
-        10, description="A network thread reads UDP too once no worker has waited for this long."
+        10,
+        description="A network thread reads UDP too once no worker has waited for this long, or for a millisecond while messages "
+        "wait for longer than `limits.queue_wait_ms`.",
     )
 
 

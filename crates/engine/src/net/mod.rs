@@ -105,6 +105,11 @@ pub trait Sink: Send + Sync {
         let _ = flow;
     }
 
+    /// Whether messages wait too long for workers, although these take them up.
+    fn is_lagging(&self) -> bool {
+        false
+    }
+
     /// Whether jobs wait. Asked by a worker after it has been marked as waiting
     /// and before it sleeps, so that no wake-up is lost (see [`Net::wake_worker`]).
     fn jobs_pending(&self) -> bool {

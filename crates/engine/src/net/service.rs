@@ -15,6 +15,8 @@ use super::threads::{self, ThreadKind};
 /// Longest time that farewells may take at the end, milliseconds. Together with
 /// what a turn takes it stays well below the 2 s that `stop` promises.
 const FAREWELL_MS: Millis = 500;
+/// How long no worker may have waited before the relief reader helps workers that lag.
+const LAGGING_AFTER_MS: Millis = 1;
 
 /// Starts every network thread.
 pub fn start(shared: &Arc<Shared>) -> Result<Vec<JoinHandle<()>>, NetError> {
@@ -70,7 +72,7 @@ fn run(mut reactor: Reactor, mut relief: Option<Relief>) {
 /// Reads UDP while no worker does, so that retransmissions, CANCEL, 100 and 503 go on.
 ///
 /// A worker that leaves its wait as the last one arms it. While armed it looks
-/// every `relief_after_ms`; when a worker waits at such a moment it is disarmed,
+/// every `relief_after_ms`, and more often when the workers lag; when a worker waits at such a moment it is disarmed,
 /// and at rest, with a worker waiting, nothing ticks.
 struct Relief {
     after_ms: Millis,
@@ -113,9 +115,10 @@ impl Relief {
             return None;
         }
         let now = sys::monotonic_ms();
+        let after_ms = self.after_ms(reactor);
         let at = *self.look_at.get_or_insert_with(|| {
             self.passes = presence.passes();
-            now + self.after_ms
+            now + after_ms
         });
         if now < at {
             return Some(at - now);
@@ -138,8 +141,19 @@ impl Relief {
             reactor.watch_udp(true, true);
             return None;
         }
+        let after_ms = self.after_ms(reactor);
         self.passes = passes;
-        self.look_at = Some(now + self.after_ms);
-        Some(self.after_ms)
+        self.look_at = Some(now + after_ms);
+        Some(after_ms)
+    }
+
+    /// How long no worker may have waited. Where messages wait too long anyway nothing is to be gained by leaving
+    /// them to the workers, and what needs none of these, as responses do mostly, is not to wait with the rest.
+    fn after_ms(&self, reactor: &Reactor) -> Millis {
+        if reactor.cx.sink.is_lagging() {
+            LAGGING_AFTER_MS
+        } else {
+            self.after_ms
+        }
     }
 }

@@ -50,6 +50,7 @@ pub struct Recorder {
     seen: Mutex<Seen>,
     changed: Condvar,
     pub jobs: AtomicBool,
+    pub lagging: AtomicBool,
 }
 
 impl Recorder {
@@ -102,6 +103,10 @@ impl Sink for Recorder {
 
     fn jobs_pending(&self) -> bool {
         self.jobs.load(Ordering::SeqCst)
+    }
+
+    fn is_lagging(&self) -> bool {
+        self.lagging.load(Ordering::SeqCst)
     }
 }
 
