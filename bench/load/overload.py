@@ -29,7 +29,7 @@ CAPACITY: Final = WORKERS / INVITE_S
 WAIT_MS: Final = 5
 PHASES: Final = (("a quarter", 0.25), ("three times", 3.0), ("a quarter again", 0.25))
 # What the cores, which both ends of the calls share, may add.
-NOISE_S: Final = 0.005
+NOISE_S: Final = 0.002
 TWICE: Final = 2.0
 RECOVERY_S: Final = 1.0
 

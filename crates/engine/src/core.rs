@@ -136,7 +136,7 @@ counters! {
     retransmissions,
     /// ACKs to stateless replies absorbed.
     filtered_acks,
-    /// Requests refused with 503 because the queue was full or messages waited for too long.
+    /// Requests refused with 503 because the queue was full or messages waited too long.
     overload_refused,
     /// Messages dropped because the queue was full and no answer was possible.
     overload_dropped,
