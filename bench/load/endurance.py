@@ -1,5 +1,5 @@
-"""Hours of mixed work: calls, registrations, TLS connections that come and go well or badly, reloads; and what becomes of the
-server's memory and descriptors.
+"""Hours of mixed work: calls, registrations, TLS connections that come and go well or badly, users with passwords on UDP, TLS and
+WebSocket, reloads; and what becomes of the server's memory and descriptors.
 
     PYTHONPATH=bench:tests python -m load.endurance --seconds 3600
 
@@ -30,12 +30,16 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from websockets.exceptions import WebSocketException
+
+from load import endurance_members as members
 from load.endurance_plot import Curve, draw
 from load.figures import markdown
 from load.interpreter import Peer
 from load.loads import register_callee
 from sipwright.control.client import call
 from support import certificates
+from support.agents import Agent, Line
 from support.control import data_of
 from support.messages import request
 from support.peers import StreamPeer, UdpPeer, eventually, options
@@ -44,12 +48,14 @@ from support.process import open_files, rss_bytes
 from support.servers import ROOT, Listen, Server
 from support.sipp import Sipp
 
-SCRIPT: Final = ROOT / "examples" / "registrar_proxy.py"
+SCRIPT: Final = Path(__file__).with_name("scripts") / "mixed.py"
 RESULTS: Final = ROOT / "bench" / "results"
 # A second.
 CALLS: Final = 20
 REGISTRATIONS: Final = 10.0
 CONNECTIONS: Final = 5.0
+MEMBERS: Final = 5.0
+MEMBERS_CALLS: Final = 2.0
 USERS: Final = 2_000
 RELOAD_S: Final = 10.0
 TLS_RELOAD_S: Final = 30.0
@@ -64,7 +70,11 @@ FIRST_S: Final = 3.0
 SAME_LOOKS: Final = 50
 MOST_LOOKS: Final = 400
 KEEP_EVERY_S: Final = 30.0
-FAILURES: Final = (OSError, EOFError, TimeoutError, AssertionError)
+FAILURES: Final = (OSError, EOFError, TimeoutError, AssertionError, WebSocketException)
+KINDS: Final = (
+    *("calls", "registrations", "connections"),
+    *("registrations with passwords", "calls over TLS with passwords", "calls over WebSocket with passwords"),
+)
 
 
 @dataclass(frozen=True)
@@ -105,7 +115,7 @@ class Course:
     def faults(self) -> list[str]:
         """Why it is not as it should be."""
         found = [f"{count} {what} failed" for what, count in self.failed.items() if count]
-        found += [f"no {what} were done" for what in ("calls", "registrations", "connections") if not self.done[what]]
+        found += [f"no {what} were done" for what in KINDS if not self.done[what]]
         if self.samples[-1].seconds >= JUDGED_FROM_S and self.growth() > GROWTH_LIMIT:
             found.append(f"memory grew by {100 * self.growth():.1f} %")
         before, after = self.at_rest
@@ -138,7 +148,10 @@ def run(seconds: float, mode: int, every: float, *, tell: bool = False) -> Cours
         directory = Path(name)
         certs = certificates.make(directory)
         settings = {**certs.settings(), "tls.threads_mode": mode, "usrloc.db_mode": 2, "log.level": "warning"}
-        server = Peer(SCRIPT, directory / "server", [Listen(p) for p in ("udp", "tcp", "tls")], settings=settings)
+        settings |= members.settings(directory)
+        env = {"EXAMPLES": str(ROOT / "examples"), "ORIGINS": members.ORIGIN}
+        listen = [Listen(p) for p in ("udp", "tcp", "tls")]
+        server = Peer(SCRIPT, directory / "server", listen, env=env, settings=settings)
         with server:
             client = ssl.create_default_context(cafile=str(certs.ca))
             # Opens the database and whatever else is opened once.
@@ -150,14 +163,25 @@ def run(seconds: float, mode: int, every: float, *, tell: bool = False) -> Cours
 
 
 def at_rest(server: Server) -> int:
-    """Descriptors once they have been as many for a while: connections are closed, and the database is open."""
+    """Descriptors once they have been as many for a while: connections are closed, and the database is open.
+
+    Without files of databases: the pool keeps as many as workers once asked at the same time, and SQLite one or two more.
+    """
     found: list[int] = []
     while len(found) < MOST_LOOKS:
         time.sleep(0.1)
-        found.append(open_files(server.process.pid))
+        found.append(sum(".db" not in name for name in opened(server.process.pid)))
         if len(found) >= SAME_LOOKS and len(set(found[-SAME_LOOKS:])) == 1:
             break
     return found[-1]
+
+
+def opened(pid: int) -> Iterator[str]:
+    """What the descriptors of a process stand for."""
+    for link in Path(f"/proc/{pid}/fd").iterdir():
+        # Whatever has been closed meanwhile.
+        with contextlib.suppress(FileNotFoundError):
+            yield os.readlink(link)
 
 
 def cpu_s(pid: int) -> float:
@@ -177,11 +201,23 @@ async def load(
     port = free_port()
     await register_callee(server, f"callee{port}", port)
     data, source = data_of(server), random.Random(1)
-    async with UdpPeer.open() as peer, asyncio.TaskGroup() as group:
+    web: Sequence[members.Proto] = ("ws", "wss")
+    over_tls = partial(members.call, server, client, source, members.ON_TLS, ("tls",), ("tls",))
+    over_web = partial(members.call, server, client, source, members.ON_WEB, web, (*web, "tls"))
+    async with UdpPeer.open() as peer, Agent.on(Line()) as agent, asyncio.TaskGroup() as group:
         work: list[Coroutine[None, None, None]] = [
             calls(server, port, seconds, stop, course),
             paced("registrations", REGISTRATIONS, stop, course, lambda: registration(server, peer, source, port)),
             paced("connections", CONNECTIONS, stop, course, lambda: connection(server, client, source)),
+            paced(
+                "registrations with passwords",
+                MEMBERS,
+                stop,
+                course,
+                lambda: members.registration(server, agent, source),
+            ),
+            paced("calls over TLS with passwords", MEMBERS_CALLS, stop, course, over_tls),
+            paced("calls over WebSocket with passwords", MEMBERS_CALLS, stop, course, over_web),
             paced("reloads", 1 / RELOAD_S, stop, course, lambda: command(data, "app_python.reload")),
             paced("reloads of TLS", 1 / TLS_RELOAD_S, stop, course, lambda: command(data, "tls.reload")),
             watch(server, every, stop, course, tell),

@@ -13,6 +13,10 @@ import pytest
 from support.servers import ROOT
 
 SECONDS = 10
+KINDS = {
+    *("calls", "connections", "registrations"),
+    *("registrations with passwords", "calls over TLS with passwords", "calls over WebSocket with passwords"),
+}
 
 
 @pytest.mark.slow
@@ -23,6 +27,10 @@ def test_nothing_fails_and_no_descriptor_stays_open(tmp_path: Path) -> None:
     done = subprocess.run(argv, env=env, capture_output=True, text=True, timeout=150)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Nothing failed, nothing grew." in done.stdout
+    rows = [
+        [cell.strip() for cell in line.split("|")[1:3]] for line in done.stdout.splitlines() if line.startswith("|")
+    ]
+    assert {what for what, count in rows if count.replace(",", "").isdigit() and count != "0"} >= KINDS, done.stdout
     with next(tmp_path.glob("*-endurance.csv")).open() as file:
         samples = list(csv.DictReader(file))
     assert int(samples[-1]["seconds"]) >= SECONDS - 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from typing import Protocol
 
 from support.deployments import DOMAIN
 from support.digest import challenge_of, credentials
@@ -12,6 +13,17 @@ from support.peers import StreamPeer, UdpPeer
 from support.servers import Server
 
 Peer = UdpPeer | StreamPeer
+
+
+class HasAddress(Protocol):
+    """Whatever is on a socket."""
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Where it is."""
+        ...
+
+
 PASSWORDS = {"alice": "secret of alice", "bob": "secret of bob", "carol": "x"}
 
 
@@ -65,11 +77,16 @@ async def challenged(
     assert refusal.status == (401 if method == "REGISTER" else 407), refusal.first_line
     if method == "INVITE":
         await put(peer, ack_of(plain, refusal), server)
-    digest = credentials(challenge_of(refusal), method, uri, user, password or PASSWORDS[user])
-    name = "Authorization" if method == "REGISTER" else "Proxy-Authorization"
-    again = {"Via": re.sub(r"(branch=[^;]+)", r"\1-2", plain["Via"]), "CSeq": f"2 {method}"}
+    return answering(plain, refusal, user, password or PASSWORDS[user])
+
+
+def answering(plain: Sip, refusal: Sip, user: str, password: str) -> Sip:
+    """The request again, with the credentials that a refusal asks for."""
+    digest = credentials(challenge_of(refusal), plain.method, plain.uri, user, password)
+    name = "Authorization" if refusal.status == 401 else "Proxy-Authorization"
+    again = {"Via": re.sub(r"(branch=[^;]+)", r"\1-2", plain["Via"]), "CSeq": f"2 {plain.method}"}
     headers = [(key, again.get(key, value)) for key, value in plain.headers]
-    return Sip(plain.first_line, (*headers, (name, digest)))
+    return Sip(plain.first_line, (*headers, (name, digest)), plain.body)
 
 
 def ack_of(invite: Sip, refusal: Sip) -> Sip:
@@ -79,16 +96,19 @@ def ack_of(invite: Sip, refusal: Sip) -> Sip:
     return Sip(f"ACK {invite.uri} SIP/2.0", (*headers, ("To", refusal["To"]), ("CSeq", cseq)))
 
 
-def within(method: str, message: Sip, peer: Peer) -> Sip:
-    """A request of the dialog that the 200 (for a caller) or the INVITE (for a callee who is called bob) began."""
+def within(method: str, message: Sip, peer: HasAddress, *, proto: str = "", via: tuple[str, int] | None = None) -> Sip:
+    """A request of the dialog that the 200 (for a caller) or the INVITE (for a callee who is called bob) began.
+
+    `proto` and `via` are what its Via says, for who is not on UDP or TLS, or not where the socket is.
+    """
     is_caller = message.status is not None
     ours, theirs = ("From", "To") if is_caller else ("To", "From")
     tag = "" if is_caller else ";tag=bob"
     routes = [route.strip() for header in message.all("Record-Route") for route in header.split(",")]
     number = {"ACK": int(message["CSeq"].split()[0]), "BYE": 3}[method]
-    proto = "UDP" if isinstance(peer, UdpPeer) else "TLS"
+    proto = proto or ("UDP" if isinstance(peer, UdpPeer) else "TLS")
     uri = message["Contact"].partition("<")[2].partition(">")[0]
-    made = request(method, uri, peer.address, proto=proto, call_id=message["Call-ID"], cseq=number)
+    made = request(method, uri, via or peer.address, proto=proto, call_id=message["Call-ID"], cseq=number)
     kept = [(name, value) for name, value in made.headers if name not in ("From", "To")]
     route = [("Route", one) for one in (reversed(routes) if is_caller else routes)]
     return Sip(made.first_line, (*kept, *route, ("From", message[ours] + tag), ("To", message[theirs])))
