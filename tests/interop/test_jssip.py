@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
-from conftest import Start
+from conftest import SCRIPTS, Start
 from sipwright.control.client import call
 from support.browser import Browser, chromium
+from support.callers import within
 from support.certificates import Certificates
 from support.control import data_of
+from support.media import rtpengine
+from support.messages import Sip
+from support.peers import eventually
 from support.phones import Phone
+from support.plain_phone import PACKETS, WAIT_S, PlainPhone, assert_plain, assert_secure, assert_sound, media_port
 from support.servers import ROOT, Server
 from support.tools import MissingTool, tool
 from support.users import PASSWORD, REALM, users_database
@@ -68,13 +75,17 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture
 def server(start: Start, tmp_path: Path, certs: Certificates, site: str, monkeypatch: pytest.MonkeyPatch) -> Server:
     monkeypatch.setenv("ORIGINS", site)
-    settings = {
+    return start(ROOT / "examples" / "websocket.py", "udp", "tcp", "tls", settings=settings_of(tmp_path, certs))
+
+
+def settings_of(directory: Path, certs: Certificates) -> dict[str, object]:
+    url = users_database(directory)
+    return {
         **certs.settings(),
-        "auth_db.db_url": users_database(tmp_path),
+        "auth_db.db_url": url,
         "xhttp.event_callback": "ksr_xhttp_event",
         "aliases": REALM,
     }
-    return start(ROOT / "examples" / "websocket.py", "udp", "tcp", "tls", settings=settings)
 
 
 class Phones:
@@ -183,3 +194,103 @@ def test_the_connection_is_lost(browser: Browser, site: str, server: Server) -> 
     phones.expect("alice registered 200")
     phones.run("phones.alice.sendMessage(arguments[0], 'again')", f"sip:bob@{REALM}")
     phones.expect("bob message again")
+
+
+@pytest.fixture
+def gateway(
+    start: Start, tmp_path: Path, certs: Certificates, site: str, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Server]:
+    """A server with rtpengine beside it."""
+    monkeypatch.setenv("ORIGINS", site)
+    monkeypatch.setenv("EXAMPLES", str(ROOT / "examples"))
+    with rtpengine(tmp_path) as media:
+        more = {"rtpengine.rtpengine_sock": media}
+        yield start(SCRIPTS / "gateway.py", "udp", "tcp", "tls", settings={**settings_of(tmp_path, certs), **more})
+
+
+def play(gateway: Server, story: Callable[[PlainPhone], Awaitable[None]]) -> None:
+    async def run() -> None:
+        async with PlainPhone.registered(gateway) as phone:
+            await story(phone)
+
+    asyncio.run(run())
+    assert call(data_of(gateway), "rtpengine.get_hash_total") == 0
+
+
+def hears(phones: Phones) -> bool:
+    """Whether bob's browser has got packets, and decrypted them."""
+    return int(str(phones.run("return packets('bob')"))) >= PACKETS
+
+
+def routes(message: Sip) -> list[str]:
+    return [route.strip() for header in message.all("Record-Route") for route in header.split(",")]
+
+
+@pytest.mark.parametrize("proto", ["ws", "wss"])
+def test_a_browser_calls_a_phone(browser: Browser, site: str, gateway: Server, proto: str) -> None:
+    phones = Phones(browser, site, gateway, proto)
+    phones.add("bob")
+    phones.expect("bob registered 200")
+
+    async def story(phone: PlainPhone) -> None:
+        phones.run("dial(...arguments)", "bob", f"sip:alice@{REALM}")
+        invite = await phone.next("INVITE")
+        assert_plain(invite.body)
+        ours, theirs = invite.all("Via")
+        assert ours.startswith("SIP/2.0/UDP {}:{};".format(*gateway.address("udp")))
+        # RFC 7118 section 5: the browser does not know where it is; the gateway says where it came from.
+        assert re.match(rf"SIP/2\.0/{proto.upper()} [a-z0-9]+\.invalid;", theirs), theirs
+        assert "received=127.0.0.1" in theirs
+        to_phone, to_browser = routes(invite)
+        assert f":{gateway.port('udp')};" in to_phone
+        assert "transport=ws" not in to_phone
+        assert f":{gateway.port(CARRIER[proto])};transport=ws" in to_browser
+        phone.reply(invite, 200, "OK", phone.sdp)
+        assert (await phone.next("ACK"))["Call-ID"] == invite["Call-ID"]
+        await asyncio.to_thread(phones.expect, "bob confirmed")
+        answer = Sip.parse(str(phones.run("return messages.bob")).encode())
+        assert_secure(answer.body.decode())
+        assert [via.partition(";")[0] for via in answer.all("Via")] == [theirs.partition(";")[0]]
+        assert routes(answer) == [to_phone, to_browser]
+        async with phone.talking(media_port(invite.body)) as heard:
+            await eventually(lambda: len(heard) >= PACKETS, WAIT_S)
+            await asyncio.to_thread(browser.until, lambda: hears(phones), "bob hears alice")
+        assert_sound(heard)
+        phones.run("sessions.bob.terminate()")
+        bye = await phone.next("BYE")
+        assert bye["Call-ID"] == invite["Call-ID"]
+        phone.reply(bye, 200, "OK")
+        await asyncio.to_thread(phones.expect, "bob ended Terminated")
+
+    play(gateway, story)
+
+
+@pytest.mark.parametrize("proto", ["ws", "wss"])
+def test_a_phone_calls_a_browser(browser: Browser, site: str, gateway: Server, proto: str) -> None:
+    phones = Phones(browser, site, gateway, proto)
+    phones.add("bob")
+    phones.expect("bob registered 200")
+
+    async def story(phone: PlainPhone) -> None:
+        ok = await phone.ask("INVITE", f"sip:bob@{REALM}", phone.sdp)
+        assert ok.status == 200
+        assert_plain(ok.body)
+        invite = Sip.parse(str(phones.run("return messages.bob")).encode())
+        assert_secure(invite.body.decode())
+        ours, theirs = invite.all("Via")
+        assert ours.startswith(f"SIP/2.0/{proto.upper()} 127.0.0.1:{gateway.port(CARRIER[proto])};")
+        assert theirs.startswith("SIP/2.0/UDP {}:{};".format(*phone.peer.address))
+        to_browser, to_phone = routes(invite)
+        assert f":{gateway.port(CARRIER[proto])};transport=ws" in to_browser
+        assert f":{gateway.port('udp')};" in to_phone
+        assert routes(ok) == [to_browser, to_phone]
+        phone.peer.send(within("ACK", ok, phone.peer), phone.address)
+        await asyncio.to_thread(phones.expect, "bob confirmed")
+        async with phone.talking(media_port(ok.body)) as heard:
+            await eventually(lambda: len(heard) >= PACKETS, WAIT_S)
+            await asyncio.to_thread(browser.until, lambda: hears(phones), "bob hears alice")
+        assert_sound(heard)
+        assert (await phone.peer.ask(within("BYE", ok, phone.peer), phone.address, WAIT_S)).status == 200
+        await asyncio.to_thread(phones.expect, "bob ended Terminated")
+
+    play(gateway, story)
