@@ -208,9 +208,9 @@ impl<'a> Loader<'a> {
             0 => Arc::new(NoServerSessionStorage {}),
             size => ServerSessionMemoryCache::new(size),
         };
-        if !self.cfg.session_tickets && self.cfg.session_cache == 0 {
-            config.send_tls13_tickets = 0;
-        }
+        // A phone has one connection at a time, and is given the next ticket when it resumes.
+        let resumes = self.cfg.session_tickets || self.cfg.session_cache > 0;
+        config.send_tls13_tickets = usize::from(resumes);
         if let Some(log) = &self.key_log {
             config.key_log = Arc::clone(log) as Arc<dyn KeyLog>;
         }
