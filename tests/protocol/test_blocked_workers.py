@@ -14,7 +14,7 @@ from support.certificates import Certificates
 from support.messages import request
 from support.peers import StreamPeer, UdpPeer, eventually, options
 
-BLOCK_S = 3.0
+BLOCK_S = 5.0
 HANDSHAKES = 200
 EVERY_S = 0.011
 SLOWEST_S = 0.250
