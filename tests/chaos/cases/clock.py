@@ -55,7 +55,7 @@ def logged_s(server: Server) -> float:
     """The clock that the engine has, by a line of the log that it is made to write."""
     count = len(server.log().splitlines())
     control(data_of(server), "app_python.reload")
-    server.process.wait_output("reloaded")
+    server.process.wait_output("reloaded", 30)
     last = server.log().splitlines()[count:][-1]
     return datetime.fromisoformat(last.split()[0]).timestamp()
 
@@ -240,7 +240,7 @@ async def registered(
     extra = (("Authorization", digest),) if digest else ()
     contact = "sip:alice@{}:{}".format(*peer.address)
     sent = request("REGISTER", uri, peer.address, from_uri=aor, to_uri=aor, contact=contact, extra=extra)
-    return await peer.ask(sent, server.address("udp"))
+    return await peer.ask(sent, server.address("udp"), 20)
 
 
 def test_certificates_go_by_the_wall_clock(clock: WallClock, tmp_path: Path) -> None:
@@ -262,7 +262,7 @@ def test_certificates_go_by_the_wall_clock(clock: WallClock, tmp_path: Path) -> 
             context = tls.context(authority.file, phones[jump_s])
             try:
                 async with StreamPeer.open(address, context) as peer:
-                    return (await peer.ask(options(peer, address, "tls"))).status == 200
+                    return (await peer.ask(options(peer, address, "tls"), 20)).status == 200
             except (OSError, EOFError):
                 return False
 
@@ -271,7 +271,7 @@ def test_certificates_go_by_the_wall_clock(clock: WallClock, tmp_path: Path) -> 
                 for jump_s in phones:
                     clock.set_by(jump_s)
                     assert {one: await is_served(one) for one in phones} == {jump_s: False, -jump_s: True}
-                    assert (await before.ask(options(before, address, "tls"))).status == 200
+                    assert (await before.ask(options(before, address, "tls"), 20)).status == 200
                 clock.set_by(0)
                 assert [await is_served(one) for one in phones] == [True, True]
 
