@@ -205,6 +205,13 @@ def test_arguments_are_shortened_and_secrets_left_out() -> None:
     assert record.arguments(("x" * 100,)) == f'"{"x" * 80}..."'
 
 
+def test_a_password_is_not_cut_from_what_it_is_masked_by() -> None:
+    before = "x" * 65
+    assert record.arguments((f"{before} sip:alice:hunter2@192.0.2.1;lr",)) == f'"{before} sip:alice:hunter2@..."'
+    assert record.arguments(([f"{before}<sip:a:hunter2@h>"],)) == f"['{before}<sip:a:hunter2@..."
+    assert record.arguments((f"{before} sip:a 192.0.2.1:5060 and a@b",)) == f'"{before} sip:a 192.0.2...."'
+
+
 def test_a_function_works_with_and_without_a_recording() -> None:
     calls: list[tuple[object, ...]] = []
 

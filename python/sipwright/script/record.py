@@ -3,6 +3,7 @@
 Builtins are recorded by the engine (crates/py/src/ksr/effects.rs).
 """
 
+import re
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
@@ -12,6 +13,7 @@ except ImportError:  # the extension is not built: unit tests of pure Python
     _engine = None  # type: ignore[assignment]
 
 LONGEST_ARGUMENT: Final = 80
+_TO_HOST: Final = re.compile(r'[^\s<>"@]*@')
 # Modules whose functions act, all but those that begin with one of these words.
 _ACTING: Final = frozenset(
     {"acc", "async", "dispatcher", "exec", "http_async_client", "http_client", "jsonrpcs", "registrar", "rtpengine"}
@@ -76,6 +78,13 @@ _RAISED: Final = _Raised()
 
 def _text(value: object) -> str:
     if isinstance(value, str):
-        return f'"{value}"' if len(value) <= LONGEST_ARGUMENT else f'"{value[:LONGEST_ARGUMENT]}..."'
-    text = repr(value)
-    return text if len(text) <= LONGEST_ARGUMENT else f"{text[:LONGEST_ARGUMENT]}..."
+        return f'"{_shortened(value)}"'
+    return _shortened(repr(value))
+
+
+def _shortened(text: str) -> str:
+    if len(text) <= LONGEST_ARGUMENT:
+        return text
+    # The engine masks a password by the "@" behind it, which is kept for that.
+    host = _TO_HOST.match(text, LONGEST_ARGUMENT)
+    return f"{text[: host.end() if host else LONGEST_ARGUMENT]}..."
