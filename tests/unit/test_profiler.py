@@ -1,8 +1,9 @@
 """The profiler follows what a script calls, chooses messages without regard to what they are, and bounds what it costs."""
 
+import gc
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any, cast
@@ -66,6 +67,14 @@ def followed(function: Callable[[], object], **kinds: Any) -> dict[str, Node]:
     tracer = Tracer(kinds.get("builtins", {}), called)
     tracer.follow("route", kinds.get("weight", 1), function)
     return names(tracer)
+
+
+@pytest.fixture(autouse=True)
+def no_collection() -> Iterator[None]:
+    """Callbacks of the garbage collector, which other packages of the tests have, would be followed too."""
+    gc.disable()
+    yield
+    gc.enable()
 
 
 def test_functions_builtins_and_ksr_functions_are_followed() -> None:
