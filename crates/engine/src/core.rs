@@ -34,6 +34,7 @@ use crate::passed::Passed;
 use crate::pending::PendingTable;
 use crate::queue::JobQueue;
 use crate::record::Recorder;
+use crate::repeats::Repeats;
 use crate::reply::{SL_TAG_PREFIX, hex16, server_line, sl_tag_prefix};
 use crate::route::{self, RouteError};
 use crate::session::Callback;
@@ -105,6 +106,8 @@ pub struct Core {
     pub passed: Passed,
     /// Whether interpreter and threads make progress.
     pub watch: Watch,
+    /// Names that came to nothing and are in the log already.
+    pub(crate) repeats: Repeats,
 }
 
 macro_rules! counters {
@@ -218,6 +221,7 @@ impl Core {
             recorder: Arc::new(Recorder::new(&config.record)),
             passed: Passed::default(),
             watch: Watch::default(),
+            repeats: Repeats::default(),
             config,
         })
     }

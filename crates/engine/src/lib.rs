@@ -20,6 +20,7 @@ pub mod passed;
 pub mod pending;
 pub mod queue;
 pub mod record;
+mod repeats;
 pub mod reply;
 pub mod route;
 pub mod session;

@@ -48,6 +48,8 @@ pub mod rank {
     pub const RECORD: u8 = 150;
     /// Times of the script's routes.
     pub const ROUTES: u8 = 160;
+    /// What the log has spoken of lately.
+    pub const REPEATS: u8 = 170;
     /// The timer thread's and the DNS thread's handle.
     pub const TIMER: u8 = 5;
 }

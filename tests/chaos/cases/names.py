@@ -177,7 +177,8 @@ def test_lies_and_silence(start: Start) -> None:
         play(server, act)
     log = server.log()
     for name in BAD:
-        assert 1 <= log.count(f"cannot resolve {name}.{DOMAIN}") <= refused[name], name
+        # Once a minute, which a busy machine may take.
+        assert 1 <= log.count(f"cannot resolve {name}.{DOMAIN}") <= min(refused[name], 2), name
     assert call(data_of(server), "core.stats")["dns_bad_replies"] >= len(HANGING) - 1
     server.assert_clean_stop(5.0)
 

@@ -7,6 +7,9 @@ use sipwright_sip::types::Millis;
 
 use super::record::{Answer, Key, Nothing, Records};
 
+/// Records of one answer that are kept: over TCP an answer may have some thousands.
+const MOST_RECORDS: usize = 128;
+
 /// How long answers may be kept, and how many.
 #[derive(Clone, Copy, Debug)]
 pub struct CacheLimits {
@@ -53,10 +56,11 @@ impl Cache {
         (now < entry.ends).then(|| Arc::clone(&entry.records))
     }
 
-    /// Keeps an answer, if its TTL lets it be kept at all.
+    /// Keeps an answer, if its TTL lets it be kept at all and it is not huge.
     pub fn put(&mut self, key: Key, answer: &Answer, now: Millis) {
         let ttl = self.ttl_of(answer);
-        if ttl == 0 || self.limits.entries == 0 {
+        let is_huge = answer.records.len() > MOST_RECORDS;
+        if ttl == 0 || is_huge || self.limits.entries == 0 {
             self.entries.remove(&key);
             return;
         }
@@ -175,6 +179,19 @@ mod tests {
             ..LIMITS
         };
         assert_eq!(kept(least, &address(0)), 10);
+    }
+
+    #[test]
+    fn a_huge_answer_is_not_kept() {
+        let many = |count: u16| {
+            let all = (0..count).map(|n| std::net::Ipv4Addr::from(u32::from(n)).into());
+            Answer {
+                records: Arc::new(Records::Addresses(all.collect())),
+                ttl_s: Some(30),
+            }
+        };
+        assert_eq!(kept(LIMITS, &many(128)), 30);
+        assert_eq!(kept(LIMITS, &many(129)), 0);
     }
 
     #[test]

@@ -207,7 +207,7 @@ impl Core {
                 Ok(Some(branch)) => ready.push(branch),
                 Ok(None) => {}
                 Err(why) => {
-                    log::log(level::ERR, &format!("t_relay: {why}"));
+                    self.complain(&why);
                     error = Some(error_reply(&why));
                 }
             }
@@ -218,6 +218,22 @@ impl Core {
             c.ctx.uri_used = true;
         });
         (ready, error)
+    }
+
+    /// One line for each branch, but one a minute for a name: name servers that are down fail every request.
+    fn complain(&self, why: &RouteError) {
+        let hidden = match why {
+            RouteError::Unresolved(host) => self.repeats.admit(host, self.now()),
+            _ => Some(0),
+        };
+        match hidden {
+            None => {}
+            Some(0) => log::log(level::ERR, &format!("t_relay: {why}")),
+            Some(n) => {
+                let line = format!("t_relay: {why} ({n} more since the last line)");
+                log::log(level::ERR, &line);
+            }
+        }
     }
 
     fn prepare_in_branch_route<S: Slot>(
