@@ -114,7 +114,7 @@ def _resolution(options: bytes, order: str) -> float:
     while at + 4 <= len(options):
         code, length = struct.unpack_from(f"{order}HH", options, at)
         if code == _IF_TSRESOL and length:
-            value = options[at + 4]
+            value = struct.unpack_from("B", options, at + 4)[0]
             return float(2.0 ** -(value & 0x7F) if value & 0x80 else 10.0**-value)
         if code == 0:
             break
