@@ -148,7 +148,7 @@ class _Reader:
         if found is None:
             return
         protocol, hosts, payload = found
-        if protocol == _UDP:
+        if protocol == _UDP and len(payload) >= 8:
             ports = struct.unpack_from("!HH", payload)
             yield from _messages(time_s, "udp", (hosts[0], ports[0]), (hosts[1], ports[1]), payload[8:])
         elif protocol == _TCP and len(payload) >= 20:
