@@ -79,6 +79,13 @@ def test_help_lists_every_target() -> None:
         assert f"make {target}" in done.stdout
 
 
+@pytest.mark.parametrize("target", ["bench", "fuzzers"])
+def test_what_is_compiled_for_a_target_is_there(target: str) -> None:
+    """No test compiles the programs of the bench."""
+    done = subprocess.run(["make", "--dry-run", target], cwd=ROOT, capture_output=True, text=True, timeout=20)
+    assert done.returncode == 0, done.stderr
+
+
 def command_lines(text: str) -> Iterator[list[str]]:
     """The words after `sipwright` of every call of it: in code blocks, at the start of a line or a code span."""
     joined = text.replace("\\\n", " ")
