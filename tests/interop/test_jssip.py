@@ -99,6 +99,11 @@ class Phones:
     def add(self, user: str, password: str = PASSWORD) -> None:
         self.browser.driver.execute_script("phone(...arguments)", user, password, REALM, self.url)
 
+    def register(self, user: str) -> None:
+        """Adds a phone, and waits until it is registered."""
+        self.add(user)
+        self.expect(f"{user} registered 200")
+
     def run(self, script: str, *arguments: str) -> object:
         return self.browser.driver.execute_script(script, *arguments)
 
@@ -119,8 +124,7 @@ class Phones:
 def test_two_browsers_call_each_other(browser: Browser, site: str, server: Server, proto: str) -> None:
     phones = Phones(browser, site, server, proto)
     for user in ("alice", "bob"):
-        phones.add(user)
-        phones.expect(f"{user} registered 200")
+        phones.register(user)
     assert server.route_calls("REGISTER") == 4, "each once to be challenged, once with credentials"
     connections = call(data_of(server), "ws.dump")
     assert [one["proto"] for one in connections] == [proto, proto]
@@ -151,8 +155,7 @@ def test_two_browsers_call_each_other(browser: Browser, site: str, server: Serve
 def test_a_browser_and_a_phone_on_udp(browser: Browser, site: str, server: Server, tmp_path: Path) -> None:
     """Their media do not fit together: the browser turns the call down with its own words, which reach the phone."""
     phones = Phones(browser, site, server, "ws")
-    phones.add("bob")
-    phones.expect("bob registered 200")
+    phones.register("bob")
     with Phone("udp", "alice", server.address("udp"), tmp_path, password=PASSWORD) as alice:
         alice.event("registered")
         alice.tell(f"call sip:bob@{REALM}:{server.port('udp')}")
@@ -182,8 +185,7 @@ def test_a_page_of_another_origin(browser: Browser, site: str, server: Server, m
 def test_the_connection_is_lost(browser: Browser, site: str, server: Server) -> None:
     """The phone connects and registers again, and is reached over the new connection."""
     phones = Phones(browser, site, server, "ws")
-    phones.add("bob")
-    phones.expect("bob registered 200")
+    phones.register("bob")
     [connection] = call(data_of(server), "ws.dump")
     call(data_of(server), "ws.close", [connection["id"]])
     phones.expect("bob disconnected")
@@ -229,8 +231,7 @@ def routes(message: Sip) -> list[str]:
 @pytest.mark.parametrize("proto", ["ws", "wss"])
 def test_a_browser_calls_a_phone(browser: Browser, site: str, gateway: Server, proto: str) -> None:
     phones = Phones(browser, site, gateway, proto)
-    phones.add("bob")
-    phones.expect("bob registered 200")
+    phones.register("bob")
 
     async def story(phone: PlainPhone) -> None:
         phones.run("dial(...arguments)", "bob", f"sip:alice@{REALM}")
@@ -268,8 +269,7 @@ def test_a_browser_calls_a_phone(browser: Browser, site: str, gateway: Server, p
 @pytest.mark.parametrize("proto", ["ws", "wss"])
 def test_a_phone_calls_a_browser(browser: Browser, site: str, gateway: Server, proto: str) -> None:
     phones = Phones(browser, site, gateway, proto)
-    phones.add("bob")
-    phones.expect("bob registered 200")
+    phones.register("bob")
 
     async def story(phone: PlainPhone) -> None:
         ok = await phone.ask("INVITE", f"sip:bob@{REALM}", phone.sdp)
