@@ -6,12 +6,13 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use bytes::Bytes;
 use sipwright_sip::message::Message;
 use sipwright_sip::types::Flow;
 
+use crate::clock::Clock;
 use crate::stats::Counter;
 
 /// Messages that may wait to be taken.
@@ -89,7 +90,7 @@ impl Tap {
     /// Has the messages of a call traced with this key for so many seconds, those with one
     /// number of CSeq or all. False when too many calls are traced.
     pub fn watch(&self, call_id: &[u8], cseq: Option<u32>, key: u64, seconds: u64) -> bool {
-        let now = wall_micros();
+        let now = Clock::System.wall_us();
         let mut state = self.lock();
         if state.calls.len() >= CALLS {
             state.calls.retain(|_, call| call.until > now);
@@ -107,7 +108,7 @@ impl Tap {
 
     /// Forgets calls whose time is over; how many are left.
     pub fn sweep(&self) -> usize {
-        let now = wall_micros();
+        let now = Clock::System.wall_us();
         let mut state = self.lock();
         state.calls.retain(|_, call| call.until > now);
         self.set_level(&state);
@@ -140,7 +141,7 @@ impl Tap {
             };
             Some(msg)
         };
-        let at = wall_micros();
+        let at = Clock::System.wall_us();
         let mut state = self.lock();
         let key = match &parsed {
             None => 0,
@@ -175,11 +176,6 @@ impl Tap {
             .unwrap_or_else(PoisonError::into_inner);
         state.ring.drain(..).collect()
     }
-}
-
-fn wall_micros() -> u64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH);
-    now.map_or(0, |t| u64::try_from(t.as_micros()).unwrap_or(u64::MAX))
 }
 
 #[cfg(test)]

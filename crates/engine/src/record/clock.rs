@@ -1,8 +1,8 @@
 //! When something was, by one reading of the clock.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
 
+use crate::clock::Clock;
 use crate::net::sys;
 
 /// How long the wall clock may go on without a look at it: entries show soon that it was set.
@@ -32,8 +32,7 @@ impl Instant {
 }
 
 fn since_1970() -> u64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH);
-    now.map_or(0, |t| u64::try_from(t.as_micros()).unwrap_or(u64::MAX))
+    Clock::System.wall_us()
 }
 
 /// How far the wall clock is ahead of the monotonic one, looked at ten times a second at most.
